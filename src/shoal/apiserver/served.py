@@ -1,0 +1,120 @@
+"""`Served`: all the server knows about one served kind and version.
+
+Built-in kinds get theirs from `builtin`, custom kinds from the CRD's schema (`crds`); the
+handlers treat both alike. The seams below keep verbs, schemas and printing apart:
+
+    request -> handlers -> Schema (prune, default, validate) -> store
+                        -> Table (print)   -> response
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from shoal.api.resource import JsonObject, Resource
+from shoal.api.status import Cause
+
+
+class MergeFacts(Protocol):
+    """What strategic merge needs to know of one place in a schema."""
+
+    def field(self, name: str) -> "MergeFacts":
+        """The place below key `name` of an object or map."""
+        ...
+
+    @property
+    def item(self) -> "MergeFacts":
+        """The place of a list's items."""
+        ...
+
+    @property
+    def merge_key(self) -> str:
+        """Field that identifies items of a merged list; empty where there is none."""
+        ...
+
+    @property
+    def strategies(self) -> frozenset[str]:
+        """Of x-kubernetes-patch-strategy: `merge`, `replace`, `retainKeys`."""
+        ...
+
+
+class Schema(Protocol):
+    """What objects of one kind and version look like. Pure; objects are edited in place."""
+
+    def prune(self, obj: JsonObject) -> list[str]:
+        """Drop fields the schema does not know; returns their paths (`spec.foo[0].bar`)."""
+        ...
+
+    def default(self, obj: JsonObject) -> None:
+        """Fill in what is absent. Doing it twice changes nothing."""
+        ...
+
+    def validate(self, obj: JsonObject, old: JsonObject | None) -> list[Cause]:
+        """What is wrong: types, required fields, the kind's own rules, and with `old` given
+        (an update) what may not change. metadata is the handlers' business."""
+        ...
+
+    @property
+    def merge_facts(self) -> MergeFacts | None:
+        """None where strategic merge is not supported (custom kinds)."""
+        ...
+
+
+class Column(Protocol):
+    """One column of a table. `priority` 0 is always shown, higher ones with `-o wide`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def format(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def priority(self) -> int: ...
+
+
+class Table(Protocol):
+    """How objects of one kind are printed."""
+
+    @property
+    def columns(self) -> Sequence[Column]: ...
+
+    def cells(self, obj: JsonObject, now: datetime) -> list[object]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalePaths:
+    """Where a kind keeps what the scale subresource shows; JSON paths with a leading dot."""
+
+    spec_replicas: str
+    status_replicas: str
+    label_selector: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    resource: Resource[JsonObject]
+    singular: str
+    schema: Schema
+    table: Table
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    list_kind: str = ""
+    subresources: frozenset[str] = frozenset()
+    """Of status, scale, log, binding, eviction, token, finalize."""
+    storage_version: str = "v1"
+    """The version objects are stored under; other versions differ in `apiVersion` only."""
+    scale: ScalePaths | None = None
+    is_custom: bool = False
+    openapi: JsonObject | None = None
+    """The schema as OpenAPI v3, for documents; None leaves it open."""
+    selectable_fields: Mapping[str, str] | None = None
+    """Field selectors beyond metadata.name and metadata.namespace: label -> default value."""
+
+    @property
+    def bucket(self) -> str:
+        """Where the store keeps it: one bucket for all versions."""
+        return self.resource.group_resource
