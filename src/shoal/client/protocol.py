@@ -174,9 +174,15 @@ class Client(Protocol):
         ...
 
     async def request(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        accept: str = "application/json",
     ) -> JsonObject:
-        """Anything else that is answered in JSON: discovery, version, raw paths."""
+        """Anything else that is answered in JSON: discovery, tables, version, raw paths."""
         ...
 
     async def close(self) -> None: ...
