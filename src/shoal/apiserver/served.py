@@ -40,7 +40,15 @@ class MergeFacts(Protocol):
 
 
 class Schema(Protocol):
-    """What objects of one kind and version look like. Pure; objects are edited in place."""
+    """What objects of one kind and version look like. Pure; objects are edited in place.
+
+    The handlers call, in this order: `decode_error`, `prune`, `default`, `validate`.
+    """
+
+    def decode_error(self, obj: JsonObject) -> str | None:
+        """Why a body cannot be read as this kind at all (text where a list belongs): the message
+        of the 400 answer. None where it can. Call it before `prune`."""
+        ...
 
     def prune(self, obj: JsonObject) -> list[str]:
         """Drop fields the schema does not know; returns their paths (`spec.foo[0].bar`)."""
@@ -52,7 +60,9 @@ class Schema(Protocol):
 
     def validate(self, obj: JsonObject, old: JsonObject | None) -> list[Cause]:
         """What is wrong: types, required fields, the kind's own rules, and with `old` given
-        (an update) what may not change. metadata is the handlers' business."""
+        (an update) what may not change. Covers names, labels and the rest of metadata too;
+        what the server itself writes there (uid, resourceVersion, generation) is the handlers'
+        business."""
         ...
 
     @property
