@@ -95,6 +95,14 @@ class Table(Protocol):
     def cells(self, obj: JsonObject, now: datetime) -> list[object]: ...
 
 
+class Conversion(Protocol):
+    """Between what is stored and what one version shows, where more than `apiVersion` differs."""
+
+    def from_storage(self, obj: JsonObject) -> JsonObject: ...
+
+    def to_storage(self, obj: JsonObject) -> JsonObject: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScalePaths:
     """Where a kind keeps what the scale subresource shows; JSON paths with a leading dot."""
@@ -123,8 +131,11 @@ class Served:
     """The schema as OpenAPI v3, for documents; None leaves it open."""
     selectable_fields: Mapping[str, str] | None = None
     """Field selectors beyond metadata.name and metadata.namespace: label -> default value."""
+    conversion: Conversion | None = None
+    stored_as: str = ""
+    """Bucket of another resource whose objects these are; empty for its own."""
 
     @property
     def bucket(self) -> str:
         """Where the store keeps it: one bucket for all versions."""
-        return self.resource.group_resource
+        return self.stored_as or self.resource.group_resource
