@@ -3,9 +3,12 @@
 Source of the format: Kubernetes v1.36, apimachinery/pkg/api/resource/quantity.go.
 """
 
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
+import re
+import re
+from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60}
 _DECIMAL = {
     "n": Decimal("1e-9"),
@@ -19,6 +22,8 @@ _DECIMAL = {
     "P": Decimal(10**15),
     "E": Decimal(10**18),
 }
+_SUFFIXES = {-9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E"}
+_EXPONENT = re.compile(r"[eE][+-]?[0-9]+$")
 
 RawQuantity = str | int | float
 
@@ -40,15 +45,9 @@ def parse(text: RawQuantity) -> Decimal:
         number, factor = raw[:-2], Decimal(_BINARY[raw[-2:]])
     elif raw[-1:] in _DECIMAL and raw[-1:]:
         number, factor = raw[:-1], _DECIMAL[raw[-1:]]
-    if not number or not (number[0].isdigit() or number[0] in "+-."):
+    if _NUMBER.fullmatch(number) is None:
         raise QuantityError
-    try:
-        value = Decimal(number)
-    except InvalidOperation as error:
-        raise QuantityError from error
-    if not value.is_finite():
-        raise QuantityError
-    return value * factor
+    return Decimal(number) * factor
 
 
 def value(text: RawQuantity) -> int:
@@ -73,3 +72,26 @@ def format_bytes(size_bytes: int) -> str:
         if size_bytes and size_bytes % factor == 0:
             return f"{size_bytes // factor}{suffix}"
     return str(size_bytes)
+
+
+@lru_cache(maxsize=4096)
+def canonical(text: RawQuantity) -> str:
+    """The text the server answers for a quantity: `0.5` -> `500m`, `1024Mi` -> `1Gi`.
+
+    The family of the suffix is kept; what is finer than a nano, or than a whole unit of a binary
+    quantity, is rounded up. Raises QuantityError.
+    """
+    number, raw = parse(text), str(text)
+    is_binary = raw[-2:] in _BINARY
+    if is_binary and not -1024 < number < 1024:
+        return format_bytes(int(number.to_integral_value(ROUND_CEILING)))
+    nanos = int((number * 10**9).to_integral_value(ROUND_CEILING))
+    if nanos == 0:
+        return "0"
+    exponent = -9
+    while nanos % 1000 == 0 and exponent < 18:
+        nanos //= 1000
+        exponent += 3
+    if not is_binary and _EXPONENT.search(raw):
+        return f"{nanos}e{exponent}" if exponent else str(nanos)
+    return f"{nanos}{_SUFFIXES[exponent]}"

@@ -1,0 +1,238 @@
+"""`shoal`: the command line.
+
+Commands parse, call one coroutine and print; imports that cost time happen inside them, so that
+help and completion stay quick. Whatever a user can mend ends as one sentence and exit code 1.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import shoal
+from shoal.cli.output import CliError, OutputFormat, fail
+
+if TYPE_CHECKING:
+    from shoal.client.protocol import Client
+
+app = typer.Typer(
+    name="shoal",
+    help="A batch platform for Kubernetes: on one machine, or on any cluster.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Words = Annotated[list[str], typer.Argument(metavar="KIND [NAME]...", show_default=False)]
+Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Namespace to look in.")]
+AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces.")]
+Labels = Annotated[str, typer.Option("--selector", "-l", help="Label selector.")]
+Fields = Annotated[str, typer.Option("--field-selector", help="Field selector.")]
+Files = Annotated[
+    list[str] | None, typer.Option("--filename", "-f", help="File, folder, or - for stdin.")
+]
+Kubeconfig = Annotated[
+    Path | None, typer.Option("--kubeconfig", help="Defaults to $KUBECONFIG, then shoal's own.")
+]
+GracePeriod = Annotated[
+    int | None, typer.Option("--grace-period", help="Seconds a pod may take to end.")
+]
+
+
+def main() -> None:
+    """Entry point of the `shoal` program."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _run(call: Callable[["Client"], Awaitable[None]], kubeconfig: Path | None) -> None:
+    """Connect, call, and turn what went wrong into one sentence."""
+    from shoal.api.status import ApiError
+    from shoal.cli.connecting import connected
+    from shoal.client.protocol import ConnectionFailed
+
+    async def body() -> None:
+        async with connected(kubeconfig) as client:
+            await call(client)
+
+    try:
+        asyncio.run(body())
+    except (CliError, ApiError, ConnectionFailed, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            # The reader of our output has gone; there is nobody left to tell.
+            os._exit(0)
+        fail(str(error))
+
+
+@app.command()
+def up(
+    data_dir: Annotated[Path | None, typer.Option(help="Where state and logs live.")] = None,
+    port: Annotated[int, typer.Option(help="HTTPS port on 127.0.0.1; 0 picks one.")] = 6443,
+    runtime: Annotated[str, typer.Option(help="auto, sandbox or process.")] = "auto",
+    config: Annotated[Path | None, typer.Option(help="shoal.yaml: image mappings.")] = None,
+    kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig file to write.")] = None,
+    nodes: Annotated[int, typer.Option(help="Virtual nodes on this machine.", min=1)] = 1,
+    node_resources: Annotated[
+        str, typer.Option(help="What each offers: cpu=4,memory=8Gi,nvidia.com/gpu=2.")
+    ] = "",
+) -> None:
+    """Start a whole control plane on this machine; runs until interrupted."""
+    from shoal.standalone import config as configuration
+    from shoal.standalone.server import serve
+
+    try:
+        settings = configuration.load(
+            data_dir=data_dir,
+            port=port,
+            runtime=runtime,
+            config_file=config,
+            kubeconfig=kubeconfig,
+            nodes=nodes,
+            node_resources=node_resources,
+        )
+        serve(settings, on_ready=_announce)
+    except (configuration.ConfigError, OSError) as error:
+        fail(str(error))
+
+
+def _announce(url: str, kubeconfig: Path) -> None:
+    typer.echo(f"shoal is ready at {url}; export KUBECONFIG={kubeconfig}")
+
+
+@app.command()
+def get(
+    words: Words,
+    namespace: Namespace = "default",
+    all_namespaces: AllNamespaces = False,
+    selector: Labels = "",
+    field_selector: Fields = "",
+    output: Annotated[OutputFormat, typer.Option("--output", "-o")] = OutputFormat.TABLE,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Draw again on changes.")] = False,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """List objects."""
+    from shoal.cli import reading
+
+    selection = reading.Selection(
+        namespace, labels=selector, fields=field_selector, all_namespaces=all_namespaces
+    )
+    if watch:
+        _run(lambda client: reading.watch(client, words, selection), kubeconfig)
+    else:
+        _run(lambda client: reading.get(client, words, selection, output), kubeconfig)
+
+
+@app.command()
+def describe(words: Words, namespace: Namespace = "default", kubeconfig: Kubeconfig = None) -> None:
+    """Show an object in full, with its events."""
+    from shoal.cli import reading
+
+    _run(lambda client: reading.describe(client, words, namespace), kubeconfig)
+
+
+@app.command()
+def logs(
+    pod: Annotated[str, typer.Argument(help="Name of the pod.")],
+    namespace: Namespace = "default",
+    container: Annotated[str, typer.Option("--container", "-c")] = "",
+    follow: Annotated[bool, typer.Option("--follow", "-f")] = False,
+    previous: Annotated[bool, typer.Option("--previous", "-p")] = False,
+    tail: Annotated[int | None, typer.Option(help="Lines from the end.")] = None,
+    timestamps: Annotated[bool, typer.Option(help="Begin each line with its time.")] = False,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Print a pod's log."""
+    from shoal.cli import reading
+    from shoal.client.protocol import LogOptions
+
+    options = LogOptions(
+        container=container,
+        follow=follow,
+        previous=previous,
+        tail_lines=tail,
+        timestamps=timestamps,
+    )
+    _run(lambda client: reading.logs(client, pod, namespace, options), kubeconfig)
+
+
+@app.command()
+def apply(
+    filename: Files = None, namespace: Namespace = "default", kubeconfig: Kubeconfig = None
+) -> None:
+    """Create or update the objects of manifest files."""
+    from shoal.cli import writing
+
+    if not filename:
+        fail("name a file, a folder or - with -f")
+    _run(lambda client: writing.apply(client, filename, namespace), kubeconfig)
+
+
+@app.command()
+def delete(
+    words: Annotated[list[str] | None, typer.Argument(metavar="KIND [NAME]...")] = None,
+    filename: Files = None,
+    namespace: Namespace = "default",
+    selector: Labels = "",
+    every: Annotated[bool, typer.Option("--all", help="All objects of the kind.")] = False,
+    grace_period: GracePeriod = None,
+    wait: Annotated[bool, typer.Option(help="Return when they are gone.")] = True,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Delete objects by name, label or manifest file."""
+    from shoal.cli import writing
+    from shoal.client.protocol import DeleteOptions
+
+    if bool(words) == bool(filename):
+        fail("name either objects (KIND NAME...) or files (-f)")
+    if words and len(words) == 1 and "/" not in words[0] and not selector and not every:
+        fail("name an object, a selector (-l) or --all")
+    options = DeleteOptions(grace_period_s=grace_period)
+
+    async def body(client: "Client") -> None:
+        if words:
+            gone = await writing.delete_named(client, words, namespace, selector, options)
+        else:
+            gone = await writing.delete_files(client, filename or [], namespace, options)
+        if wait:
+            await writing.wait_gone(client, gone)
+
+    _run(body, kubeconfig)
+
+
+@app.command()
+def explain(
+    words: Annotated[list[str], typer.Argument(metavar="[KIND] NAME", help="A pod or a task.")],
+    namespace: Namespace = "default",
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Say why a pod or a task is waiting."""
+    from shoal.cli import explain as explaining
+
+    _run(lambda client: explaining.explain(client, words, namespace), kubeconfig)
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option(help="Keep the temporary folder.")] = False,
+    runtime: Annotated[str, typer.Option(help="auto, sandbox or process.")] = "auto",
+) -> None:
+    """Run the quick start: a pool, six tasks, autoscaling; takes about a minute."""
+    from shoal.cli.demo import run_demo
+
+    try:
+        is_success = run_demo(keep=keep, runtime=runtime)
+    except (CliError, OSError) as error:
+        fail(str(error))
+    raise typer.Exit(0 if is_success else 1)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(f"shoal {shoal.__version__}")

@@ -1,0 +1,49 @@
+"""The patch that `shoal apply` sends: what the new manifest asks for, minus what it dropped.
+
+As kubectl's client-side apply it compares three documents: the manifest that was applied last
+(kept in an annotation that both tools share), the new one, and the live object. The result is a
+JSON merge patch, so lists are replaced whole; the server fills in their defaults again.
+"""
+
+import json
+
+from shoal.api.resource import JsonObject
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def with_last_applied(manifest: JsonObject) -> JsonObject:
+    """The manifest with itself in the annotation."""
+    metadata = manifest.get("metadata", {})
+    annotations = {
+        k: v for k, v in (metadata.get("annotations") or {}).items() if k != LAST_APPLIED
+    }
+    bare = {**manifest, "metadata": {**metadata, "annotations": annotations}}
+    text = json.dumps(bare, separators=(",", ":"), sort_keys=True) + "\n"
+    return {
+        **manifest,
+        "metadata": {**metadata, "annotations": {**annotations, LAST_APPLIED: text}},
+    }
+
+
+def last_applied(live: JsonObject) -> JsonObject:
+    text = (live.get("metadata", {}).get("annotations") or {}).get(LAST_APPLIED)
+    return json.loads(text) if text else {}
+
+
+def patch(original: JsonObject, modified: JsonObject, live: JsonObject) -> JsonObject:
+    """A merge patch that brings `live` to `modified` and removes what only `original` has."""
+    result: JsonObject = {}
+    for key, wanted in modified.items():
+        actual = live.get(key)
+        if isinstance(wanted, dict) and isinstance(actual, dict):
+            before = original.get(key)
+            nested = patch(before if isinstance(before, dict) else {}, wanted, actual)
+            if nested:
+                result[key] = nested
+        elif wanted != actual:
+            result[key] = wanted
+    for key in original:
+        if key not in modified and key in live:
+            result[key] = None
+    return result

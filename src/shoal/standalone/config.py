@@ -1,0 +1,106 @@
+"""What `shoal up` is asked for: flags and shoal.yaml, checked before anything starts."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from shoal.api import quantity
+
+DEFAULT_DATA_DIR = Path("~/.shoal")
+KUBECONFIG_NAME = "kubeconfig"
+_RUNTIMES = ("auto", "sandbox", "process")
+
+
+class ConfigError(Exception):
+    """A flag or a line of shoal.yaml that cannot be used; the text says which and why."""
+
+
+class ImageMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to run for images whose name matches `match`, a glob."""
+
+    match: str
+    command: list[str] = []
+    args: list[str] = []
+    env: dict[str, str] = {}
+
+
+class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """shoal.yaml."""
+
+    images: list[ImageMapping] = []
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    data_dir: Path
+    port: int
+    runtime: str
+    images: tuple[ImageMapping, ...]
+    kubeconfig: Path
+    nodes: int
+    node_resources: dict[str, str]
+    """Resource name to quantity; what is absent is read off the machine."""
+
+
+def default_data_dir() -> Path:
+    """$SHOAL_DATA_DIR, else ~/.shoal."""
+    return Path(os.environ.get("SHOAL_DATA_DIR") or DEFAULT_DATA_DIR).expanduser()
+
+
+def load(
+    *,
+    data_dir: Path | None,
+    port: int,
+    runtime: str,
+    config_file: Path | None,
+    kubeconfig: Path | None,
+    nodes: int,
+    node_resources: str,
+) -> Settings:
+    """Check everything. Raises ConfigError with one sentence."""
+    if runtime not in _RUNTIMES:
+        raise ConfigError(f'--runtime "{runtime}" is not one of {", ".join(_RUNTIMES)}')
+    if not 0 <= port <= 65535:
+        raise ConfigError(f"--port {port} is not between 0 and 65535")
+    folder = (data_dir or default_data_dir()).expanduser().resolve()
+    return Settings(
+        data_dir=folder,
+        port=port,
+        runtime=runtime,
+        images=tuple(_read_file(config_file).images),
+        kubeconfig=(kubeconfig or folder / KUBECONFIG_NAME).expanduser().resolve(),
+        nodes=nodes,
+        node_resources=parse_resources(node_resources),
+    )
+
+
+def _read_file(path: Path | None) -> ConfigFile:
+    if path is None:
+        return ConfigFile()
+    try:
+        raw: Any = yaml.safe_load(path.read_text())
+    except FileNotFoundError as error:
+        raise ConfigError(f"--config {path} does not exist") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    try:
+        return msgspec.convert(raw or {}, ConfigFile)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def parse_resources(text: str) -> dict[str, str]:
+    """`cpu=4,memory=8Gi` to a map. Raises ConfigError."""
+    resources: dict[str, str] = {}
+    for term in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, amount = term.partition("=")
+        if not (name and equals and amount):
+            raise ConfigError(f'--node-resources: "{term}" is not NAME=QUANTITY')
+        try:
+            quantity.parse(amount)
+        except quantity.QuantityError as error:
+            raise ConfigError(f'--node-resources: "{amount}" of {name}: {error}') from error
+        resources[name] = amount
+    return resources

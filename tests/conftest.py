@@ -1,0 +1,9 @@
+"""What all tests share."""
+
+from hypothesis import HealthCheck, settings
+
+# The machine may be slow and shared: a run is judged by what it finds, never by time.
+settings.register_profile(
+    "shoal", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("shoal")
