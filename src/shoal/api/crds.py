@@ -1,0 +1,13 @@
+"""The CRDs of all of Shoal's own kinds, made from their structs. `shoal crds` prints them; the
+embedded server has them from the start."""
+
+from shoal.api import ploto
+from shoal.api.custom_kind import CustomKind
+from shoal.api.resource import JsonObject
+
+KINDS: tuple[CustomKind, ...] = (*ploto.KINDS,)
+
+
+def all_crds() -> list[JsonObject]:
+    """Manifests, in the order they should be applied."""
+    return [kind.to_crd() for kind in KINDS]
