@@ -1,0 +1,77 @@
+"""`builtin_schema`: the `Schema` of Kubernetes' own kinds."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from shoal.api.resource import JsonObject
+from shoal.api.status import Cause
+from shoal.apiserver.schema.decoding import Struct, struct
+from shoal.apiserver.schema.defaults import core, pods, services, volumes, workloads
+from shoal.apiserver.schema.definitions import DefinitionFacts, definition_name
+from shoal.apiserver.schema.scalars import UnreadableError
+
+Default = Callable[[JsonObject], None]
+Validate = Callable[[JsonObject, JsonObject | None], list[Cause]]
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltinSchema:
+    """One kind: its definition, its defaults and its rules."""
+
+    kind: str
+    version: str
+    merge_facts: DefinitionFacts
+    _struct: Struct
+    _default: Default
+    _validate: Validate
+
+    def decode_error(self, obj: JsonObject) -> str | None:
+        try:
+            self._struct.check(obj)
+        except UnreadableError as error:
+            return (
+                f'{self.kind} in version "{self.version}" cannot be handled as a {self.kind}: '
+                f"{error}"
+            )
+        return None
+
+    def prune(self, obj: JsonObject) -> list[str]:
+        dropped: list[str] = []
+        self._struct.tidy(obj, dropped)
+        return dropped
+
+    def default(self, obj: JsonObject) -> None:
+        self._default(obj)
+
+    def validate(self, obj: JsonObject, old: JsonObject | None) -> list[Cause]:
+        return self._validate(obj, old)
+
+
+@cache
+def builtin_schema(group: str, version: str, kind: str) -> BuiltinSchema:
+    """The schema of a built-in kind. Raises LookupError where the tables have none."""
+    name = definition_name(group, version, kind)
+    if name is None:
+        raise LookupError(f"no definition of {kind} in {group}/{version}")
+    facts = DefinitionFacts({"$ref": name})
+    default = _DEFAULTS.get((group, kind), core.default_nothing)
+    return BuiltinSchema(kind, version, facts, struct(name), default, _accept)
+
+
+def _accept(obj: JsonObject, old: JsonObject | None) -> list[Cause]:
+    return []
+
+
+_DEFAULTS: Mapping[tuple[str, str], Default] = {
+    ("", "Endpoints"): services.default_endpoints,
+    ("", "Namespace"): core.default_namespace,
+    ("", "Node"): core.default_node,
+    ("", "PersistentVolumeClaim"): volumes.default_claim,
+    ("", "Pod"): pods.default_pod,
+    ("", "Secret"): core.default_secret,
+    ("", "Service"): services.default_service,
+    ("apps", "Deployment"): workloads.default_deployment,
+    ("apps", "ReplicaSet"): workloads.default_replica_set,
+    ("scheduling.k8s.io", "PriorityClass"): core.default_priority_class,
+}
