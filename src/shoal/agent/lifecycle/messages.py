@@ -1,0 +1,181 @@
+"""What comes into a pod's life cycle (events) and what it wants done (actions)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from shoal.agent.runtime.protocol import ContainerExit, ContainerKey
+
+
+class HookKind(StrEnum):
+    POST_START = "PostStart"
+    PRE_STOP = "PreStop"
+
+
+class ProbeKind(StrEnum):
+    STARTUP = "Startup"
+    LIVENESS = "Liveness"
+    READINESS = "Readiness"
+
+
+class EventType(StrEnum):
+    NORMAL = "Normal"
+    WARNING = "Warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Volumes and sandbox stand."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareFailed:
+    reason: str
+    """Of the event that tells about it."""
+    message: str
+    is_lasting: bool = False
+    """Shown as why the containers wait, because trying again will not help."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerStarted:
+    key: ContainerKey
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerRefused:
+    """Not started for lack of something; it will be tried again."""
+
+    key: ContainerKey
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerStartFailed:
+    """The runtime could not run it: counts as an attempt that ended at once."""
+
+    key: ContainerKey
+    reason: str
+    message: str
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerEnded:
+    exit: ContainerExit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookEnded:
+    key: ContainerKey
+    hook: HookKind
+    error: str = ""
+    """Empty when the hook succeeded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeJudged:
+    """A probe has crossed one of its thresholds."""
+
+    key: ContainerKey
+    probe: ProbeKind
+    is_healthy: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletionRequested:
+    grace_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectGone:
+    """The pod no longer exists in the API: it was deleted by force, or meanwhile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """Only time has passed."""
+
+
+LifecycleEvent = (
+    Prepared
+    | PrepareFailed
+    | ContainerStarted
+    | ContainerRefused
+    | ContainerStartFailed
+    | ContainerEnded
+    | HookEnded
+    | ProbeJudged
+    | DeletionRequested
+    | ObjectGone
+    | Tick
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparePod:
+    """Render volumes, make the sandbox; answered by Prepared or PrepareFailed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartContainer:
+    """Answered by ContainerStarted, ContainerRefused or ContainerStartFailed."""
+
+    key: ContainerKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunHook:
+    """Answered by HookEnded. A time-out of None waits as long as the container runs."""
+
+    key: ContainerKey
+    hook: HookKind
+    timeout_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminateContainer:
+    key: ContainerKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillContainer:
+    key: ContainerKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveContainer:
+    """Delete what is left of an old attempt."""
+
+    key: ContainerKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovePod:
+    """The last action: write the final status, clear the machine, delete the object."""
+
+    deletes_object: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordEvent:
+    """Tell people, by a Kubernetes Event on the pod."""
+
+    type: EventType
+    reason: str
+    message: str
+    container: str = ""
+
+
+Action = (
+    PreparePod
+    | StartContainer
+    | RunHook
+    | TerminateContainer
+    | KillContainer
+    | RemoveContainer
+    | RemovePod
+    | RecordEvent
+)
