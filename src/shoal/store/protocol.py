@@ -68,7 +68,8 @@ class StoreError(Exception):
     ├── Compacted         the revision asked for is older than what is kept
     ├── FutureRevision    the revision asked for has not happened yet
     ├── SlowWatcher       a watcher fell so far behind that its events were dropped
-    └── StoreFailed       the disk refused; nothing was written and nothing will be
+    ├── StoreFailed       the disk refused, or the store is closed; nothing will be written
+    └── StoreUnusable     the data file cannot be opened; the text says why
     """
 
 
@@ -110,6 +111,10 @@ class SlowWatcher(StoreError):
 
 class StoreFailed(StoreError):
     """the store cannot write any more"""
+
+
+class StoreUnusable(StoreError):
+    """the data file cannot be opened"""
 
 
 class Watch(Protocol):
