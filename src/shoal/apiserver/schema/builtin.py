@@ -6,10 +6,12 @@ from functools import cache
 
 from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
+from shoal.apiserver.schema.custom.definition import default_crd, validate_crd
 from shoal.apiserver.schema.decoding import Struct, struct
 from shoal.apiserver.schema.defaults import core, pods, services, volumes, workloads
 from shoal.apiserver.schema.definitions import DefinitionFacts, definition_name
 from shoal.apiserver.schema.scalars import UnreadableError
+from shoal.apiserver.schema.validation.metadata import validate_metadata
 
 Default = Callable[[JsonObject], None]
 Validate = Callable[[JsonObject, JsonObject | None], list[Cause]]
@@ -56,11 +58,8 @@ def builtin_schema(group: str, version: str, kind: str) -> BuiltinSchema:
         raise LookupError(f"no definition of {kind} in {group}/{version}")
     facts = DefinitionFacts({"$ref": name})
     default = _DEFAULTS.get((group, kind), core.default_nothing)
-    return BuiltinSchema(kind, version, facts, struct(name), default, _accept)
-
-
-def _accept(obj: JsonObject, old: JsonObject | None) -> list[Cause]:
-    return []
+    validate = _RULES.get((group, kind), validate_metadata)
+    return BuiltinSchema(kind, version, facts, struct(name), default, validate)
 
 
 _DEFAULTS: Mapping[tuple[str, str], Default] = {
@@ -71,7 +70,12 @@ _DEFAULTS: Mapping[tuple[str, str], Default] = {
     ("", "Pod"): pods.default_pod,
     ("", "Secret"): core.default_secret,
     ("", "Service"): services.default_service,
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): default_crd,
     ("apps", "Deployment"): workloads.default_deployment,
     ("apps", "ReplicaSet"): workloads.default_replica_set,
     ("scheduling.k8s.io", "PriorityClass"): core.default_priority_class,
+}
+
+_RULES: Mapping[tuple[str, str], Validate] = {
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): validate_crd,
 }

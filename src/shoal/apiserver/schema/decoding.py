@@ -85,7 +85,7 @@ class ListOf:
             if fresh is not item:
                 value[index] = fresh
             if len(dropped) != known:
-                _put_in_front(f"[{index}]", dropped, known)
+                put_in_front(f"[{index}]", dropped, known)
         return value
 
 
@@ -113,7 +113,7 @@ class MapOf:
             if fresh is not item:
                 value[key] = fresh
             if len(dropped) != known:
-                _put_in_front(f"{key}", dropped, known)
+                put_in_front(f"{key}", dropped, known)
         return value
 
 
@@ -186,7 +186,7 @@ class Struct:
             if fresh is not item:
                 value[key] = fresh
             if len(dropped) != known:
-                _put_in_front(key, dropped, known)
+                put_in_front(key, dropped, known)
         for key in gone:
             del value[key]
         return value
@@ -285,7 +285,8 @@ def _zero_of(node: Node) -> Any:
             return node.zero
 
 
-def _put_in_front(step: str, dropped: list[str], start: int) -> None:
+def put_in_front(step: str, dropped: list[str], start: int) -> None:
+    """Complete the paths from `start` on, found below a field or index."""
     for index in range(start, len(dropped)):
         rest = dropped[index]
         dropped[index] = step + rest if rest.startswith("[") else f"{step}.{rest}"
