@@ -1,0 +1,39 @@
+"""Which table prints which built-in kind."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from shoal.apiserver.tables import batch, configuration, events, nodes, pods, services, storage
+from shoal.apiserver.tables import workloads as sets
+from shoal.apiserver.tables.columns import KindTable
+
+_TABLES: Mapping[tuple[str, str], KindTable] = MappingProxyType(
+    {
+        ("", "ConfigMap"): configuration.CONFIG_MAPS,
+        ("", "Endpoints"): services.ENDPOINTS,
+        ("", "Event"): events.EVENTS,
+        ("", "Namespace"): configuration.NAMESPACES,
+        ("", "Node"): nodes.NODES,
+        ("", "PersistentVolume"): storage.PERSISTENT_VOLUMES,
+        ("", "PersistentVolumeClaim"): storage.PERSISTENT_VOLUME_CLAIMS,
+        ("", "Pod"): pods.PODS,
+        ("", "Secret"): configuration.SECRETS,
+        ("", "Service"): services.SERVICES,
+        ("", "ServiceAccount"): configuration.SERVICE_ACCOUNTS,
+        ("apps", "DaemonSet"): sets.DAEMON_SETS,
+        ("apps", "Deployment"): sets.DEPLOYMENTS,
+        ("apps", "ReplicaSet"): sets.REPLICA_SETS,
+        ("apps", "StatefulSet"): sets.STATEFUL_SETS,
+        ("batch", "CronJob"): batch.CRON_JOBS,
+        ("batch", "Job"): batch.JOBS,
+        ("coordination.k8s.io", "Lease"): configuration.LEASES,
+        ("events.k8s.io", "Event"): events.EVENTS,
+        ("policy", "PodDisruptionBudget"): configuration.POD_DISRUPTION_BUDGETS,
+        ("scheduling.k8s.io", "PriorityClass"): configuration.PRIORITY_CLASSES,
+    }
+)
+
+
+def builtin_table(group: str, kind: str) -> KindTable:
+    """The kind's own table, or name and time of creation."""
+    return _TABLES.get((group, kind), configuration.CREATED_AT)
