@@ -134,8 +134,8 @@ def _note_setup(turn: Turn, event: Prepared | PrepareFailed) -> None:
     turn.step_pod(
         PodStep.PREPARE_FAILED,
         setup_failures=failures,
-        setup_reason=event.reason if event.is_lasting else "",
-        setup_message=event.message if event.is_lasting else "",
+        setup_reason=event.waiting_reason,
+        setup_message=event.message if event.waiting_reason else "",
         retry_setup_at=turn.later(SETUP_BACKOFF.delay_s(failures)),
     )
 

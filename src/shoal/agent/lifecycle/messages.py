@@ -33,8 +33,8 @@ class PrepareFailed:
     reason: str
     """Of the event that tells about it."""
     message: str
-    is_lasting: bool = False
-    """Shown as why the containers wait, because trying again will not help."""
+    waiting_reason: str = ""
+    """Shown as why the containers wait, where it is not just a matter of time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

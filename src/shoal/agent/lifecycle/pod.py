@@ -100,9 +100,9 @@ class PodState:
     stage: PodStage = PodStage.NEW
     ending: Ending | None = None
     setup_failures: int = 0
-    setup_message: str = ""
-    """Why volumes or sandbox cannot be made, where trying again will not help."""
     setup_reason: str = ""
+    """Why volumes or sandbox cannot be made, where that is to be shown; empty otherwise."""
+    setup_message: str = ""
     retry_setup_at: datetime | None = None
 
     def of_role(self, *roles: Role) -> Iterable[ContainerRecord]:

@@ -1,0 +1,69 @@
+"""From a container as its author wrote it to a `ContainerSpec` with everything resolved."""
+
+from collections.abc import Mapping, Sequence
+
+from shoal.agent.environment import ConfigProblem, hostname
+from shoal.agent.expansion import expand
+from shoal.agent.hosts_file import hosts_text
+from shoal.agent.images import Program
+from shoal.agent.runtime.protocol import ContainerKey, ContainerSpec, Limits, Mount, PodSandbox
+from shoal.api import quantity
+from shoal.api.pod import Container, Pod, SecurityContext
+
+
+def make_sandbox(pod: Pod, pod_ip: str) -> PodSandbox:
+    return PodSandbox(
+        uid=pod.metadata.uid,
+        namespace=pod.metadata.namespace,
+        name=pod.metadata.name,
+        hostname=hostname(pod),
+        pod_ip=pod_ip,
+        hosts_text=hosts_text(pod, pod_ip),
+        shares_processes=pod.spec.share_process_namespace,
+        uses_host_network=pod.spec.host_network,
+    )
+
+
+def make_spec(
+    key: ContainerKey,
+    pod: Pod,
+    sandbox: PodSandbox,
+    container: Container,
+    program: Program,
+    env: Mapping[str, str],
+    mounts: Sequence[Mount],
+) -> ContainerSpec:
+    """Raises ConfigProblem."""
+    for_pod = pod.spec.security_context or SecurityContext()
+    own = container.security_context or SecurityContext()
+    user_id = own.run_as_user if own.run_as_user is not None else for_pod.run_as_user
+    group_id = own.run_as_group if own.run_as_group is not None else for_pod.run_as_group
+    non_root = own.run_as_non_root if own.run_as_non_root is not None else for_pod.run_as_non_root
+    if non_root and user_id == 0:
+        raise ConfigProblem(
+            "container's runAsUser breaks non-root policy "
+            f'(pod: "{pod.metadata.name}_{pod.metadata.namespace}({pod.metadata.uid})", '
+            f"container: {container.name})"
+        )
+    return ContainerSpec(
+        key=key,
+        pod=sandbox,
+        argv=[expand(word, env) for word in program.argv],
+        env=env,
+        working_dir=container.working_dir,
+        mounts=mounts,
+        user_id=user_id,
+        group_id=group_id,
+        read_only_root=bool(own.read_only_root_filesystem),
+        limits=_limits(container),
+        termination_message_path=container.termination_message_path,
+        falls_back_to_logs=container.termination_message_policy == "FallbackToLogsOnError",
+    )
+
+
+def _limits(container: Container) -> Limits:
+    limits = container.resources.limits
+    return Limits(
+        cpu_millis=quantity.millis(limits["cpu"]) if "cpu" in limits else None,
+        memory_bytes=quantity.value(limits["memory"]) if "memory" in limits else None,
+    )

@@ -1,0 +1,39 @@
+"""Where a container sees the pod's volumes. Makes directories for subPaths; blocking."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from shoal.agent.environment import ConfigProblem
+from shoal.agent.expansion import expand
+from shoal.agent.runtime.protocol import Mount
+from shoal.agent.volumes import service_account
+from shoal.api.pod import Container
+
+
+def mount_volumes(
+    container: Container, volumes: Mapping[str, Path], env: Mapping[str, str]
+) -> list[Mount]:
+    """Raises ConfigProblem, and OSError where a subPath cannot be made."""
+    mounts: list[Mount] = []
+    for mount in container.volume_mounts:
+        volume = volumes.get(mount.name)
+        if volume is None:
+            raise ConfigProblem(f'volume "{mount.name}" of container "{container.name}" not found')
+        sub_path = expand(mount.sub_path_expr, env) if mount.sub_path_expr else mount.sub_path
+        source = _below(volume, sub_path) if sub_path else volume
+        mounts.append(Mount(source=source, target=mount.mount_path, read_only=mount.read_only))
+    access = volumes.get(service_account.VOLUME)
+    if access is not None and not service_account.has_own(container):
+        mounts.append(Mount(source=access, target=service_account.MOUNT_PATH, read_only=True))
+    return mounts
+
+
+def _below(volume: Path, sub_path: str) -> Path:
+    """The place itself, past all links: what a subPath shows does not follow later updates."""
+    root = volume.resolve()
+    place = (root / sub_path).resolve()
+    if not place.is_relative_to(root):
+        raise ConfigProblem(f'subPath "{sub_path}" leads out of its volume')
+    if not place.exists():
+        place.mkdir(parents=True)
+    return place
