@@ -1,0 +1,25 @@
+"""Puts the handlers' collaborators together over a store."""
+
+import random
+
+from shoal.apiserver.builtin import builtin_kinds
+from shoal.apiserver.core import Core, PodLogs, TokenIssuer
+from shoal.apiserver.registry import Registry
+from shoal.apiserver.schema.custom.served import served_from_crd
+from shoal.apiserver.streams import OpenStreams
+from shoal.base.clock import Clock
+from shoal.store.protocol import Store
+
+
+def assemble(
+    store: Store, *, clock: Clock, rng: random.Random, pod_logs: PodLogs, tokens: TokenIssuer
+) -> Core:
+    return Core(
+        store=store,
+        registry=Registry(builtin_kinds(), served_from_crd, store),
+        clock=clock,
+        rng=rng,
+        pod_logs=pod_logs,
+        tokens=tokens,
+        streams=OpenStreams(),
+    )

@@ -1,0 +1,69 @@
+"""The objects that exist before anyone creates them.
+
+Bootstrap goes through the handlers, as any other writer, and may run again: what is there stays,
+definitions are brought up to date.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from shoal.api.core import NAMESPACES, PRIORITY_CLASSES, SERVICE_ACCOUNTS
+from shoal.api.resource import JsonObject, Resource
+from shoal.api.status import ApiError
+from shoal.client.protocol import Client
+
+CRDS: Resource[JsonObject] = Resource(
+    "apiextensions.k8s.io",
+    "v1",
+    "customresourcedefinitions",
+    "CustomResourceDefinition",
+    JsonObject,
+    namespaced=False,
+)
+_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+_PRIORITY_CLASSES = (
+    (
+        "system-cluster-critical",
+        2_000_000_000,
+        "Used for system critical pods that must run in the cluster, but can be moved to another"
+        " node if necessary.",
+    ),
+    (
+        "system-node-critical",
+        2_000_001_000,
+        "Used for system critical pods that must not be moved from their current node.",
+    ),
+)
+
+
+async def bootstrap(client: Client, crds: Iterable[JsonObject] = ()) -> None:
+    """Makes the must-exist objects, and definitions as `crds` has them."""
+    for name in _NAMESPACES:
+        await _ensure(client, NAMESPACES, {"metadata": {"name": name}})
+    await _ensure(client, SERVICE_ACCOUNTS, {"metadata": {"name": "default"}}, "default")
+    for name, value, description in _PRIORITY_CLASSES:
+        body = {"metadata": {"name": name}, "value": value, "description": description}
+        await _ensure(client, PRIORITY_CLASSES, body)
+    for crd in crds:
+        await apply_crd(client, crd)
+
+
+async def apply_crd(client: Client, crd: JsonObject) -> None:
+    """Creates a definition, or makes the one that is there like it."""
+    name: str = crd["metadata"]["name"]
+    try:
+        await client.create(CRDS, crd)
+    except ApiError as error:
+        if not error.is_already_exists:
+            raise
+        await client.patch(CRDS, name, {"spec": crd["spec"]})
+
+
+async def _ensure(
+    client: Client, resource: Resource[Any], body: JsonObject, namespace: str = ""
+) -> None:
+    try:
+        await client.create(resource, body, namespace)
+    except ApiError as error:
+        if not error.is_already_exists:
+            raise

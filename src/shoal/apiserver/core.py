@@ -1,0 +1,42 @@
+"""What every verb works with: the store, what is served, time, and the seams to other parts."""
+
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from shoal.api.pod import Pod
+from shoal.api.resource import JsonObject
+from shoal.apiserver.registry import Registry
+from shoal.apiserver.streams import OpenStreams
+from shoal.base.clock import Clock
+from shoal.client.protocol import LogOptions
+from shoal.store.protocol import Store
+
+
+class PodLogs(Protocol):
+    """Where the logs of running containers come from: the node agent."""
+
+    def open(self, pod: Pod, options: LogOptions) -> AsyncIterator[bytes]:
+        """A container's log in pieces; `options.container` names it. May raise ApiError."""
+        ...
+
+
+class TokenIssuer(Protocol):
+    """Makes the tokens that pods present to the API server."""
+
+    def issue(self, account: JsonObject, request: JsonObject) -> tuple[str, datetime]:
+        """A token for a ServiceAccount as a TokenRequest asks for it, and when it expires."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    store: Store
+    registry: Registry
+    clock: Clock
+    rng: random.Random
+    pod_logs: PodLogs
+    tokens: TokenIssuer
+    streams: OpenStreams

@@ -1,0 +1,41 @@
+"""Which kind has which strategy."""
+
+from collections.abc import Mapping
+
+from shoal.apiserver.registry import CRD_BUCKET
+from shoal.apiserver.served import Served
+from shoal.apiserver.strategies.crds import CrdStrategy
+from shoal.apiserver.strategies.custom import CustomStrategy
+from shoal.apiserver.strategies.pods import PodStrategy
+from shoal.apiserver.strategies.services import ServiceStrategy
+from shoal.apiserver.strategies.small import (
+    ClaimStrategy,
+    CountedStrategy,
+    LeaseStrategy,
+    NamespaceStrategy,
+    NodeStrategy,
+    PriorityClassStrategy,
+)
+from shoal.apiserver.strategies.strategy import Strategy
+
+_PLAIN = Strategy()
+_CUSTOM = CustomStrategy(has_status=False)
+_CUSTOM_WITH_STATUS = CustomStrategy(has_status=True)
+_BY_BUCKET: Mapping[str, Strategy] = {
+    CRD_BUCKET: CrdStrategy(),
+    "deployments.apps": CountedStrategy(),
+    "leases.coordination.k8s.io": LeaseStrategy(),
+    "namespaces": NamespaceStrategy(),
+    "nodes": NodeStrategy(),
+    "persistentvolumeclaims": ClaimStrategy(),
+    "pods": PodStrategy(),
+    "priorityclasses.scheduling.k8s.io": PriorityClassStrategy(),
+    "replicasets.apps": CountedStrategy(),
+    "services": ServiceStrategy(),
+}
+
+
+def strategy_of(served: Served) -> Strategy:
+    if served.is_custom:
+        return _CUSTOM_WITH_STATUS if "status" in served.subresources else _CUSTOM
+    return _BY_BUCKET.get(served.bucket, _PLAIN)
