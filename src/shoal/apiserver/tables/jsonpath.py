@@ -16,7 +16,7 @@ from typing import Any, assert_never
 
 import msgspec
 
-_FIELD = re.compile(r"\.((?:\\.|[^.\[\]\s\\])+)")
+_FIELD = re.compile(r"\.((?:\\.|[^.\[\]\s\\=!<>()@?*])+)")
 _QUOTED = re.compile(r"""\[(?:'((?:\\.|[^'\\])*)'|"((?:\\.|[^"\\])*)")\]""")
 _INDEX = re.compile(r"\[(-?\d+)\]")
 _SLICE = re.compile(r"\[(-?\d*):(-?\d*)\]")
