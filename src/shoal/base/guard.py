@@ -1,0 +1,40 @@
+"""Call code of others without trusting it: whatever it raises becomes a value.
+
+With `supervision` the only place of a broad `except`: a plugin that raises must cost its own
+verdict, never the process that asked it.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What the call raised."""
+
+    error: Exception
+
+    @property
+    def text(self) -> str:
+        """For people: the message, or the kind of error where there is none."""
+        return str(self.error) or type(self.error).__name__
+
+
+def attempt(call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T | Failed:
+    """The call's answer, or `Failed`."""
+    try:
+        return call(*args, **kwargs)
+    except Exception as error:
+        return Failed(error)
+
+
+async def attempt_async(call: Awaitable[_T]) -> _T | Failed:
+    """What the awaitable gives, or `Failed`; being cancelled is not a failure."""
+    try:
+        return await call
+    except Exception as error:
+        return Failed(error)
