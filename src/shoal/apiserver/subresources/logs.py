@@ -13,6 +13,7 @@ from shoal.api.status import ApiError, bad_request
 from shoal.apiserver.core import Core
 from shoal.apiserver.reading import get_entry
 from shoal.apiserver.requests import Target
+from shoal.apiserver.streams import until_closed
 from shoal.client.protocol import LogOptions
 
 _decode_pod = msgspec.json.Decoder(Pod).decode
@@ -31,7 +32,17 @@ def open_log(core: Core, target: Target, options: LogOptions) -> AsyncIterator[b
     why = _no_log_reason(pod, container, previous=options.previous)
     if why:
         raise bad_request(why)
-    return core.pod_logs.open(pod, msgspec.structs.replace(options, container=container))
+    pieces = core.pod_logs.open(pod, msgspec.structs.replace(options, container=container))
+    return _said_in_the_log(until_closed(core.streams, pieces))
+
+
+async def _said_in_the_log(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """A log that breaks off says why at its end: its beginning has been sent."""
+    try:
+        async for piece in pieces:
+            yield piece
+    except ApiError as error:
+        yield f"{error.message}\n".encode()
 
 
 async def _nothing() -> AsyncIterator[bytes]:

@@ -1,0 +1,107 @@
+"""Runs the API server under uvicorn, inside the event loop of whoever starts it.
+
+server = ApiServer(core, endpoints, authenticator, files, host="127.0.0.1", port=0)
+await server.start()      # server.url answers from here on
+await server.stop()       # ends open watches and logs, then connections
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Generator
+
+import uvicorn
+
+from shoal.apiserver.app import AsgiApp
+from shoal.apiserver.auth import Authenticator
+from shoal.apiserver.certificates import ServingFiles
+from shoal.apiserver.core import Core
+from shoal.apiserver.custom_cleanup import CustomCleanup
+from shoal.apiserver.exchange import Endpoints
+from shoal.base.supervision import keep_running
+
+_BACKLOG = 512
+_KEEP_ALIVE_S = 75
+_SHUTDOWN_S = 5
+
+
+class _Uvicorn(uvicorn.Server):
+    """A uvicorn that leaves signals to the process, and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+
+class ApiServer:
+    def __init__(
+        self,
+        core: Core,
+        endpoints: Endpoints,
+        authenticator: Authenticator,
+        files: ServingFiles,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        """`port` 0 takes a free one."""
+        self._core = core
+        self._app = AsgiApp(endpoints, authenticator)
+        self._files = files
+        self._host = host
+        self._port = port
+        self._uvicorn: _Uvicorn | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def url(self) -> str:
+        return f"https://{self._host}:{self._port}"
+
+    async def start(self) -> None:
+        """Returns when the server answers. Raises OSError where the address cannot be had."""
+        listener = socket.create_server((self._host, self._port), backlog=_BACKLOG)
+        self._port = listener.getsockname()[1]
+        self._uvicorn = _Uvicorn(self._config())
+        serving = asyncio.create_task(self._uvicorn.serve(sockets=[listener]))
+        cleanup = CustomCleanup(self._core)
+        self._tasks = [
+            serving,
+            asyncio.create_task(
+                keep_running("custom resource cleanup", cleanup.run, self._core.clock)
+            ),
+        ]
+        await self._uvicorn.listening.wait()
+
+    async def stop(self) -> None:
+        """Ends streams first: uvicorn waits for the responses that are under way."""
+        if self._uvicorn is None:
+            return
+        self._core.streams.close()
+        self._uvicorn.should_exit = True
+        serving, cleanup = self._tasks
+        cleanup.cancel()
+        await asyncio.gather(serving, cleanup, return_exceptions=True)
+        self._uvicorn = None
+
+    def _config(self) -> uvicorn.Config:
+        return uvicorn.Config(
+            self._app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ssl_certfile=str(self._files.certificate),
+            ssl_keyfile=str(self._files.key),
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=_SHUTDOWN_S,
+        )
