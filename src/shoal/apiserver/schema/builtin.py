@@ -11,6 +11,11 @@ from shoal.apiserver.schema.decoding import Struct, struct
 from shoal.apiserver.schema.defaults import core, pods, services, volumes, workloads
 from shoal.apiserver.schema.definitions import DefinitionFacts, definition_name
 from shoal.apiserver.schema.scalars import UnreadableError
+from shoal.apiserver.schema.validation import claims as claim_rules
+from shoal.apiserver.schema.validation import core as core_rules
+from shoal.apiserver.schema.validation import pods as pod_rules
+from shoal.apiserver.schema.validation import services as service_rules
+from shoal.apiserver.schema.validation import workloads as workload_rules
 from shoal.apiserver.schema.validation.metadata import validate_metadata
 
 Default = Callable[[JsonObject], None]
@@ -77,5 +82,18 @@ _DEFAULTS: Mapping[tuple[str, str], Default] = {
 }
 
 _RULES: Mapping[tuple[str, str], Validate] = {
+    ("", "ConfigMap"): core_rules.validate_config_map,
+    ("", "Endpoints"): service_rules.validate_endpoints,
+    ("", "Event"): core_rules.validate_event,
+    ("", "Namespace"): core_rules.validate_namespace,
+    ("", "Node"): core_rules.validate_node,
+    ("", "PersistentVolumeClaim"): claim_rules.validate_claim,
+    ("", "Pod"): pod_rules.validate_pod,
+    ("", "Secret"): core_rules.validate_secret,
+    ("", "Service"): service_rules.validate_service,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): validate_crd,
+    ("apps", "Deployment"): workload_rules.validate_deployment,
+    ("apps", "ReplicaSet"): workload_rules.validate_replica_set,
+    ("coordination.k8s.io", "Lease"): core_rules.validate_lease,
+    ("scheduling.k8s.io", "PriorityClass"): core_rules.validate_priority_class,
 }

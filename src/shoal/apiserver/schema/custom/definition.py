@@ -1,13 +1,10 @@
-"""CustomResourceDefinitions themselves: their defaults, their rules, and what the server writes
-to their status when it serves them.
+"""CustomResourceDefinitions themselves: their defaults and their rules.
 
 Source of rules and texts: Kubernetes v1.36, apiextensions-apiserver/pkg/apis/apiextensions.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 
-from shoal.api.meta import timestamp
 from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
 from shoal.apiserver.schema.custom.structural_rules import validate_structural
@@ -34,34 +31,6 @@ def default_crd(crd: JsonObject) -> None:
     webhook = (conversion.get("webhook") or {}).get("clientConfig", {}).get("service")
     if webhook is not None:
         webhook.setdefault("port", 443)
-
-
-def accepted_status(crd: JsonObject, now: datetime) -> JsonObject:
-    """The status of a definition that is served. Conditions that stand keep their time."""
-    spec: JsonObject = crd["spec"]
-    before: JsonObject = crd.get("status") or {}
-    stored = list(before.get("storedVersions") or ())
-    stored += [v["name"] for v in spec["versions"] if v.get("storage") and v["name"] not in stored]
-    conditions = [
-        ("NamesAccepted", "NoConflicts", "no conflicts found"),
-        ("Established", "InitialNamesAccepted", "the initial names have been accepted"),
-    ]
-    standing = {c["type"]: c for c in before.get("conditions") or () if c.get("status") == "True"}
-    return {
-        "acceptedNames": dict(spec["names"]),
-        "conditions": [
-            standing.get(name)
-            or {
-                "lastTransitionTime": timestamp(now),
-                "message": message,
-                "reason": reason,
-                "status": "True",
-                "type": name,
-            }
-            for name, reason, message in conditions
-        ],
-        "storedVersions": stored,
-    }
 
 
 def validate_crd(crd: JsonObject, old: JsonObject | None) -> list[Cause]:

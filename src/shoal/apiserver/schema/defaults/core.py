@@ -11,11 +11,6 @@ def default_namespace(namespace: JsonObject) -> None:
     metadata: JsonObject = namespace.setdefault("metadata", {})
     if metadata.get("name"):
         metadata.setdefault("labels", {})[_NAME_LABEL] = metadata["name"]
-    if "deletionTimestamp" not in metadata:
-        namespace.setdefault("spec", {}).setdefault("finalizers", ["kubernetes"])
-    status: JsonObject = namespace.setdefault("status", {})
-    if not status.get("phase"):
-        status["phase"] = "Active"
 
 
 def default_node(node: JsonObject) -> None:

@@ -5,7 +5,6 @@ from functools import lru_cache
 
 from shoal.api.resource import JsonObject
 from shoal.apiserver.schema.defaults.volumes import default_volume
-from shoal.apiserver.schema.qos import qos_class
 
 _CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
@@ -21,11 +20,6 @@ def default_pod(pod: JsonObject) -> None:
                 if not port.get("hostPort"):
                     port["hostPort"] = port.get("containerPort", 0)
     spec.setdefault("enableServiceLinks", True)
-    status: JsonObject = pod.setdefault("status", {})
-    if not status.get("phase"):
-        status["phase"] = "Pending"
-    if not status.get("qosClass"):
-        status["qosClass"] = qos_class(spec)
 
 
 def default_pod_template(template: JsonObject) -> None:

@@ -48,9 +48,6 @@ def _default_downward_items(source: JsonObject) -> None:
 def default_claim(claim: JsonObject) -> None:
     """PersistentVolumeClaim."""
     _default_claim_spec(claim.setdefault("spec", {}))
-    status: JsonObject = claim.setdefault("status", {})
-    if not status.get("phase"):
-        status["phase"] = "Pending"
 
 
 def _default_claim_spec(spec: JsonObject | None) -> None:

@@ -1,0 +1,39 @@
+"""Rules for volume claims."""
+
+from shoal.api.quantity import parse
+from shoal.api.resource import JsonObject
+from shoal.api.status import Cause
+from shoal.apiserver.schema.validation import causes
+from shoal.apiserver.schema.validation.metadata import validate_metadata
+
+_ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
+_MAY_CHANGE = frozenset(("resources", "volumeAttributesClassName", "volumeName"))
+
+
+def validate_claim(claim: JsonObject, old: JsonObject | None) -> list[Cause]:
+    found = validate_metadata(claim, old)
+    spec: JsonObject = claim.get("spec") or {}
+    modes: list[str] = spec.get("accessModes") or []
+    if not modes:
+        text = "at least 1 access mode is required"
+        found.append(causes.required("spec.accessModes", text))
+    for mode in modes:
+        if mode not in _ACCESS_MODES:
+            found.append(causes.unsupported("spec.accessModes", mode, _ACCESS_MODES))
+    storage = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
+    if storage is None:
+        found.append(causes.required("spec.resources[storage]"))
+    elif parse(storage) <= 0:
+        text = "must be greater than zero"
+        found.append(causes.invalid("spec.resources[storage]", storage, text))
+    if old is not None and _settled(spec) != _settled(old.get("spec") or {}):
+        text = (
+            "spec is immutable after creation except resources.requests and "
+            "volumeAttributesClassName for bound claims"
+        )
+        found.append(causes.forbidden("spec", text))
+    return found
+
+
+def _settled(spec: JsonObject) -> JsonObject:
+    return {key: value for key, value in spec.items() if key not in _MAY_CHANGE}

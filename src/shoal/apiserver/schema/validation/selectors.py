@@ -1,0 +1,38 @@
+"""Rules for label selectors."""
+
+from collections.abc import Iterator
+
+from shoal.api.resource import JsonObject
+from shoal.api.status import Cause
+from shoal.apiserver.schema.validation import causes
+from shoal.apiserver.schema.validation.metadata import validate_labels
+from shoal.apiserver.schema.validation.names import label_value, qualified_name
+
+
+def validate_label_selector(selector: JsonObject, path: str) -> Iterator[Cause]:
+    if selector.get("matchLabels"):
+        yield from validate_labels(selector["matchLabels"], f"{path}.matchLabels")
+    for index, expression in enumerate(selector.get("matchExpressions") or ()):
+        yield from _expression(expression, f"{path}.matchExpressions[{index}]")
+
+
+def _expression(expression: JsonObject, path: str) -> Iterator[Cause]:
+    key, operator = expression.get("key", ""), expression.get("operator", "")
+    values: list[str] = expression.get("values") or []
+    match operator:
+        case "In" | "NotIn":
+            if not values:
+                text = "must be specified when `operator` is 'In' or 'NotIn'"
+                yield causes.required(f"{path}.values", text)
+        case "Exists" | "DoesNotExist":
+            if values:
+                text = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+                yield causes.forbidden(f"{path}.values", text)
+        case _:
+            text = "not a valid selector operator"
+            yield causes.invalid(f"{path}.operator", operator, text)
+    for text in qualified_name(key):
+        yield causes.invalid(f"{path}.key", key, text)
+    for index, value in enumerate(values):
+        for text in label_value(value):
+            yield causes.invalid(f"{path}.values[{index}]", value, text)

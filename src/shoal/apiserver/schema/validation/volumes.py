@@ -1,0 +1,115 @@
+"""Rules for the volumes of a pod."""
+
+from collections.abc import Iterator
+
+from shoal.api.resource import JsonObject
+from shoal.api.status import Cause
+from shoal.apiserver.schema.validation import causes
+from shoal.apiserver.schema.validation.containers import local_descending_path
+from shoal.apiserver.schema.validation.names import config_key, dns_label
+
+_HOST_PATH_TYPES = (
+    "",
+    "BlockDevice",
+    "CharDevice",
+    "Directory",
+    "DirectoryOrCreate",
+    "File",
+    "FileOrCreate",
+    "Socket",
+)
+_MODE_TEXT = "must be a number between 0 and 0777 (octal), both inclusive"
+
+
+def validate_volumes(volumes: list[JsonObject], path: str) -> Iterator[Cause]:
+    names: set[str] = set()
+    for index, volume in enumerate(volumes):
+        place = f"{path}[{index}]"
+        name: str = volume.get("name", "")
+        if not name:
+            yield causes.required(f"{place}.name")
+        else:
+            for text in dns_label(name):
+                yield causes.invalid(f"{place}.name", name, text)
+            if name in names:
+                yield causes.duplicate(f"{place}.name", name)
+        names.add(name)
+        kinds = [kind for kind in volume if kind != "name"]
+        if not kinds:
+            yield causes.required(place, "must specify a volume type")
+        for kind in kinds[1:]:
+            text = "may not specify more than 1 volume type"
+            yield causes.forbidden(f"{place}.{kind}", text)
+        for kind in kinds[:1]:
+            yield from _source(kind, volume[kind], f"{place}.{kind}")
+
+
+def _source(kind: str, source: JsonObject, path: str) -> Iterator[Cause]:
+    match kind:
+        case "hostPath":
+            if not source.get("path"):
+                yield causes.required(f"{path}.path")
+            elif ".." in source["path"].split("/"):
+                yield causes.invalid(f"{path}.path", source["path"], "must not contain '..'")
+            if source.get("type", "") not in _HOST_PATH_TYPES:
+                yield causes.unsupported(f"{path}.type", source["type"], _HOST_PATH_TYPES)
+        case "secret":
+            if not source.get("secretName"):
+                yield causes.required(f"{path}.secretName")
+            yield from _files(source, path)
+        case "configMap":
+            if not source.get("name"):
+                yield causes.required(f"{path}.name")
+            yield from _files(source, path)
+        case "downwardAPI":
+            yield from _mode(source.get("defaultMode"), f"{path}.defaultMode")
+            for index, item in enumerate(source.get("items") or ()):
+                yield from _downward_item(item, f"{path}.items[{index}]")
+        case "projected":
+            yield from _mode(source.get("defaultMode"), f"{path}.defaultMode")
+        case "persistentVolumeClaim":
+            if not source.get("claimName"):
+                yield causes.required(f"{path}.claimName")
+        case "nfs":
+            for field in ("server", "path"):
+                if not source.get(field):
+                    yield causes.required(f"{path}.{field}")
+        case _:
+            pass
+
+
+def _files(source: JsonObject, path: str) -> Iterator[Cause]:
+    """Keys that become files."""
+    yield from _mode(source.get("defaultMode"), f"{path}.defaultMode")
+    for index, item in enumerate(source.get("items") or ()):
+        place = f"{path}.items[{index}]"
+        key: str = item.get("key", "")
+        if not key:
+            yield causes.required(f"{place}.key")
+        else:
+            for text in config_key(key):
+                yield causes.invalid(f"{place}.key", key, text)
+        yield from _file_path(item, f"{place}.path")
+        yield from _mode(item.get("mode"), f"{place}.mode")
+
+
+def _downward_item(item: JsonObject, path: str) -> Iterator[Cause]:
+    yield from _file_path(item, f"{path}.path")
+    yield from _mode(item.get("mode"), f"{path}.mode")
+    if "fieldRef" in item and "resourceFieldRef" in item:
+        text = "fieldRef and resourceFieldRef can not be specified simultaneously"
+        yield causes.invalid(path, "resource", text)
+    elif "fieldRef" not in item and "resourceFieldRef" not in item:
+        yield causes.required(path, "one of fieldRef and resourceFieldRef is required")
+
+
+def _file_path(item: JsonObject, path: str) -> Iterator[Cause]:
+    if not item.get("path"):
+        yield causes.required(path)
+    else:
+        yield from local_descending_path(item["path"], path)
+
+
+def _mode(mode: int | None, path: str) -> Iterator[Cause]:
+    if mode is not None and not 0 <= mode <= 0o777:
+        yield causes.invalid(path, mode, _MODE_TEXT)
