@@ -1,0 +1,49 @@
+"""All of Kubernetes' own controllers, as one service."""
+
+import asyncio
+
+from shoal.base.clock import Clock
+from shoal.base.supervision import keep_running
+from shoal.client.events import EventRecorder
+from shoal.client.informer import InformerSet
+from shoal.client.protocol import Client
+from shoal.controllers.kube.deployment import deployment_controller
+from shoal.controllers.kube.endpoints import endpoints_controller
+from shoal.controllers.kube.event_expiry import EventExpiry
+from shoal.controllers.kube.garbage_collector import garbage_collector
+from shoal.controllers.kube.namespace import namespace_controller
+from shoal.controllers.kube.replica_set import replica_set_controller
+from shoal.controllers.kube.service_account import service_account_controller
+
+
+class KubeControllers:
+    """`informers` and `recorder` are run by whoever made them."""
+
+    def __init__(
+        self, client: Client, informers: InformerSet, recorder: EventRecorder, clock: Clock
+    ) -> None:
+        collector, follower = garbage_collector(client, informers, clock)
+        self._controllers = [
+            replica_set_controller(client, informers, recorder, clock),
+            deployment_controller(client, informers, recorder, clock),
+            endpoints_controller(client, informers, clock),
+            service_account_controller(client, informers, clock),
+            namespace_controller(client, informers, clock),
+            collector,
+        ]
+        self._follower = follower
+        self._expiry = EventExpiry(client, clock)
+        self._informers = informers
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Returns only when cancelled. Nothing is decided before the first lists are there."""
+        await self._informers.wait_synced()
+        async with asyncio.TaskGroup() as group:
+            for controller in self._controllers:
+                group.create_task(controller.run())
+            for name, run in (
+                ("garbage collection follower", self._follower.run),
+                ("event expiry", self._expiry.run),
+            ):
+                group.create_task(keep_running(name, run, self._clock))

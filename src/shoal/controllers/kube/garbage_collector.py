@@ -1,0 +1,196 @@
+"""Garbage collection: objects go when their owners have gone.
+
+`ownership` decides; here every deletable collection of the server is followed, by metadata only,
+and the verdicts are carried out. Collections appear and vanish with CRDs, so a change of any CRD
+makes the collector ask again what is served.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from shoal.api.meta import Object, ObjectKey
+from shoal.api.resource import JsonObject, Resource
+from shoal.api.status import ApiError
+from shoal.base.clock import Clock
+from shoal.client.discovery import discover
+from shoal.client.informer import Informer, InformerSet
+from shoal.client.protocol import Client, DeleteOptions
+from shoal.client.workqueue import WorkQueue
+from shoal.controllers.kube.ownership import FOREGROUND, ORPHAN, Node, Ownership, Verdict
+from shoal.controllers.reconciler import Result
+from shoal.controllers.runner import Controller
+
+CRDS: Resource[Object] = Resource(
+    "apiextensions.k8s.io",
+    "v1",
+    "customresourcedefinitions",
+    "CustomResourceDefinition",
+    Object,
+    namespaced=False,
+)
+_IGNORED = {"events", "events.events.k8s.io"}
+_RESYNC_S = 30.0
+
+
+class GarbageCollector:
+    """Feeds the graph, and carries out what it decides about one uid at a time."""
+
+    def __init__(self, client: Client, queue: WorkQueue[ObjectKey]) -> None:
+        self._client = client
+        self._queue = queue
+        self._graph = Ownership()
+        self._by_kind: dict[tuple[str, str], Resource[JsonObject]] = {}
+
+    def follow(
+        self, resource: Resource[JsonObject]
+    ) -> Callable[[Object | None, Object | None], None]:
+        """The handler for one collection's changes."""
+        self._by_kind[(resource.group, resource.kind)] = resource
+
+        def on_change(old: Object | None, new: Object | None) -> None:
+            seen = new or old
+            if seen is None:
+                return
+            uid = seen.metadata.uid
+            if new is None:
+                affected = list(self._graph.affected_by(uid))
+                self._graph.remove(uid)
+            else:
+                self._graph.put(_node(resource, new))
+                affected = list(self._graph.affected_by(uid))
+            for each in affected:
+                self._queue.add(ObjectKey("", each))
+
+        return on_change
+
+    async def reconcile(self, key: ObjectKey) -> Result:
+        uid = key.name
+        node = self._graph.node(uid)
+        if node is None:
+            return Result()
+        verdict = self._graph.verdict(uid)
+        if verdict is Verdict.CHECK_OWNERS:
+            is_known = await self._check_owners(node)
+            if not is_known:
+                return Result(_RESYNC_S)
+            verdict = self._graph.verdict(uid)
+        try:
+            await self._carry_out(verdict, node)
+        except ApiError as error:
+            # Gone, or changed since: the watch brings what it has become.
+            if not (error.is_not_found or error.is_conflict):
+                raise
+        return Result()
+
+    async def _check_owners(self, node: Node) -> bool:
+        """Ask the server about owners the graph has not seen; False where it cannot be told."""
+        for owner in self._graph.unknown_owners(node):
+            group = owner.api_version.rpartition("/")[0]
+            resource = self._by_kind.get((group, owner.kind))
+            if resource is None:
+                return False
+            namespace = node.key.namespace if resource.namespaced else ""
+            try:
+                live = await self._client.get(resource, owner.name, namespace)
+            except ApiError as error:
+                if not error.is_not_found:
+                    raise
+                self._graph.mark_absent(owner.uid)
+                continue
+            if live["metadata"]["uid"] != owner.uid:
+                self._graph.mark_absent(owner.uid)
+        return not self._graph.unknown_owners(node)
+
+    async def _carry_out(self, verdict: Verdict, node: Node) -> None:
+        match verdict:
+            case Verdict.KEEP | Verdict.CHECK_OWNERS:
+                return
+            case Verdict.DELETE:
+                await self._delete(node, "Background")
+            case Verdict.DELETE_FOREGROUND:
+                await self._delete(node, "Foreground")
+            case Verdict.DROP_OWNERS:
+                await self._drop_owners(node)
+            case Verdict.FINISH_FOREGROUND:
+                await self._remove_finalizer(node, FOREGROUND)
+            case Verdict.ORPHAN_DEPENDENTS:
+                await self._orphan(node)
+
+    async def _delete(self, node: Node, propagation: str) -> None:
+        options = DeleteOptions(propagation=propagation, uid=node.uid)
+        await self._client.delete(node.resource, node.key.name, node.key.namespace, options)
+
+    async def _drop_owners(self, node: Node) -> None:
+        leaving = {owner.uid for owner in self._graph.leaving_owners(node)}
+        await self._patch_owners(node, leaving)
+
+    async def _orphan(self, node: Node) -> None:
+        for dependent in self._graph.dependents(node.uid):
+            await self._patch_owners(dependent, {node.uid})
+        await self._remove_finalizer(node, ORPHAN)
+
+    async def _patch_owners(self, node: Node, dropped_uids: set[str]) -> None:
+        kept = [msgspec.to_builtins(o) for o in node.owners if o.uid not in dropped_uids]
+        await self._patch(node, {"uid": node.uid, "ownerReferences": kept})
+
+    async def _remove_finalizer(self, node: Node, finalizer: str) -> None:
+        kept = [f for f in node.finalizers if f != finalizer]
+        await self._patch(node, {"uid": node.uid, "finalizers": kept})
+
+    async def _patch(self, node: Node, metadata: JsonObject) -> None:
+        await self._client.patch(
+            node.resource, node.key.name, {"metadata": metadata}, node.key.namespace
+        )
+
+
+def _node(resource: Resource[JsonObject], obj: Object) -> Node:
+    metadata = obj.metadata
+    return Node(
+        resource,
+        metadata.key,
+        metadata.uid,
+        tuple(metadata.owner_references),
+        tuple(metadata.finalizers),
+        metadata.deletion_timestamp is not None,
+    )
+
+
+class Follower:
+    """Keeps the collector on every collection that is served."""
+
+    def __init__(
+        self, client: Client, informers: InformerSet, collector: GarbageCollector, clock: Clock
+    ) -> None:
+        self._client = client
+        self._informers = informers
+        self._collector = collector
+        self._clock = clock
+        self._followed: set[str] = set()
+        self._crds: Informer[Object] = informers.informer(CRDS)
+        self._changed = asyncio.Event()
+        self._crds.add_handler(lambda old, new: self._changed.set())
+
+    async def run(self) -> None:
+        """Returns only when cancelled."""
+        while True:
+            self._changed.clear()
+            for served in await discover(self._client):
+                resource = served.resource
+                name = resource.group_resource
+                if name in self._followed or name in _IGNORED or "delete" not in served.verbs:
+                    continue
+                self._followed.add(name)
+                handler = self._collector.follow(resource)
+                self._informers.metadata_informer(resource).add_handler(handler)
+            await self._changed.wait()
+
+
+def garbage_collector(
+    client: Client, informers: InformerSet, clock: Clock
+) -> tuple[Controller, Follower]:
+    queue: WorkQueue[ObjectKey] = WorkQueue(clock)
+    collector = GarbageCollector(client, queue)
+    follower = Follower(client, informers, collector, clock)
+    return Controller("garbage-collector", collector, queue), follower
