@@ -127,7 +127,11 @@ class Assignment(ApiStruct):
     resource_version: str = ""
     para: str | None = None
     started_at: datetime | None = None
-    failed_time: int = 0
+
+    @property
+    def run(self) -> tuple[str, int]:
+        """Names one run of one task."""
+        return self.uid, self.attempt
 
 
 _CONTAINER_SCHEMA: JsonObject = {

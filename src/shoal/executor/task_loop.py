@@ -1,0 +1,136 @@
+"""The task loop of a Python container in an executor pool:
+
+    from shoal.executor import tasks
+
+    for task in tasks():
+        print(task.para)
+
+Going on with the loop reports the task as Completed, unless the body called `task.complete` or
+`task.fail`. Leaving the loop with the task unreported, by `break` or by an exception, reports it
+as Failed: a `for` loop does not tell its iterator why it ended. `with task:` does, and
+puts the exception's text in the message. A process that dies without leaving the loop reports
+nothing: its executor died, and the task runs again if it is reentrant.
+
+SIGTERM ends the loop once the present task is done. The loop takes the signal only where Python
+lets it, on the main thread.
+
+Standard library only and quick to import, because this runs in users' own containers.
+"""
+
+import json
+import os
+import select
+import signal
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from shoal.executor import exchange
+from shoal.executor.directory_watch import DirectoryWatch
+
+
+class Task:
+    """What to do, and where to say how it went. The first report counts."""
+
+    def __init__(self, directory: Path, content: dict[str, Any]) -> None:
+        self._directory = directory
+        self.name: str = content["name"]
+        self.namespace: str = content["namespace"]
+        self.uid: str = content["uid"]
+        self.para: str = content["para"]
+        self.attempt: int = content["attempt"]
+        """1 for the first run; one more for every executor that died running it."""
+        self.is_reported = False
+
+    def complete(self, output: str = "", message: str = "") -> None:
+        """The task is done. Of `output`, 4 KiB are kept."""
+        self._report(exchange.COMPLETED, message, output)
+
+    def fail(self, message: str, output: str = "") -> None:
+        """The task has failed and is not to be run again."""
+        self._report(exchange.FAILED, message, output)
+
+    def _report(self, phase: str, message: str, output: str) -> None:
+        if self.is_reported:
+            return
+        self.is_reported = True
+        result = {"phase": phase, "message": message, "output": output}
+        exchange.write_atomically(self._directory / exchange.RESULT_FILE, result)
+
+    def __enter__(self) -> "Task":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.complete()
+        else:
+            self.fail(f"{type(error).__name__}: {error}")
+
+    def __repr__(self) -> str:
+        return f"Task({self.namespace}/{self.name}, attempt {self.attempt})"
+
+
+def tasks(directory: Path | None = None, *, use_inotify: bool = True) -> Iterator[Task]:
+    """The tasks of this executor, one after the other, until SIGTERM."""
+    directory = directory or exchange.exchange_directory()
+    watch = DirectoryWatch(directory, use_inotify=use_inotify)
+    try:
+        with _stop_signal() as stop:
+            while (task := _next_task(directory, watch, stop)) is not None:
+                try:
+                    yield task
+                except GeneratorExit:
+                    task.fail("the executor's loop ended before the task was done")
+                    raise
+                task.complete()
+    finally:
+        watch.close()
+
+
+def _next_task(directory: Path, watch: DirectoryWatch, stop: int) -> Task | None:
+    """Waits for a task that has no result yet; None when asked to stop."""
+    while not _is_readable(stop):
+        watch.drain()
+        # In this order: a result that is gone took its task away before (exchange).
+        if not (directory / exchange.RESULT_FILE).exists():
+            content = exchange.read_if_there(directory / exchange.TASK_FILE)
+            if content is not None:
+                return Task(directory, json.loads(content))
+        watch.wait(stop)
+    return None
+
+
+@contextmanager
+def _stop_signal() -> Generator[int]:
+    """A descriptor that becomes readable on SIGTERM.
+
+    A signal handler alone would not do: Python goes back to a system call that a signal has
+    interrupted.
+    """
+    read_end, write_end = os.pipe()
+    on_main_thread = threading.current_thread() is threading.main_thread()
+
+    def stop(*_: object) -> None:
+        os.write(write_end, b"x")
+
+    previous = signal.signal(signal.SIGTERM, stop) if on_main_thread else None
+    try:
+        yield read_end
+    finally:
+        if on_main_thread:
+            signal.signal(signal.SIGTERM, previous)
+        os.close(read_end)
+        os.close(write_end)
+
+
+def _is_readable(descriptor: int) -> bool:
+    """Without consuming what is there: the wish to stop stays."""
+    return bool(select.select([descriptor], [], [], 0)[0])

@@ -1,0 +1,53 @@
+import itertools
+
+import pytest
+
+from shoal.api.ploto import Task, TaskPhase, TaskSpec, TaskStatus
+from shoal.controllers.ploto.task_phase import (
+    IllegalEvent,
+    TaskEvent,
+    executor_death,
+    next_state,
+)
+
+LEGAL = {
+    (TaskPhase.PENDING, TaskEvent.ASSIGN): TaskPhase.RUNNING,
+    (TaskPhase.RUNNING, TaskEvent.COMPLETE): TaskPhase.COMPLETED,
+    (TaskPhase.RUNNING, TaskEvent.FAIL): TaskPhase.FAILED,
+    (TaskPhase.RUNNING, TaskEvent.LOSE): TaskPhase.FAILED,
+    (TaskPhase.RUNNING, TaskEvent.RETRY): TaskPhase.PENDING,
+}
+
+
+@pytest.mark.parametrize(("phase", "event"), list(itertools.product(TaskPhase, TaskEvent)))
+def test_every_event_in_every_phase_is_decided(phase: TaskPhase, event: TaskEvent) -> None:
+    if (phase, event) in LEGAL:
+        assert next_state(phase, event) is LEGAL[phase, event]
+    else:
+        with pytest.raises(IllegalEvent, match=phase.value):
+            next_state(phase, event)
+
+
+def test_final_phases_are_those_without_a_way_out() -> None:
+    ways_out = {phase for phase, _ in LEGAL}
+    assert {phase for phase in TaskPhase if phase.is_final} == set(TaskPhase) - ways_out
+
+
+@pytest.mark.parametrize(
+    ("reentrant", "retry_limit", "failed_time", "expected"),
+    [
+        (False, 3, 0, TaskEvent.LOSE),
+        (True, 3, 0, TaskEvent.RETRY),
+        (True, 3, 2, TaskEvent.RETRY),
+        (True, 3, 3, TaskEvent.LOSE),
+        (True, 0, 0, TaskEvent.LOSE),
+    ],
+)
+def test_a_reentrant_task_survives_as_many_deaths_as_its_retry_limit(
+    reentrant: bool, retry_limit: int, failed_time: int, expected: TaskEvent
+) -> None:
+    task = Task(
+        spec=TaskSpec(reentrant=reentrant, retry_limit=retry_limit),
+        status=TaskStatus(phase="Running", failed_time=failed_time),
+    )
+    assert executor_death(task) is expected
