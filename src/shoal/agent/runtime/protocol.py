@@ -58,6 +58,8 @@ class Mount:
     target: str
     """Absolute path in the container."""
     read_only: bool = False
+    volume: str = ""
+    """Name of the pod's volume: what it is called where it cannot be mounted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,279 @@
+"""`ShimRuntime`: containers held by shims. Both real runtimes are this with another confinement.
+
+The truth is on disk and in the kernel: a directory per attempt whose making is the claim to start
+it, the shim's record of itself, its record of the end. The agent holds a pidfd of each live shim;
+it becomes readable when the shim ends, and can never name another process.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shoal.agent.runtime.cgroups import Cgroups
+from shoal.agent.runtime.confinement import Confinement
+from shoal.agent.runtime.leftovers import kill_marked, remove_tree
+from shoal.agent.runtime.ordering import write_order
+from shoal.agent.runtime.paths import PodPaths
+from shoal.agent.runtime.pod_records import (
+    RecordedContainer,
+    container_exit,
+    read_pods,
+    time_of,
+    write_pod,
+)
+from shoal.agent.runtime.protocol import (
+    Capabilities,
+    ContainerExit,
+    ContainerKey,
+    ContainerSpec,
+    ExecResult,
+    FoundContainer,
+    FoundPod,
+    PodSandbox,
+    Started,
+    StartFailed,
+    StartResult,
+    Verdict,
+)
+from shoal.agent.runtime.shim.processes import open_process
+from shoal.agent.runtime.shim.records import read_exit_record, read_shim_record
+from shoal.agent.runtime.shim.supervision import KILL_ALL
+from shoal.agent.runtime.spawning import Spawner
+from shoal.base.clock import Clock
+
+_PATIENCE_S = 5.0
+"""How long a shim may take to kill its container before it is killed itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shim:
+    pidfd: int
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class ShimRuntime:
+    def __init__(
+        self,
+        root: Path,
+        confinement: Confinement,
+        cgroups: Cgroups | None,
+        spawner: Spawner,
+        clock: Clock,
+    ) -> None:
+        self._root = root
+        self._confinement = confinement
+        self._cgroups = cgroups
+        self._spawner = spawner
+        self._clock = clock
+        self._pods: set[str] = set()
+        self._starting: dict[ContainerKey, asyncio.Task[StartResult]] = {}
+        self._shims: dict[ContainerKey, _Shim] = {}
+        self._exits: asyncio.Queue[ContainerExit] = asyncio.Queue()
+
+    @property
+    def name(self) -> str:
+        return self._confinement.level
+
+    @property
+    def capabilities(self) -> Capabilities:
+        controllers = self._cgroups.controllers if self._cgroups is not None else frozenset[str]()
+        return Capabilities(
+            level=self._confinement.level,
+            isolates_mounts=self._confinement.isolates,
+            isolates_processes=self._confinement.isolates,
+            # Without a cgroup the shim watches memory itself.
+            limits_memory=True,
+            limits_cpu="cpu" in controllers,
+            limits_pids="pids" in controllers,
+        )
+
+    def honours(self, spec: ContainerSpec) -> Verdict:
+        verdict = self._confinement.honours(spec)
+        warnings = list(verdict.warnings)
+        if spec.limits.cpu_millis is not None and not self.capabilities.limits_cpu:
+            warnings.append("the cpu limit is not enforced: this machine gives us no cpu cgroup")
+        if spec.limits.pids is not None and not self.capabilities.limits_pids:
+            warnings.append("the pid limit is not enforced: this machine gives us no pids cgroup")
+        return Verdict(refusals=verdict.refusals, warnings=warnings)
+
+    async def prepare_pod(self, pod: PodSandbox) -> None:
+        await asyncio.to_thread(write_pod, PodPaths(self._root, pod.uid), pod)
+        self._pods.add(pod.uid)
+
+    async def start(self, spec: ContainerSpec) -> StartResult:
+        task = self._starting.get(spec.key)
+        if task is None:
+            task = asyncio.create_task(self._start(spec))
+            self._starting[spec.key] = task
+            task.add_done_callback(lambda _: self._starting.pop(spec.key, None))
+        # A caller who gives up must not leave a container behind that nobody watches.
+        return await asyncio.shield(task)
+
+    async def _start(self, spec: ContainerSpec) -> StartResult:
+        directory = self._directory(spec.key)
+        try:
+            directory.mkdir(parents=True)
+        except FileExistsError:
+            return self._started_before(directory)
+        if refusals := self.honours(spec).refusals:
+            directory.rmdir()
+            reason = refusals[0].partition(": ")[0]
+            message = "; ".join(sentence.removeprefix(f"{reason}: ") for sentence in refusals)
+            return StartFailed(reason=reason, message=message)
+        try:
+            write_order(self._root, spec, self._confinement, self._cgroups)
+            answer = await self._spawner.launch(directory)
+        except OSError as error:
+            return StartFailed(message=str(error))
+        if "failure" in answer:
+            return StartFailed(message=answer["failure"])
+        shim = read_shim_record(directory)
+        if shim is None:
+            return StartFailed(message="its shim left no record")
+        container = RecordedContainer(
+            key=spec.key, started_at=time_of(shim.started_ns), shim=shim.identity
+        )
+        ended = self._watch_or_end(container)
+        if ended is not None:
+            self._exits.put_nowait(ended)
+        return Started(started_at=container.started_at)
+
+    def _started_before(self, directory: Path) -> StartResult:
+        ended = read_exit_record(directory)
+        if ended is not None and ended.start_failure:
+            return StartFailed(message=ended.start_failure)
+        shim = read_shim_record(directory)
+        if shim is None:
+            return StartFailed(message="an earlier attempt to start it got nowhere")
+        return Started(started_at=time_of(shim.started_ns))
+
+    async def terminate(self, key: ContainerKey) -> None:
+        self._signal(key, signal.SIGTERM)
+
+    async def kill(self, key: ContainerKey) -> None:
+        self._signal(key, KILL_ALL)
+
+    def _signal(self, key: ContainerKey, number: signal.Signals) -> None:
+        shim = self._shims.get(key)
+        if shim is None:
+            return
+        try:
+            signal.pidfd_send_signal(shim.pidfd, number)
+        except ProcessLookupError:
+            # It has ended and the event loop has not come to it yet.
+            return
+
+    async def exec(self, key: ContainerKey, argv: Sequence[str], timeout_s: float) -> ExecResult:
+        if key not in self._shims:
+            return ExecResult(exit_code=126, output="the container is not running")
+        try:
+            answer = await self._spawner.execute(self._directory(key), list(argv), timeout_s)
+        except OSError as error:
+            return ExecResult(exit_code=126, output=str(error))
+        if answer is None or "exit_code" not in answer:
+            return ExecResult(exit_code=126, output="the command could not be started")
+        return ExecResult(**answer)
+
+    async def exits(self) -> AsyncIterator[ContainerExit]:
+        while True:
+            ended = await self._exits.get()
+            if ended.key.pod_uid in self._pods:
+                yield ended
+
+    async def recover(self) -> Sequence[FoundPod]:
+        await self._spawner.lock()
+        pods = await asyncio.to_thread(read_pods, self._root)
+        found: list[FoundPod] = []
+        for pod in pods:
+            self._pods.add(pod.uid)
+            containers = [
+                FoundContainer(
+                    key=container.key,
+                    started_at=container.started_at,
+                    exit=self._watch_or_end(container),
+                )
+                for container in pod.containers
+            ]
+            found.append(
+                FoundPod(
+                    uid=pod.uid,
+                    namespace=pod.namespace,
+                    name=pod.name,
+                    pod_ip=pod.pod_ip,
+                    containers=containers,
+                )
+            )
+        return found
+
+    async def remove_container(self, key: ContainerKey) -> None:
+        paths = PodPaths(self._root, key.pod_uid)
+        await asyncio.to_thread(remove_tree, paths.container(key))
+        for file in paths.log(key).parent.glob(f"{key.attempt}.log*"):
+            file.unlink()
+
+    async def remove_pod(self, uid: str) -> None:
+        self._pods.discard(uid)
+        starting = [task for key, task in self._starting.items() if key.pod_uid == uid]
+        await asyncio.gather(*starting, return_exceptions=True)
+        keys = [key for key in self._shims if key.pod_uid == uid]
+        await asyncio.gather(*(self._end(key, self._shims[key]) for key in keys))
+        await asyncio.to_thread(self._sweep, uid)
+
+    async def _end(self, key: ContainerKey, shim: _Shim) -> None:
+        for number in (KILL_ALL, signal.SIGKILL):
+            self._signal(key, number)
+            try:
+                async with asyncio.timeout(_PATIENCE_S):
+                    await shim.ended.wait()
+            except TimeoutError:
+                continue
+            return
+
+    def _sweep(self, uid: str) -> None:
+        """Blocking. All shims are dead; what they could not take along goes now."""
+        if self._cgroups is not None:
+            self._cgroups.remove_pod(uid)
+        if not self._confinement.isolates:
+            kill_marked(uid)
+        remove_tree(PodPaths(self._root, uid).directory)
+
+    async def close(self) -> None:
+        for task in self._starting.values():
+            task.cancel()
+        for key in list(self._shims):
+            self._forget(key)
+        await self._spawner.close()
+
+    def _directory(self, key: ContainerKey) -> Path:
+        return PodPaths(self._root, key.pod_uid).container(key)
+
+    def _watch_or_end(self, container: RecordedContainer) -> ContainerExit | None:
+        """Its end, if that is already here; else hear of it later."""
+        pidfd = open_process(container.shim) if container.shim is not None else None
+        if pidfd is None:
+            return self._exit_of(container)
+        self._shims[container.key] = _Shim(pidfd)
+        asyncio.get_running_loop().add_reader(pidfd, self._on_end, container)
+        return None
+
+    def _on_end(self, container: RecordedContainer) -> None:
+        self._forget(container.key)
+        self._exits.put_nowait(self._exit_of(container))
+
+    def _exit_of(self, container: RecordedContainer) -> ContainerExit:
+        paths = PodPaths(self._root, container.key.pod_uid)
+        return container_exit(paths, container.key, container.started_at, self._clock.now())
+
+    def _forget(self, key: ContainerKey) -> None:
+        shim = self._shims.pop(key)
+        asyncio.get_running_loop().remove_reader(shim.pidfd)
+        try:
+            # Shims become our children where this process is a subreaper or process 1.
+            os.waitid(os.P_PIDFD, shim.pidfd, os.WEXITED | os.WNOHANG)
+        except ChildProcessError:
+            pass
+        os.close(shim.pidfd)
+        shim.ended.set()

@@ -1,0 +1,54 @@
+"""From a container spec to the launch order on disk."""
+
+import os
+import pwd
+from pathlib import Path
+
+from shoal.agent.runtime.cgroups import Cgroups
+from shoal.agent.runtime.confinement import Confinement
+from shoal.agent.runtime.paths import PodPaths
+from shoal.agent.runtime.protocol import ContainerSpec
+from shoal.agent.runtime.sandbox import TERMINATION_FILE
+from shoal.agent.runtime.shim.order import ORDER_FILE, LaunchOrder
+
+
+def write_order(
+    root: Path, spec: ContainerSpec, confinement: Confinement, cgroups: Cgroups | None
+) -> None:
+    """Into the container's directory, which exists. Raises OSError."""
+    paths = PodPaths(root, spec.key.pod_uid)
+    directory, log = paths.container(spec.key), paths.log(spec.key)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    last_words = directory / TERMINATION_FILE
+    last_words.touch()
+    # Whoever the container runs as.
+    last_words.chmod(0o666)
+    program = confinement.confine(spec, paths)
+    cgroup = cgroups.make(spec.key, spec.limits) if cgroups is not None else None
+    is_sampled = cgroups is None or "memory" not in cgroups.controllers
+    order = LaunchOrder(
+        directory=str(directory.resolve()),
+        log=str(log.resolve()),
+        argv=program.argv,
+        env=dict(program.env),
+        working_dir=program.working_dir,
+        user_id=program.user_id,
+        group_id=_group(spec) if program.user_id is not None else None,
+        isolation=program.isolation,
+        cgroup=cgroup,
+        falls_back_to_logs=spec.falls_back_to_logs,
+        sampled_memory_bytes=spec.limits.memory_bytes if is_sampled else None,
+    )
+    file = directory / ORDER_FILE
+    file.touch(mode=0o600)
+    file.write_bytes(order.encode())
+
+
+def _group(spec: ContainerSpec) -> int | None:
+    """Of a user without a runAsGroup: the primary group, as container engines do it."""
+    if spec.group_id is not None or spec.user_id is None or spec.user_id == os.geteuid():
+        return spec.group_id
+    try:
+        return pwd.getpwuid(spec.user_id).pw_gid
+    except KeyError:
+        return 0

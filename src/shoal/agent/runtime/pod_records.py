@@ -1,0 +1,138 @@
+"""What is on disk about pods: written as they are prepared, read by an agent that starts.
+
+Blocking; small files.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from shoal.agent.runtime.leftovers import remove_tree
+from shoal.agent.runtime.paths import PodPaths
+from shoal.agent.runtime.protocol import ContainerExit, ContainerKey, PodSandbox
+from shoal.agent.runtime.sandbox import TERMINATION_FILE
+from shoal.agent.runtime.shim.order import ORDER_FILE, LaunchOrder
+from shoal.agent.runtime.shim.processes import ProcessIdentity
+from shoal.agent.runtime.shim.records import (
+    EXIT_FILE,
+    ExitRecord,
+    read_exit_record,
+    read_shim_record,
+    write_record,
+)
+from shoal.agent.runtime.termination import read_termination_message
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedContainer:
+    key: ContainerKey
+    started_at: datetime
+    shim: ProcessIdentity | None
+    """None: it failed before there was one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedPod:
+    uid: str
+    namespace: str
+    name: str
+    pod_ip: str
+    containers: Sequence[RecordedContainer]
+
+
+def time_of(since_epoch_ns: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=since_epoch_ns // 1000)
+
+
+def write_pod(paths: PodPaths, pod: PodSandbox) -> None:
+    paths.etc.mkdir(parents=True, exist_ok=True)
+    (paths.etc / "hosts").write_text(pod.hosts_text)
+    (paths.etc / "hostname").write_text(pod.hostname + "\n")
+    record = {
+        "uid": pod.uid,
+        "namespace": pod.namespace,
+        "name": pod.name,
+        "pod_ip": pod.pod_ip,
+    }
+    # Renamed into place last: a pod without it was never prepared.
+    temporary = paths.sandbox_record.with_suffix(".tmp")
+    temporary.write_text(json.dumps(record))
+    temporary.replace(paths.sandbox_record)
+
+
+def read_pods(root: Path) -> Sequence[RecordedPod]:
+    """All prepared pods. What was begun and never came to run is deleted, so that it can be
+    begun again."""
+    pods: list[RecordedPod] = []
+    for directory in sorted(path for path in root.iterdir() if path.is_dir()):
+        paths = PodPaths(root, directory.name)
+        try:
+            record = json.loads(paths.sandbox_record.read_bytes())
+        except FileNotFoundError:
+            remove_tree(directory)
+            continue
+        pods.append(RecordedPod(containers=list(_read_containers(paths)), **record))
+    return pods
+
+
+def _read_containers(paths: PodPaths) -> Iterator[RecordedContainer]:
+    for directory in sorted(paths.directory.glob("containers/*/*")):
+        key = ContainerKey(paths.pod_uid, directory.parent.name, int(directory.name))
+        shim, ended = read_shim_record(directory), read_exit_record(directory)
+        if shim is not None:
+            started_at = time_of(shim.started_ns)
+            yield RecordedContainer(key=key, started_at=started_at, shim=shim.identity)
+        elif ended is not None:
+            yield RecordedContainer(key=key, started_at=time_of(ended.started_ns), shim=None)
+        else:
+            remove_tree(directory)
+
+
+def container_exit(
+    paths: PodPaths, key: ContainerKey, started_at: datetime, now: datetime
+) -> ContainerExit:
+    """How a container ended whose shim is gone. One that left no record was killed, and its
+    container with it; that is then recorded, so it stays the same answer."""
+    directory = paths.container(key)
+    record = read_exit_record(directory)
+    if record is None:
+        record = _record_killed(directory, started_at, now)
+    message = record.start_failure
+    if not message:
+        order = LaunchOrder.decode((directory / ORDER_FILE).read_bytes())
+        message = read_termination_message(
+            directory / TERMINATION_FILE,
+            paths.log(key),
+            record.exit_code,
+            order.falls_back_to_logs,
+        )
+    return ContainerExit(
+        key=key,
+        exit_code=record.exit_code,
+        signal=record.signal,
+        started_at=started_at,
+        finished_at=time_of(record.finished_ns),
+        is_oom_killed=record.is_oom_killed,
+        termination_message=message,
+    )
+
+
+def _record_killed(directory: Path, started_at: datetime, now: datetime) -> ExitRecord:
+    record = ExitRecord(
+        exit_code=137,
+        signal=9,
+        is_oom_killed=False,
+        started_ns=int(started_at.timestamp() * 1_000_000) * 1000,
+        finished_ns=int(now.timestamp() * 1_000_000) * 1000,
+    )
+    directory_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        write_record(directory_fd, EXIT_FILE, record)
+    finally:
+        os.close(directory_fd)
+    return record

@@ -1,0 +1,80 @@
+"""The `sandbox` runtime: a container has mounts, a process tree and a hostname of its own."""
+
+import posixpath
+from collections.abc import Sequence
+
+from shoal.agent.runtime.confinement import (
+    TERMINATION_VARIABLE,
+    ConfinedProgram,
+    base_environment,
+)
+from shoal.agent.runtime.paths import PodPaths
+from shoal.agent.runtime.protocol import ContainerSpec, Mount, Verdict
+from shoal.agent.runtime.shim.order import Bind, Isolation
+
+TERMINATION_FILE = "termination-log"
+
+
+class SandboxConfinement:
+    """Namespaces; the host's files are the image."""
+
+    def __init__(self, has_user_namespace: bool) -> None:
+        self._has_user_namespace = has_user_namespace
+
+    @property
+    def level(self) -> str:
+        return "sandbox"
+
+    @property
+    def isolates(self) -> bool:
+        return True
+
+    def honours(self, spec: ContainerSpec) -> Verdict:
+        refusals = [
+            f"MountPathUnavailable: {mount.target} cannot be a volume in a sandbox"
+            for mount in spec.mounts
+            if posixpath.normpath(mount.target) in {"/", "/proc", "/dev"}
+        ]
+        warnings: list[str] = []
+        if spec.pod.shares_processes:
+            warnings.append(
+                "shareProcessNamespace is not available: each container has its own process tree"
+            )
+        return Verdict(refusals=refusals, warnings=warnings)
+
+    def confine(self, spec: ContainerSpec, paths: PodPaths) -> ConfinedProgram:
+        own = [
+            Mount(source=paths.etc / "hosts", target="/etc/hosts"),
+            Mount(source=paths.etc / "hostname", target="/etc/hostname"),
+            Mount(
+                source=paths.container(spec.key) / TERMINATION_FILE,
+                target=spec.termination_message_path,
+            ),
+        ]
+        env = base_environment(spec)
+        env[TERMINATION_VARIABLE] = spec.termination_message_path
+        return ConfinedProgram(
+            argv=list(spec.argv),
+            env={**env, **spec.env},
+            working_dir=spec.working_dir or "/",
+            user_id=spec.user_id,
+            isolation=Isolation(
+                hostname=spec.pod.hostname,
+                binds=_binds([*own, *spec.mounts]),
+                has_user_namespace=self._has_user_namespace,
+                read_only_root=spec.read_only_root,
+            ),
+        )
+
+
+def _binds(mounts: Sequence[Mount]) -> list[Bind]:
+    """One per target; of two, the pod's own comes later and wins."""
+    by_target = {
+        posixpath.normpath(mount.target): Bind(
+            source=str(mount.source.resolve()),
+            target=posixpath.normpath(mount.target),
+            read_only=mount.read_only,
+        )
+        for mount in mounts
+    }
+    return list(by_target.values())

@@ -1,0 +1,71 @@
+"""Entering namespaces: new ones for a container, or those of a running one for exec."""
+
+import errno
+import os
+
+from shoal.agent.runtime.shim import syscalls
+from shoal.agent.runtime.shim.order import Isolation, LaunchOrder
+from shoal.agent.runtime.shim.processes import ProcessIdentity, identify
+
+_OWN = syscalls.CLONE_NEWNS | syscalls.CLONE_NEWPID | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS
+_JOINED = (
+    ("user", syscalls.CLONE_NEWUSER),
+    ("ipc", syscalls.CLONE_NEWIPC),
+    ("uts", syscalls.CLONE_NEWUTS),
+    ("pid", syscalls.CLONE_NEWPID),
+    ("mnt", syscalls.CLONE_NEWNS),
+)
+"""In the order of joining: user first, because it grants the right to the others; mount last,
+because paths mean something else afterwards."""
+
+
+def enter_new_namespaces(order: LaunchOrder, isolation: Isolation) -> None:
+    """Only the next child is in the new process namespace, as its process 1."""
+    if isolation.has_user_namespace:
+        _enter_user_namespace(order)
+    syscalls.unshare(_OWN, "make mount, pid, ipc and uts namespaces")
+
+
+def _enter_user_namespace(order: LaunchOrder) -> None:
+    """Map one user: the container sees the user it asked for, the host sees the agent's."""
+    outer_user, outer_group = os.geteuid(), os.getegid()
+    inner_user = outer_user if order.user_id is None else order.user_id
+    inner_group = outer_group if order.group_id is None else order.group_id
+    syscalls.unshare(syscalls.CLONE_NEWUSER, "make a user namespace")
+    _write("/proc/self/setgroups", "deny")
+    _write("/proc/self/uid_map", f"{inner_user} {outer_user} 1")
+    _write("/proc/self/gid_map", f"{inner_group} {outer_group} 1")
+
+
+def _write(path: str, text: str) -> None:
+    fd = os.open(path, os.O_WRONLY)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)
+
+
+def join_namespaces(process: ProcessIdentity, has_user_namespace: bool) -> None:
+    """Enter those of a process; only the next child is in its process namespace. Raises OSError
+    when it has ended."""
+    fds = [
+        (os.open(f"/proc/{process.pid}/ns/{name}", os.O_RDONLY), flag)
+        for name, flag in _JOINED
+        if name != "user" or has_user_namespace
+    ]
+    if identify(process.pid) != process:
+        raise ProcessLookupError(errno.ESRCH, "the container has ended")
+    for fd, flag in fds:
+        syscalls.setns(fd, flag)
+        os.close(fd)
+
+
+def assume_user(order: LaunchOrder) -> None:
+    """Become the user of the container; in a user namespace the map has done that already."""
+    is_mapped = order.isolation is not None and order.isolation.has_user_namespace
+    if not is_mapped and order.user_id is not None and order.user_id != os.geteuid():
+        group_id = order.group_id if order.group_id is not None else 0
+        os.setgroups([])
+        os.setresgid(group_id, group_id, group_id)
+        os.setresuid(order.user_id, order.user_id, order.user_id)
+    syscalls.forbid_new_privileges()

@@ -1,0 +1,75 @@
+"""The launch order: everything a shim must know, as a file in the container's directory.
+
+The agent writes it before it asks the spawner; exec reads it again for environment and user, so a
+restarted agent needs nothing else. It may hold secrets: mode 0600.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+ORDER_FILE = "order.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bind:
+    """A file or directory of the host at a path of the container."""
+
+    source: str
+    """Absolute, without symbolic links."""
+    target: str
+    read_only: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Isolation:
+    """Namespaces of its own: mount, pid, ipc, uts, and user where that is needed."""
+
+    hostname: str
+    binds: list[Bind]
+    has_user_namespace: bool
+    """An ordinary user needs one; it maps a single user."""
+    read_only_root: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CgroupEntry:
+    """How to get into a cgroup and what to ask of it afterwards."""
+
+    process_files: list[str]
+    """Files to write one's pid to: one per hierarchy."""
+    oom_file: str
+    """File with a line `oom_kill N`; empty when memory is not controlled."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchOrder:
+    directory: str
+    """The container's own: order, records, termination message."""
+    log: str
+    argv: list[str]
+    env: dict[str, str]
+    working_dir: str
+    user_id: int | None
+    group_id: int | None
+    isolation: Isolation | None
+    """None: a plain process that sees all of the host."""
+    cgroup: CgroupEntry | None
+    sampled_memory_bytes: int | None
+    """Limit that the shim itself watches because no cgroup does."""
+    falls_back_to_logs: bool
+    """For the agent: terminationMessagePolicy FallbackToLogsOnError."""
+
+    def encode(self) -> bytes:
+        return json.dumps(asdict(self)).encode()
+
+    @classmethod
+    def decode(cls, data: bytes) -> "LaunchOrder":
+        raw: dict[str, Any] = json.loads(data)
+        isolation, cgroup = raw.pop("isolation"), raw.pop("cgroup")
+        if isolation is not None:
+            binds = [Bind(**bind) for bind in isolation.pop("binds")]
+            isolation = Isolation(binds=binds, **isolation)
+        if cgroup is not None:
+            cgroup = CgroupEntry(**cgroup)
+        return cls(isolation=isolation, cgroup=cgroup, **raw)

@@ -1,0 +1,98 @@
+"""Linux calls that Python 3.11's standard library lacks, through the C library.
+
+Each raises OSError whose text says what was tried on what, because that sentence is all a user
+sees when a machine refuses.
+"""
+
+import ctypes
+import os
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+
+MS_RDONLY = 1
+MS_NOSUID = 2
+MS_NODEV = 4
+MS_NOEXEC = 8
+MS_REMOUNT = 32
+MS_NOATIME = 1024
+MS_NODIRATIME = 2048
+MS_BIND = 4096
+MS_REC = 16384
+MS_PRIVATE = 1 << 18
+MS_RELATIME = 1 << 21
+
+_MNT_DETACH = 2
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NO_NEW_PRIVS = 38
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, action: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{action}: {os.strerror(number)}")
+
+
+def unshare(flags: int, action: str) -> None:
+    """`action` names the namespaces, for the error."""
+    _check(_libc.unshare(flags), action)
+
+
+def setns(fd: int, flags: int) -> None:
+    _check(_libc.setns(fd, flags), "join the container's namespaces")
+
+
+def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
+    _check(
+        _libc.mount(
+            os.fsencode(source),
+            os.fsencode(target),
+            kind.encode() if kind else None,
+            ctypes.c_ulong(flags),
+            options.encode() if options else None,
+        ),
+        f"mount {kind or source} on {target}",
+    )
+
+
+def unmount_lazily(target: str) -> None:
+    _check(_libc.umount2(os.fsencode(target), _MNT_DETACH), f"unmount {target}")
+
+
+def pivot_root(new_root: str, put_old: str) -> None:
+    _check(
+        _libc.pivot_root(os.fsencode(new_root), os.fsencode(put_old)),
+        f"make {new_root} the root",
+    )
+
+
+def _prctl(option: int, argument: int, action: str) -> None:
+    zero = ctypes.c_ulong(0)
+    _check(_libc.prctl(option, ctypes.c_ulong(argument), zero, zero, zero), action)
+
+
+def die_with_parent(signal_number: int) -> None:
+    """The parent is the thread that forked; a change of user clears this."""
+    _prctl(_PR_SET_PDEATHSIG, signal_number, "tie to the parent")
+
+
+def become_subreaper() -> None:
+    """Orphaned descendants become children of this process."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1, "become a subreaper")
+
+
+def forbid_new_privileges() -> None:
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1, "forbid new privileges")
+
+
+def name_process(name: str) -> None:
+    """At most 15 bytes, as shown by ps."""
+    buffer = ctypes.create_string_buffer(name.encode()[:15])
+    _check(_libc.prctl(_PR_SET_NAME, buffer, 0, 0, 0), "name the process")
