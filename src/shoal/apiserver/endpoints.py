@@ -7,6 +7,8 @@ from shoal.apiserver.content import read_object
 from shoal.apiserver.core import Core
 from shoal.apiserver.discovery import Discovery
 from shoal.apiserver.exchange import Request, Response, json_response, refusal
+from shoal.apiserver.openapi.endpoint import OpenApiEndpoint
+from shoal.apiserver.openapi.endpoint import OpenApiEndpoint
 from shoal.apiserver.requests import Target
 from shoal.apiserver.resource_endpoint import ResourceEndpoint
 from shoal.apiserver.reviews import REVIEWS, answer_review
@@ -24,6 +26,8 @@ class ApiEndpoints:
         self._core = core
         self._resources = ResourceEndpoint(core)
         self._discovery = Discovery(core)
+        self._openapi = OpenApiEndpoint(core.registry.all)
+        self._openapi = OpenApiEndpoint(core.registry.all)
 
     async def answer(self, request: Request) -> Response:
         try:
@@ -36,24 +40,31 @@ class ApiEndpoints:
         match parts:
             case ["api" | "apis", *_]:
                 return await self._answer_api(request, parts)
+            case ["openapi", *rest]:
+                return _found(request, self._openapi.answer(request, rest))
             case []:
                 return json_response({"paths": [*_ROOT_PATHS, "/version"]})
             case ["version"]:
                 return json_response(version_info())
+            case ["openapi", *document]:
+                return self._answer_openapi(request, document)
             case ["healthz" | "livez" | "readyz", *_]:
                 return Response(body=b"ok", content_type="text/plain; charset=utf-8")
             case _:
                 raise unknown_path()
 
+    def _answer_openapi(self, request: Request, document: Sequence[str]) -> Response:
+        found = self._openapi.answer(request, document)
+        if found is None:
+            raise unknown_path()
+        if request.method != "GET":
+            raise method_not_allowed()
+        return found
+
     async def _answer_api(self, request: Request, parts: Sequence[str]) -> Response:
         path = parse_path(list(parts))
         if path is None:
-            found = self._discovery.answer(request, parts)
-            if found is None:
-                raise unknown_path()
-            if request.method != "GET":
-                raise method_not_allowed()
-            return found
+            return _found(request, self._discovery.answer(request, parts))
         target = find_target(self._core.registry, path)
         if target is not None:
             return await self._resources.answer(request, target)
@@ -80,3 +91,12 @@ class ApiEndpoints:
             raise bad_request("a Binding must name its pod in metadata.name")
         target = Target(pods, path.namespace, name, "binding")
         return await self._resources.answer(request, target)
+
+
+def _found(request: Request, document: Response | None) -> Response:
+    """A document that can only be read."""
+    if document is None:
+        raise unknown_path()
+    if request.method != "GET":
+        raise method_not_allowed()
+    return document
