@@ -21,7 +21,14 @@ def mount_volumes(
             raise ConfigProblem(f'volume "{mount.name}" of container "{container.name}" not found')
         sub_path = expand(mount.sub_path_expr, env) if mount.sub_path_expr else mount.sub_path
         source = _below(volume, sub_path) if sub_path else volume
-        mounts.append(Mount(source=source, target=mount.mount_path, read_only=mount.read_only))
+        mounts.append(
+            Mount(
+                source=source,
+                target=mount.mount_path,
+                read_only=mount.read_only,
+                volume=mount.name,
+            )
+        )
     access = volumes.get(service_account.VOLUME)
     if access is not None and not service_account.has_own(container):
         mounts.append(Mount(source=access, target=service_account.MOUNT_PATH, read_only=True))
