@@ -28,6 +28,7 @@ _DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadli
 class Addresses:
     host_ip: str
     pod_ip: str
+    """Empty for a pod that was over before it got one."""
 
 
 def compose(
@@ -40,12 +41,12 @@ def compose(
         "conditions": _conditions(pod, state, phase, written, now),
         "hostIP": addresses.host_ip,
         "hostIPs": [{"ip": addresses.host_ip}],
-        "podIP": addresses.pod_ip,
-        "podIPs": [{"ip": addresses.pod_ip}],
         "startTime": timestamp(state.first_seen_at),
         "qosClass": qos_class(pod),
         "containerStatuses": _container_statuses(pod, state, Role.MAIN),
     }
+    if addresses.pod_ip:
+        status |= {"podIP": addresses.pod_ip, "podIPs": [{"ip": addresses.pod_ip}]}
     if pod.spec.init_containers:
         status["initContainerStatuses"] = _container_statuses(pod, state, Role.INIT, Role.SIDECAR)
     if state.ending is not None and state.ending.past_deadline and phase == "Failed":

@@ -28,6 +28,7 @@ from shoal.agent.lifecycle.messages import (
     EventType,
     HookEnded,
     HookKind,
+    KillContainer,
     LifecycleEvent,
     ObjectGone,
     Prepared,
@@ -36,6 +37,8 @@ from shoal.agent.lifecycle.messages import (
     ProbeJudged,
     ProbeKind,
     RunHook,
+    StartContainer,
+    TerminateContainer,
     Tick,
 )
 from shoal.agent.lifecycle.pod import EndCause, PodStage, PodState, PodStep
@@ -72,6 +75,29 @@ def next_wake(state: PodState, now: datetime) -> datetime | None:
             times += [r.retry_at for r in state.containers if r.phase is ContainerPhase.WAITING]
     # What was due by now has been done, or waits for an event.
     return min((time for time in times if time is not None and time > now), default=None)
+
+
+def outstanding(state: PodState) -> Sequence[Action]:
+    """What had been asked for and not yet answered, for a shell that has lost track of it. Each
+    may be done again without harm."""
+    actions: list[Action] = []
+    if state.stage is PodStage.PREPARING:
+        actions.append(PreparePod())
+    for record in state.containers:
+        key = state.key(record)
+        match record.phase:
+            case ContainerPhase.STARTING:
+                started = state.plan.key(record.name, record.attempt + 1)
+                actions.append(StartContainer(key=started))
+            case ContainerPhase.POST_START:
+                actions.append(RunHook(key=key, hook=HookKind.POST_START, timeout_s=None))
+            case ContainerPhase.TERMINATING:
+                actions.append(TerminateContainer(key=key))
+            case ContainerPhase.KILLED:
+                actions.append(KillContainer(key=key))
+            case _:
+                pass
+    return actions
 
 
 def _note(turn: Turn, event: LifecycleEvent) -> None:

@@ -1,0 +1,146 @@
+"""Ask a container how it is, or tell it something: the handlers of probes and hooks.
+
+A check is a command inside the container, an HTTP request, or a connection. Texts are those of
+the kubelet, as they stand in Unhealthy events.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import aiohttp
+
+from shoal.agent.runtime.protocol import ContainerKey, Runtime
+from shoal.api.pod import (
+    Container,
+    ExecAction,
+    HttpGetAction,
+    IntOrString,
+    LifecycleHandler,
+    Probe,
+    TcpSocketAction,
+)
+from shoal.base.clock import Clock
+
+_USER_AGENT = "shoal-probe/1"
+_MAX_BODY = 10 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    is_success: bool
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """The container a check is about."""
+
+    key: ContainerKey
+    container: Container
+    pod_ip: str
+
+
+class Checks:
+    """Carries checks out."""
+
+    def __init__(self, runtime: Runtime, session: aiohttp.ClientSession, clock: Clock) -> None:
+        self._runtime = runtime
+        self._session = session
+        self._clock = clock
+
+    async def probe(self, checked: Checked, probe: Probe) -> CheckResult:
+        timeout_s = float(probe.timeout_seconds)
+        if probe.exec is not None:
+            return await self._exec(checked, probe.exec, timeout_s)
+        if probe.http_get is not None:
+            return await self._http_get(checked, probe.http_get, timeout_s)
+        if probe.tcp_socket is not None:
+            return await self._tcp(checked, probe.tcp_socket, timeout_s)
+        return CheckResult(is_success=False, message="missing probe handler")
+
+    async def run_hook(
+        self, checked: Checked, handler: LifecycleHandler, timeout_s: float
+    ) -> CheckResult:
+        if handler.exec is not None:
+            return await self._exec(checked, handler.exec, timeout_s)
+        if handler.http_get is not None:
+            return await self._http_get(checked, handler.http_get, timeout_s)
+        if handler.sleep is not None:
+            await self._clock.sleep(min(handler.sleep.seconds, timeout_s))
+            return CheckResult(is_success=True)
+        if handler.tcp_socket is not None:
+            return await self._tcp(checked, handler.tcp_socket, timeout_s)
+        return CheckResult(is_success=False, message="invalid handler: <nil>")
+
+    async def _exec(self, checked: Checked, action: ExecAction, timeout_s: float) -> CheckResult:
+        result = await self._runtime.exec(checked.key, action.command, timeout_s)
+        if result.is_timed_out:
+            message = f"command timed out: {_quote(action.command)} timed out after {timeout_s:g}s"
+            return CheckResult(is_success=False, message=message)
+        return CheckResult(is_success=result.exit_code == 0, message=result.output)
+
+    async def _http_get(
+        self, checked: Checked, action: HttpGetAction, timeout_s: float
+    ) -> CheckResult:
+        port = port_number(checked.container, action.port)
+        if port is None:
+            return CheckResult(is_success=False, message=f"unknown port {action.port}")
+        host = action.host or checked.pod_ip
+        path = action.path if action.path.startswith("/") else f"/{action.path}"
+        url = f"{action.scheme.lower()}://{host}:{port}{path}"
+        headers = {"User-Agent": _USER_AGENT, "Accept": "*/*", "Connection": "close"}
+        headers |= {header.name: header.value for header in action.http_headers}
+        try:
+            async with self._session.get(
+                url,
+                headers=headers,
+                ssl=False,
+                timeout=aiohttp.ClientTimeout(total=timeout_s),
+            ) as answer:
+                await answer.content.read(_MAX_BODY)
+                if 200 <= answer.status < 400:
+                    return CheckResult(is_success=True)
+                message = f"HTTP probe failed with statuscode: {answer.status}"
+        except TimeoutError:
+            message = (
+                f'Get "{url}": context deadline exceeded '
+                "(Client.Timeout exceeded while awaiting headers)"
+            )
+        except aiohttp.ClientConnectorError:
+            message = f'Get "{url}": dial tcp {host}:{port}: connect: connection refused'
+        except aiohttp.ClientError as error:
+            message = f'Get "{url}": {error}'
+        return CheckResult(is_success=False, message=message)
+
+    async def _tcp(
+        self, checked: Checked, action: TcpSocketAction, timeout_s: float
+    ) -> CheckResult:
+        port = port_number(checked.container, action.port)
+        if port is None:
+            return CheckResult(is_success=False, message=f"unknown port {action.port}")
+        host = action.host or checked.pod_ip
+        try:
+            async with asyncio.timeout(timeout_s):
+                _, writer = await asyncio.open_connection(host, port)
+        except TimeoutError:
+            message = f"dial tcp {host}:{port}: i/o timeout"
+            return CheckResult(is_success=False, message=message)
+        except OSError:
+            message = f"dial tcp {host}:{port}: connect: connection refused"
+            return CheckResult(is_success=False, message=message)
+        writer.close()
+        return CheckResult(is_success=True)
+
+
+def port_number(container: Container, port: IntOrString) -> int | None:
+    """A number as it is, in text too; a name is one of the container's ports."""
+    if isinstance(port, int):
+        return port
+    if port.isdecimal():
+        return int(port)
+    return next((p.container_port for p in container.ports if p.name == port), None)
+
+
+def _quote(argv: Sequence[str]) -> str:
+    return '"' + " ".join(argv) + '"'

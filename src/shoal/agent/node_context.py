@@ -1,0 +1,55 @@
+"""What the workers of all pods share: collaborators, and facts of the node."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shoal.agent.addresses import HOST_IP, PodAddresses
+from shoal.agent.checks import Checks
+from shoal.agent.environment import ApiEndpoint
+from shoal.agent.images import ImageMapping
+from shoal.agent.lifecycle.messages import RecordEvent
+from shoal.agent.references import ReferenceReader
+from shoal.agent.runtime.paths import PodPaths
+from shoal.agent.runtime.protocol import Runtime
+from shoal.api.pod import Pod, ResourceMap
+from shoal.base.clock import Clock
+from shoal.client.protocol import Client
+
+# More starts at once than this only make each other slower.
+MAX_STARTS = 8
+
+EventSink = Callable[[Pod, RecordEvent], None]
+"""Tells people about a pod; never waits, never fails."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeConfig:
+    """One virtual node."""
+
+    name: str
+    resources: ResourceMap
+    """What it offers, by resource name: cpu, memory, and whatever else is counted."""
+    labels: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeContext:
+    client: Client
+    runtime: Runtime
+    clock: Clock
+    references: ReferenceReader
+    checks: Checks
+    record: EventSink
+    pods_dir: Path
+    addresses: PodAddresses
+    images: Sequence[ImageMapping]
+    api: ApiEndpoint
+    ca_pem: bytes
+    starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_STARTS))
+    """Bounds how many pods are set up and containers started at the same time."""
+    host_ip: str = HOST_IP
+
+    def paths(self, pod_uid: str) -> PodPaths:
+        return PodPaths(self.pods_dir, pod_uid)

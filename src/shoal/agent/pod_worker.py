@@ -1,0 +1,266 @@
+"""The shell around one pod's life cycle: feeds it events, one at a time, and carries out its
+actions, each in a task of its own whose result is the next event.
+
+A worker that failed can be run again: it takes up the state where it was, and asks again for
+what was under way (`lifecycle.core.outstanding`), which the runtime answers without doing it
+twice.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, assert_never
+
+from shoal.agent.checks import Checked
+from shoal.agent.container_spec import make_sandbox
+from shoal.agent.container_start import start_container
+from shoal.agent.downward import NodeFacts
+from shoal.agent.lifecycle.core import handle, next_wake, outstanding
+from shoal.agent.lifecycle.messages import (
+    Action,
+    DeletionRequested,
+    HookEnded,
+    HookKind,
+    KillContainer,
+    LifecycleEvent,
+    Prepared,
+    PrepareFailed,
+    PreparePod,
+    RecordEvent,
+    RemoveContainer,
+    RemovePod,
+    RunHook,
+    StartContainer,
+    TerminateContainer,
+    Tick,
+)
+from shoal.agent.lifecycle.pod import PodState
+from shoal.agent.node_context import NodeContext
+from shoal.agent.pod_status import Addresses, compose
+from shoal.agent.pod_volumes import PodVolumes
+from shoal.agent.prober import Prober
+from shoal.agent.status_writer import StatusWriter
+from shoal.agent.volumes.plan import VolumeProblem
+from shoal.api.pod import PODS, Pod
+from shoal.api.status import ApiError
+from shoal.base.backoff import Backoff
+from shoal.client.protocol import ConnectionFailed, DeleteOptions
+
+_log = logging.getLogger(__name__)
+VOLUME_REFRESH_S = 60.0
+_DELETE_RETRY = Backoff(initial_s=0.2, max_s=10.0)
+# A postStart hook may take as long as it likes; its container's end ends it.
+_HOOK_TIMEOUT_S = 86400.0
+
+
+class PodWorker:
+    """`run` returns when nothing is left of the pod on this node."""
+
+    def __init__(self, pod: Pod, state: PodState, facts: NodeFacts, context: NodeContext) -> None:
+        self._pod = pod
+        self._state = state
+        self._facts = facts
+        self._context = context
+        self._inbox: asyncio.Queue[LifecycleEvent] = asyncio.Queue()
+        self._writer = StatusWriter(pod, context.client, context.clock)
+        self._volumes = PodVolumes(
+            context.references, context.paths(pod.metadata.uid), context.ca_pem, context.clock
+        )
+        self._places: dict[str, Path] = {}
+        self._prober = Prober(
+            pod, facts.pod_ip, context.checks, context.clock, self.tell, self._record
+        )
+        self._wanted_grace_s: float | None = None
+        self._alarm: tuple[datetime, asyncio.Task[None]] | None = None
+        self._preparing: asyncio.Task[None] | None = None
+        self._hooks: set[asyncio.Task[None]] = set()
+        self._removal: RemovePod | None = None
+
+    @property
+    def pod(self) -> Pod:
+        return self._pod
+
+    @property
+    def state(self) -> PodState:
+        return self._state
+
+    def observe(self, pod: Pod) -> None:
+        """The pod as the API has it now."""
+        self._pod = pod
+        if not pod.is_deleting:
+            return
+        grace_s = float(pod.metadata.deletion_grace_period_seconds or 0)
+        if self._wanted_grace_s is None or grace_s < self._wanted_grace_s:
+            self._wanted_grace_s = grace_s
+            self.tell(DeletionRequested(grace_s=grace_s))
+
+    def tell(self, event: LifecycleEvent) -> None:
+        self._inbox.put_nowait(event)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            side_tasks = [
+                group.create_task(self._writer.run()),
+                group.create_task(self._keep_volumes()),
+            ]
+            self._prober.stop()
+            for action in outstanding(self._state):
+                self._carry_out(action, group)
+            self.tell(Tick())
+            while self._removal is None:
+                self._turn(await self._inbox.get(), group)
+            self._prober.stop()
+            self._set_alarm(None, group)
+            await self._writer.wait_written()
+            await self._end_tasks(side_tasks)
+            await self._remove(self._removal)
+
+    def _turn(self, event: LifecycleEvent, group: asyncio.TaskGroup) -> None:
+        now = self._context.clock.now()
+        self._state, actions = handle(self._state, event, now)
+        for action in actions:
+            self._carry_out(action, group)
+        self._prober.follow(self._state, group)
+        self._set_alarm(next_wake(self._state, now), group)
+        # What is already waiting will change the status again; write it once.
+        if self._inbox.empty() or self._removal is not None:
+            self._writer.post(self._status(now))
+
+    def _status(self, now: datetime) -> dict[str, Any]:
+        addresses = Addresses(host_ip=self._context.host_ip, pod_ip=self._facts.pod_ip)
+        return compose(self._pod, self._state, addresses, self._writer.written, now)
+
+    def _carry_out(self, action: Action, group: asyncio.TaskGroup) -> None:
+        runtime = self._context.runtime
+        work: Coroutine[Any, Any, None]
+        match action:
+            case PreparePod():
+                self._preparing = group.create_task(self._prepare())
+                return
+            case StartContainer():
+                work = self._start(action)
+            case RunHook():
+                hook = group.create_task(self._run_hook(action))
+                self._hooks.add(hook)
+                hook.add_done_callback(self._hooks.discard)
+                return
+            case TerminateContainer(key=key):
+                work = runtime.terminate(key)
+            case KillContainer(key=key):
+                work = runtime.kill(key)
+            case RemoveContainer(key=key):
+                work = runtime.remove_container(key)
+            case RecordEvent():
+                self._record(action)
+                return
+            case RemovePod():
+                self._removal = action
+                return
+            case _:
+                assert_never(action)
+        group.create_task(work)
+
+    async def _prepare(self) -> None:
+        async with self._context.starts:
+            self.tell(await self._set_up())
+
+    async def _set_up(self) -> Prepared | PrepareFailed:
+        try:
+            self._places = await self._volumes.make(self._pod, self._facts)
+            await self._context.runtime.prepare_pod(make_sandbox(self._pod, self._facts.pod_ip))
+        except VolumeProblem as problem:
+            return PrepareFailed(
+                reason="FailedMount",
+                message=problem.message,
+                waiting_reason=problem.waiting_reason,
+            )
+        except (ApiError, ConnectionFailed) as error:
+            return PrepareFailed(reason="FailedMount", message=str(error))
+        except OSError as error:
+            return PrepareFailed(reason="FailedCreatePodSandBox", message=str(error))
+        return Prepared()
+
+    async def _start(self, action: StartContainer) -> None:
+        async with self._context.starts:
+            answer = await start_container(
+                self._context, action.key, self._pod, self._facts, self._places
+            )
+        self.tell(answer)
+
+    async def _run_hook(self, action: RunHook) -> None:
+        containers = (*self._pod.spec.init_containers, *self._pod.spec.containers)
+        container = next(c for c in containers if c.name == action.key.container)
+        lifecycle = container.lifecycle
+        assert lifecycle is not None
+        is_start = action.hook is HookKind.POST_START
+        handler = lifecycle.post_start if is_start else lifecycle.pre_stop
+        assert handler is not None
+        result = await self._context.checks.run_hook(
+            Checked(key=action.key, container=container, pod_ip=self._facts.pod_ip),
+            handler,
+            _HOOK_TIMEOUT_S if action.timeout_s is None else action.timeout_s,
+        )
+        error = "" if result.is_success else result.message or "failed"
+        self.tell(HookEnded(key=action.key, hook=action.hook, error=error))
+
+    async def _keep_volumes(self) -> None:
+        while True:
+            await self._context.clock.sleep(VOLUME_REFRESH_S)
+            if not self._state.is_prepared or not self._volumes.is_refresh_due(self._pod):
+                continue
+            try:
+                await self._volumes.refresh(self._pod, self._facts)
+            except (VolumeProblem, ApiError, ConnectionFailed, OSError) as error:
+                # What is there stays; the next round tries again.
+                _log.info("volumes of pod %s stay as they are: %s", self._pod.metadata.key, error)
+
+    async def _end_tasks(self, side_tasks: Sequence[asyncio.Task[None]]) -> None:
+        """Nothing may write into the pod's directory once it is being removed."""
+        if self._preparing is not None:
+            await asyncio.wait((self._preparing,))
+        for task in (*side_tasks, *self._hooks):
+            task.cancel()
+        await self._volumes.wait_quiet()
+
+    async def _remove(self, removal: RemovePod) -> None:
+        """Processes first, then the object: a pod that is gone from the API runs nowhere."""
+        metadata = self._pod.metadata
+        await self._context.runtime.remove_pod(metadata.uid)
+        failures = 0
+        while removal.deletes_object:
+            try:
+                await self._context.client.delete(
+                    PODS,
+                    metadata.name,
+                    metadata.namespace,
+                    DeleteOptions(grace_period_s=0, uid=metadata.uid),
+                )
+                return
+            except ConnectionFailed:
+                failures += 1
+            except ApiError as error:
+                if error.is_not_found or error.is_conflict:
+                    return
+                _log.warning("pod %s cannot be deleted: %s", metadata.key, error)
+                failures += 1
+            await self._context.clock.sleep(_DELETE_RETRY.delay_s(failures))
+
+    def _record(self, event: RecordEvent) -> None:
+        self._context.record(self._pod, event)
+
+    def _set_alarm(self, wake: datetime | None, group: asyncio.TaskGroup) -> None:
+        if self._alarm is not None:
+            time, task = self._alarm
+            if time == wake and not task.done():
+                return
+            task.cancel()
+            self._alarm = None
+        if wake is not None:
+            self._alarm = (wake, group.create_task(self._ring(wake)))
+
+    async def _ring(self, wake: datetime) -> None:
+        delay_s = (wake - self._context.clock.now()).total_seconds()
+        await self._context.clock.sleep(delay_s)
+        self.tell(Tick())
