@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help venv test check format demo bench soak lock schemas clean
+.PHONY: help venv test kubectls check format demo bench soak lock schemas clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -23,8 +23,11 @@ $(READY): pyproject.toml requirements/dev.txt
 	fi
 	@touch $@
 
-test: $(READY) ## run the tests
+test: $(READY) kubectls ## run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not soak"
+
+kubectls: $(READY) ## fetch the kubectl versions that tests drive
+	@$(BIN)/python scripts/fetch_kubectl.py
 
 check: $(READY) ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
