@@ -1,7 +1,11 @@
 """Exponential back-off as a value: the delay is a pure function of the number of failures."""
 
-import random
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # Pure code uses delays, too, and must not be able to reach a random source.
+    import random
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,6 @@ class Backoff:
         # 2.0 ** 1024 overflows; no sensible back-off has more than 64 steps.
         return min(self.initial_s * self.factor ** min(failures - 1, 64), self.max_s)
 
-    def jittered_s(self, failures: int, rng: random.Random) -> float:
+    def jittered_s(self, failures: int, rng: "random.Random") -> float:
         """`delay_s` plus a random share of it, so that clients do not return in step."""
         return self.delay_s(failures) * (1.0 + self.jitter * rng.random())
