@@ -1,0 +1,233 @@
+"""The scheduler's heart: events in, effects out. No clock, no socket, no random source.
+
+`handle` takes one event and returns what is to be done about it. Changes of nodes and pods only
+update the cache and the queue; a `Tick` runs scheduling cycles. A binding is an effect, and its
+outcome comes back as an event: a failed one is forgotten and its pod queued again. The same core
+runs in production (`loop`) and on virtual time.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import assert_never
+
+from shoal.api.meta import find_condition
+from shoal.scheduler import effects
+from shoal.scheduler.bindings import Bindings, Refused
+from shoal.scheduler.cycle.diagnosis import Diagnosis
+from shoal.scheduler.cycle.evaluations import Evaluations
+from shoal.scheduler.cycle.gang_cycle import Gang, GangCycle, Rejection
+from shoal.scheduler.effects import (
+    Bind,
+    Effect,
+    EventType,
+    RecordEvent,
+    SetCondition,
+    UnscheduledReason,
+)
+from shoal.scheduler.events import (
+    BindFailed,
+    BindSucceeded,
+    NodeAdded,
+    NodeDeleted,
+    NodeUpdated,
+    PodAdded,
+    PodDeleted,
+    PodUpdated,
+    SchedulerEvent,
+    Tick,
+)
+from shoal.scheduler.framework import status as statuses
+from shoal.scheduler.framework.cluster_event import ASSIGNED_POD_DELETE
+from shoal.scheduler.framework.profile import Profile, ProfileSpec, build_profiles
+from shoal.scheduler.framework.registry import Handle, Registry
+from shoal.scheduler.framework.waiting_pods import WaitingPods
+from shoal.scheduler.intake import Intake
+from shoal.scheduler.queueing.queued_pod import QueuedPod
+from shoal.scheduler.queueing.rooms import Room
+from shoal.scheduler.queueing.scheduling_queue import QueueSettings, SchedulingQueue
+from shoal.scheduler.queueing.wake_rules import Happening
+from shoal.scheduler.state.cache import Cache, PodState
+
+_NOBODY: frozenset[str] = frozenset()
+
+
+class Scheduler:
+    """`cache` must be the one whose snapshot the profiles' plugins were built with."""
+
+    def __init__(
+        self,
+        profiles: Mapping[str, Profile],
+        cache: Cache,
+        waiting_pods: WaitingPods,
+        settings: QueueSettings = QueueSettings(),
+    ) -> None:
+        self._cache = cache
+        self._queue = SchedulingQueue(profiles, settings)
+        self._intake = Intake(cache, self._queue, profiles)
+        self._cycle = GangCycle(cache, Evaluations(cache.snapshot))
+        self._bindings = Bindings(cache, waiting_pods)
+
+    def handle(self, event: SchedulerEvent, now: datetime) -> list[Effect]:
+        """Take the event in; the effects are to be carried out in order."""
+        match event:
+            case NodeAdded(node) | NodeUpdated(node):
+                self._intake.set_node(node, now)
+            case NodeDeleted(name):
+                self._intake.remove_node(name, now)
+            case PodAdded(pod) | PodUpdated(pod):
+                info = self._intake.set_pod(pod, now)
+                if info is None:
+                    self._bindings.take_back(pod.metadata.uid)
+                else:
+                    self._bindings.renew(info)
+            case PodDeleted(pod):
+                self._intake.remove_pod(pod, now)
+                self._bindings.take_back(pod.metadata.uid)
+            case BindSucceeded():
+                return self._bound(event)
+            case BindFailed():
+                return self._bind_failed(event, now)
+            case Tick(max_cycles):
+                return self._run_cycles(max_cycles, now)
+            case _:
+                assert_never(event)
+        return []
+
+    def next_wake(self, now: datetime) -> datetime | None:
+        """When a `Tick` next has something to do: `now` where a pod is ready, None for never."""
+        times = (self._queue.next_wake(now), self._bindings.next_wake())
+        return min((each for each in times if each is not None), default=None)
+
+    def statistics(self) -> Mapping[Room, int]:
+        """How many pods wait in each room of the queue."""
+        return self._queue.statistics()
+
+    def _run_cycles(self, max_cycles: int, now: datetime) -> list[Effect]:
+        self._queue.flush(now)
+        done = self._after_permission(now)
+        for _ in range(max_cycles):
+            queued = self._queue.pop()
+            if queued is None:
+                break
+            done += self._schedule(queued, now)
+            done += self._after_permission(now)
+        return done
+
+    def _schedule(self, queued: QueuedPod, now: datetime) -> list[Effect]:
+        """One cycle."""
+        if queued.pod.object.is_deleting:
+            self._queue.done(queued.pod.uid)
+            text = f"skip schedule deleting pod: {queued.pod.key}"
+            return [_failed_event(queued, text)]
+        outcome = self._cycle.run(Gang.lone(queued))
+        done: list[Effect] = []
+        for placement in outcome.placements:
+            self._queue.done(placement.queued.pod.uid)
+            result = self._bindings.start(placement, now)
+            done += self._bound_or_refused([result] if result else [], now)
+        for rejection in outcome.rejections:
+            done += self._rejected(rejection, now)
+        return done
+
+    def _after_permission(self, now: datetime) -> list[Effect]:
+        return self._bound_or_refused(self._bindings.permitted(now), now)
+
+    def _bound_or_refused(self, results: Iterable[Bind | Refused], now: datetime) -> list[Effect]:
+        done: list[Effect] = []
+        for result in results:
+            if isinstance(result, Bind):
+                done.append(result)
+            else:
+                done += self._refused(result, now)
+        return done
+
+    def _bound(self, event: BindSucceeded) -> list[Effect]:
+        placement = self._bindings.finish(event.pod.uid)
+        if placement is None:
+            return []
+        text = f"Successfully assigned {event.pod} to {event.node_name}"
+        return [RecordEvent(event.pod, EventType.NORMAL, "Scheduled", "Binding", text)]
+
+    def _bind_failed(self, event: BindFailed, now: datetime) -> list[Effect]:
+        uid = event.pod.uid
+        state = self._cache.state_of(uid)
+        if state is PodState.ADDED:
+            # The answer was lost, but the pod has its node.
+            self._bindings.finish(uid)
+            return []
+        placement = self._bindings.take_back(uid)
+        if placement is None or state is PodState.INITIAL:
+            return []  # The pod is gone.
+        return self._refused(Refused(placement, statuses.error(event.message)), now)
+
+    def _refused(self, refused: Refused, now: datetime) -> list[Effect]:
+        """A placement was taken back: others may use the room, and the pod is tried again. Such
+        a refusal never waits for an event, only for the back-off."""
+        queued = refused.placement.queued
+        self._queue.reject(queued, now, _NOBODY)
+        self._queue.move_all(Happening(ASSIGNED_POD_DELETE, queued.pod), now)
+        status = refused.status
+        diagnosis = Diagnosis(1, dict.fromkeys(status.reasons, 1))
+        return self._report(Rejection(queued, status, diagnosis), now)
+
+    def _rejected(self, rejection: Rejection, now: datetime) -> list[Effect]:
+        diagnosis = rejection.diagnosis
+        self._queue.reject(
+            rejection.queued, now, diagnosis.unschedulable_plugins, diagnosis.pending_plugins
+        )
+        done = self._report(rejection, now)
+        if rejection.post_filter is not None:
+            done += rejection.post_filter.effects
+        return done
+
+    def _report(self, rejection: Rejection, now: datetime) -> list[Effect]:
+        """An event each time, the condition only where it says something new."""
+        queued = rejection.queued
+        done: list[Effect] = [_failed_event(queued, rejection.message)]
+        condition = _condition(rejection, now)
+        if _is_news(queued, condition):
+            done.append(condition)
+        return done
+
+
+def build_scheduler(
+    specs: Iterable[ProfileSpec], registry: Registry, settings: QueueSettings = QueueSettings()
+) -> Scheduler:
+    """A scheduler that knows no node yet. Raises ProfileError where the specs are wrong."""
+    cache = Cache()
+    waiting_pods = WaitingPods()
+    profiles = build_profiles(specs, registry, Handle(cache.snapshot, waiting_pods))
+    return Scheduler(profiles, cache, waiting_pods, settings)
+
+
+def _failed_event(queued: QueuedPod, text: str) -> RecordEvent:
+    pod = effects.ref(queued.pod.object)
+    return RecordEvent(pod, EventType.WARNING, "FailedScheduling", "Scheduling", text)
+
+
+def _condition(rejection: Rejection, now: datetime) -> SetCondition:
+    pod = rejection.queued.pod.object
+    is_rejected = rejection.status.is_rejected
+    nominated = rejection.post_filter.nominated_node_name if rejection.post_filter else None
+    if not is_rejected and pod.status.nominated_node_name:
+        nominated = ""
+    before = find_condition(pod.status.conditions, "PodScheduled")
+    is_same_status = before is not None and before.status == "False"
+    since = before.last_transition_time if before and is_same_status else None
+    return SetCondition(
+        effects.ref(pod),
+        UnscheduledReason.UNSCHEDULABLE if is_rejected else UnscheduledReason.SCHEDULER_ERROR,
+        rejection.message,
+        transition_time=since or now,
+        observed_generation=pod.metadata.generation,
+        nominated_node_name=nominated,
+    )
+
+
+def _is_news(queued: QueuedPod, condition: SetCondition) -> bool:
+    status = queued.pod.object.status
+    if condition.nominated_node_name not in (None, status.nominated_node_name):
+        return True
+    before = find_condition(status.conditions, "PodScheduled")
+    said = (before.status, before.reason, before.message) if before else None
+    return said != ("False", condition.reason, condition.message)

@@ -1,0 +1,213 @@
+"""Carries the core's effects out through the client, and reports what became of bindings.
+
+Calls about one pod go one after the other, in order; a call that a newer one makes pointless is
+dropped before it is made. Calls about different pods go at the same time, as many as there are
+workers. Failures of bindings return as events; a condition that cannot be written is given up,
+because the next attempt writes another.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import assert_never
+
+from shoal.api.meta import ObjectMeta, timestamp
+from shoal.api.pod import PODS
+from shoal.api.resource import JsonObject
+from shoal.api.status import ApiError
+from shoal.base.backoff import Backoff
+from shoal.base.clock import Clock
+from shoal.client.events import EventRecorder
+from shoal.client.protocol import Client, ConnectionFailed, DeleteOptions, PatchType
+from shoal.scheduler.effects import (
+    Bind,
+    Effect,
+    Evict,
+    PatchPod,
+    PodRef,
+    RecordEvent,
+    SetCondition,
+)
+from shoal.scheduler.events import BindFailed, BindSucceeded
+
+_log = logging.getLogger(__name__)
+
+DEFAULT_WORKERS = 64
+_NOTE_LIMIT_BYTES = 1024
+_RETRIES = 4
+_RETRY_BACKOFF = Backoff(initial_s=0.1, max_s=2.0)
+_RETRIED_REASONS = frozenset(("Conflict", "InternalError", "ServiceUnavailable", "TooManyRequests"))
+
+Call = Bind | SetCondition | Evict | PatchPod
+"""Effects that are calls to the API server."""
+
+Report = Callable[[BindSucceeded | BindFailed], None]
+
+
+class Dispatcher:
+    def __init__(
+        self,
+        client: Client,
+        recorder: EventRecorder,
+        clock: Clock,
+        report: Report,
+        workers: int = DEFAULT_WORKERS,
+    ) -> None:
+        """`report` gets the outcome of each binding; it must not wait."""
+        self._client = client
+        self._recorder = recorder
+        self._clock = clock
+        self._report = report
+        self._workers = workers
+        self._calls: dict[str, list[Call]] = {}
+        """By uid: calls not begun yet. A pod is here until its last call has ended."""
+        self._ready: asyncio.Queue[str] = asyncio.Queue()
+
+    @property
+    def backlog(self) -> int:
+        """Pods with calls that have not ended."""
+        return len(self._calls)
+
+    def submit(self, wanted: Iterable[Effect]) -> None:
+        """Take effects over; returns at once."""
+        for effect in wanted:
+            if isinstance(effect, RecordEvent):
+                self._record(effect)
+            else:
+                self._enqueue(effect)
+
+    async def run(self) -> None:
+        """Returns only when cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._workers):
+                group.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            uid = await self._ready.get()
+            calls = self._calls[uid]
+            while calls:
+                await self._carry_out(calls.pop(0))
+            del self._calls[uid]
+
+    def _enqueue(self, call: Call) -> None:
+        uid = call.pod.uid
+        calls = self._calls.get(uid)
+        if calls is None:
+            self._calls[uid] = [call]
+            self._ready.put_nowait(uid)
+            return
+        # A condition that has not been written yet says less than whatever follows it.
+        calls[:] = [each for each in calls if not isinstance(each, SetCondition)]
+        calls.append(call)
+
+    async def _carry_out(self, call: Call) -> None:
+        match call:
+            case Bind():
+                await self._bind(call)
+            case SetCondition():
+                await self._best_effort(call.pod, lambda: self._set_condition(call))
+            case Evict():
+                await self._best_effort(call.pod, lambda: self._evict(call))
+            case PatchPod():
+                await self._best_effort(call.pod, lambda: self._patch(call))
+            case _:
+                assert_never(call)
+
+    async def _bind(self, bind: Bind) -> None:
+        pod = bind.pod
+        try:
+            for patch in bind.before:
+                await self._patch(patch)
+            await self._client.call(PODS, pod.name, "binding", _binding(bind), pod.namespace)
+        except (ApiError, ConnectionFailed) as error:
+            text = f'running Bind plugin "{bind.plugin}": {error}'
+            self._report(BindFailed(pod, bind.node_name, text))
+        else:
+            self._report(BindSucceeded(pod, bind.node_name))
+
+    async def _best_effort(self, pod: PodRef, call: Callable[[], Awaitable[object]]) -> None:
+        for attempt in range(1, _RETRIES + 1):
+            try:
+                await call()
+            except ApiError as error:
+                if error.reason not in _RETRIED_REASONS:
+                    _log.debug("pod %s: %s", pod, error)
+                    return
+            except ConnectionFailed as error:
+                _log.debug("pod %s: %s", pod, error)
+            else:
+                return
+            await self._clock.sleep(_RETRY_BACKOFF.delay_s(attempt))
+        _log.warning("gave up a call about pod %s", pod)
+
+    async def _set_condition(self, wanted: SetCondition) -> None:
+        status: JsonObject = {"conditions": [_pod_scheduled(wanted)]}
+        if wanted.nominated_node_name is not None:
+            status["nominatedNodeName"] = wanted.nominated_node_name or None
+        await self._patch_status(wanted.pod, status)
+
+    async def _evict(self, evict: Evict) -> None:
+        condition = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": evict.reason,
+            "message": evict.message,
+            "lastTransitionTime": timestamp(self._clock.now()),
+        }
+        await self._patch_status(evict.pod, {"conditions": [condition]})
+        pod = evict.pod
+        await self._client.delete(PODS, pod.name, pod.namespace, DeleteOptions(uid=pod.uid))
+
+    async def _patch_status(self, pod: PodRef, status: JsonObject) -> None:
+        await self._client.patch(
+            PODS,
+            pod.name,
+            {"metadata": {"uid": pod.uid}, "status": status},
+            pod.namespace,
+            type=PatchType.STRATEGIC,
+            subresource="status",
+        )
+
+    async def _patch(self, patch: PatchPod) -> None:
+        pod = patch.pod
+        metadata = {"uid": pod.uid, "annotations": dict(patch.annotations)}
+        await self._client.patch(PODS, pod.name, {"metadata": metadata}, pod.namespace)
+
+    def _record(self, event: RecordEvent) -> None:
+        pod = event.pod
+        metadata = ObjectMeta(namespace=pod.namespace, name=pod.name, uid=pod.uid)
+        note = _shortened(event.note)
+        self._recorder.record(PODS, metadata, event.type, event.reason, note)
+
+
+def _binding(bind: Bind) -> JsonObject:
+    pod = bind.pod
+    return {
+        "apiVersion": "v1",
+        "kind": "Binding",
+        "metadata": {"name": pod.name, "namespace": pod.namespace, "uid": pod.uid},
+        "target": {"kind": "Node", "name": bind.node_name},
+    }
+
+
+def _pod_scheduled(wanted: SetCondition) -> JsonObject:
+    condition: JsonObject = {
+        "type": "PodScheduled",
+        "status": "False",
+        "reason": wanted.reason,
+        "message": wanted.message,
+        "lastProbeTime": None,
+        "lastTransitionTime": timestamp(wanted.transition_time),
+    }
+    if wanted.observed_generation:
+        condition["observedGeneration"] = wanted.observed_generation
+    return condition
+
+
+def _shortened(note: str) -> str:
+    """Notes of Events have a limit; the whole text is in the pod's condition."""
+    encoded = note.encode()
+    if len(encoded) <= _NOTE_LIMIT_BYTES:
+        return note
+    return encoded[: _NOTE_LIMIT_BYTES - 4].decode(errors="ignore") + " ..."

@@ -1,0 +1,98 @@
+"""What the scheduler wants done. The core only returns effects; `dispatcher` carries them out.
+
+Effects name pods by reference, so that they can be kept, compared and printed.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from shoal.api.pod import Pod
+
+
+@dataclass(frozen=True, slots=True)
+class PodRef:
+    """One life of a pod: the uid keeps an effect off a successor of the same name."""
+
+    namespace: str
+    name: str
+    uid: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+def ref(pod: Pod) -> PodRef:
+    meta = pod.metadata
+    return PodRef(meta.namespace, meta.name, meta.uid)
+
+
+class UnscheduledReason(StrEnum):
+    """Reasons of a PodScheduled condition that is False."""
+
+    UNSCHEDULABLE = "Unschedulable"
+    """Plugins rejected the pod."""
+    SCHEDULER_ERROR = "SchedulerError"
+    """Something failed: a plugin, a binding."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetCondition:
+    """Write PodScheduled=False to the pod's status."""
+
+    pod: PodRef
+    reason: UnscheduledReason
+    message: str
+    transition_time: datetime
+    """When the condition last changed its status."""
+    observed_generation: int = 0
+    nominated_node_name: str | None = None
+    """None leaves the field as it is; empty clears it."""
+
+
+class EventType(StrEnum):
+    NORMAL = "Normal"
+    WARNING = "Warning"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordEvent:
+    """Tell people: an Event object about the pod."""
+
+    pod: PodRef
+    type: EventType
+    reason: str
+    action: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evict:
+    """Mark the pod as a disruption target, then delete it."""
+
+    pod: PodRef
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class PatchPod:
+    """Merge these annotations into the pod, before it is bound."""
+
+    pod: PodRef
+    annotations: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """Write the pod's node through the binding subresource."""
+
+    pod: PodRef
+    node_name: str
+    plugin: str
+    """The bind plugin, which failures name."""
+    before: tuple[PatchPod, ...] = ()
+    """What PreBind plugins want done first; one that fails fails the binding."""
+
+
+Effect = Bind | SetCondition | RecordEvent | Evict | PatchPod

@@ -1,0 +1,76 @@
+"""What the scheduler core is told: changes of nodes and pods, outcomes of effects, time.
+
+Everything that happens reaches `core.Scheduler.handle` as one of these, so a run can be recorded,
+replayed and simulated.
+"""
+
+from dataclasses import dataclass
+
+from shoal.api.node import Node
+from shoal.api.pod import Pod
+from shoal.scheduler.effects import PodRef
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAdded:
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class NodeUpdated:
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDeleted:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PodAdded:
+    pod: Pod
+
+
+@dataclass(frozen=True, slots=True)
+class PodUpdated:
+    pod: Pod
+
+
+@dataclass(frozen=True, slots=True)
+class PodDeleted:
+    pod: Pod
+
+
+@dataclass(frozen=True, slots=True)
+class BindSucceeded:
+    pod: PodRef
+    node_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class BindFailed:
+    pod: PodRef
+    node_name: str
+    message: str
+    """What failed, as people are to read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has come: wake what has waited long enough, and run cycles."""
+
+    max_cycles: int = 64
+    """At most so many, so that a caller can look at other news between batches."""
+
+
+SchedulerEvent = (
+    NodeAdded
+    | NodeUpdated
+    | NodeDeleted
+    | PodAdded
+    | PodUpdated
+    | PodDeleted
+    | BindSucceeded
+    | BindFailed
+    | Tick
+)

@@ -1,0 +1,47 @@
+"""Data that plugins pass along one scheduling cycle, from PreFilter to PostBind.
+
+Keys are the plugins' own. Equal pods share what PreFilter, Filter and PreScore wrote; from Reserve
+on each pod has a clone.
+"""
+
+from typing import Protocol, Self, TypeVar
+
+_T = TypeVar("_T")
+
+
+class StateData(Protocol):
+    """What may be stored: anything that can be cloned; immutable data returns itself."""
+
+    def clone(self) -> Self: ...
+
+
+class CycleState:
+    def __init__(self) -> None:
+        self._data: dict[str, StateData] = {}
+        self.skip_filter: frozenset[str] = frozenset()
+        """Plugins whose PreFilter said Skip."""
+        self.skip_score: frozenset[str] = frozenset()
+        """Plugins whose PreScore said Skip."""
+
+    def read(self, key: str, type: type[_T]) -> _T:
+        """Raises LookupError where nobody wrote the key, TypeError where it holds another type."""
+        data = self._data.get(key)
+        if data is None:
+            raise LookupError(f"cycle state has no {key!r}")
+        if not isinstance(data, type):
+            raise TypeError(f"cycle state holds no {type.__name__} under {key!r}")
+        return data
+
+    def write(self, key: str, data: StateData) -> None:
+        self._data[key] = data
+
+    def delete(self, key: str) -> None:
+        """Nothing happens where nobody wrote the key."""
+        self._data.pop(key, None)
+
+    def clone(self) -> "CycleState":
+        copy = CycleState()
+        copy._data = {key: data.clone() for key, data in self._data.items()}
+        copy.skip_filter = self.skip_filter
+        copy.skip_score = self.skip_score
+        return copy

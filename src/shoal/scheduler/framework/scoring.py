@@ -1,0 +1,89 @@
+"""PreScore, Score and NormalizeScore: run their plugins, with the framework's rules.
+
+Source of the rules and texts: Kubernetes v1.36, pkg/scheduler/framework/runtime/framework.go and
+pkg/scheduler/framework/plugins/helper/normalize_score.go.
+"""
+
+import numpy as np
+
+from shoal.base.guard import Failed, attempt
+from shoal.scheduler.framework import status as statuses
+from shoal.scheduler.framework.cycle_state import CycleState
+from shoal.scheduler.framework.extension_points import ExtensionPoints, ScoreSlot
+from shoal.scheduler.framework.plugin import MAX_NODE_SCORE, MIN_NODE_SCORE, Normalization
+from shoal.scheduler.framework.status import SUCCESS, Code, Status
+from shoal.scheduler.state.node_table import BoolArray, IntArray
+from shoal.scheduler.state.pod_info import PodInfo
+from shoal.scheduler.state.snapshot import Rows, Snapshot, row_numbers
+
+
+def run_pre_scores(
+    points: ExtensionPoints, state: CycleState, pod: PodInfo, snapshot: Snapshot, feasible: Rows
+) -> Status:
+    """Anything but Success and Skip ends the cycle with an error."""
+    skipped: set[str] = set()
+    for plugin in points.pre_score:
+        answer = attempt(plugin.pre_score, state, pod, snapshot, feasible)
+        text = answer.text if isinstance(answer, Failed) else answer.message
+        if isinstance(answer, Failed) or answer.code not in (Code.SUCCESS, Code.SKIP):
+            return statuses.error(f'running PreScore plugin "{plugin.name}": {text}', plugin.name)
+        if answer.code is Code.SKIP:
+            skipped.add(plugin.name)
+    state.skip_score = frozenset(skipped)
+    return SUCCESS
+
+
+def raw_scores(
+    slot: ScoreSlot,
+    state: CycleState,
+    pod: PodInfo,
+    snapshot: Snapshot,
+    rows: Rows,
+    is_feasible: BoolArray,
+) -> IntArray | Status:
+    """The plugin's scores of `rows`; `is_feasible` is as long as `rows`. Error ends the cycle."""
+    name = slot.plugin.name
+    asked: Rows = row_numbers(snapshot, rows)[is_feasible] if slot.is_per_node else rows
+    answer = attempt(slot.plugin.score_rows, state, pod, snapshot, asked)
+    if isinstance(answer, Failed):
+        return statuses.error(f'running Score plugin "{name}": {answer.text}', name)
+    if not slot.is_per_node:
+        return answer
+    scores = np.zeros(is_feasible.size, np.int64)
+    scores[is_feasible] = answer
+    return scores
+
+
+def normalized_by_rule(rule: Normalization, scores: IntArray, highest: int) -> IntArray:
+    """`highest` is the highest raw score of any feasible node; integer division as in Go."""
+    if rule is Normalization.NONE:
+        return scores
+    if highest == 0:
+        return scores if rule is Normalization.HIGHEST else np.full_like(scores, MAX_NODE_SCORE)
+    shares = scores * MAX_NODE_SCORE // highest
+    return shares if rule is Normalization.HIGHEST else MAX_NODE_SCORE - shares
+
+
+def normalized_by_plugin(
+    slot: ScoreSlot, state: CycleState, pod: PodInfo, scores: IntArray
+) -> IntArray | Status:
+    """`scores` are those of all feasible nodes."""
+    assert slot.custom is not None
+    name = slot.plugin.name
+    answer = attempt(slot.custom.normalize_scores, state, pod, scores)
+    if isinstance(answer, Failed):
+        return statuses.error(f'running Normalize on Score plugin "{name}": {answer.text}', name)
+    return answer
+
+
+def out_of_range(slot: ScoreSlot, scores: IntArray) -> Status | None:
+    """An error where a normalised score is not 0 to 100."""
+    if not scores.size or (scores.min() >= MIN_NODE_SCORE and scores.max() <= MAX_NODE_SCORE):
+        return None
+    wrong = next(s for s in scores.tolist() if not MIN_NODE_SCORE <= s <= MAX_NODE_SCORE)
+    name = slot.plugin.name
+    return statuses.error(
+        f'plugin "{name}" returns an invalid score {wrong}, it should in the range of '
+        f"[{MIN_NODE_SCORE}, {MAX_NODE_SCORE}] after normalizing",
+        name,
+    )

@@ -1,0 +1,103 @@
+"""What the API server tells of nodes and pods, turned into changes of the cache and the queue.
+
+A pod with a node is in the cache, whoever scheduled it; a pod without one is in the queue if its
+`schedulerName` is a profile's; a finished pod is nowhere. Behaviour: Kubernetes v1.36,
+pkg/scheduler/eventhandlers.go.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from shoal.api.meta import ObjectKey
+from shoal.api.node import Node
+from shoal.api.pod import Pod
+from shoal.scheduler.framework.cluster_event import (
+    ASSIGNED_POD,
+    ASSIGNED_POD_ADD,
+    ASSIGNED_POD_DELETE,
+    NODE_ADD,
+    NODE_DELETE,
+    node_changes,
+    pod_changes,
+)
+from shoal.scheduler.framework.profile import Profile
+from shoal.scheduler.queueing.scheduling_queue import SchedulingQueue
+from shoal.scheduler.queueing.wake_rules import Happening
+from shoal.scheduler.state import pod_info
+from shoal.scheduler.state.cache import Cache, PodState
+from shoal.scheduler.state.pod_info import PodInfo
+
+
+class Intake:
+    def __init__(
+        self, cache: Cache, queue: SchedulingQueue, profiles: Mapping[str, Profile]
+    ) -> None:
+        self._cache = cache
+        self._queue = queue
+        self._profiles = profiles
+        self._uid_of: dict[ObjectKey, str] = {}
+        """Which life of each name is known, because a recreated pod may come as an update."""
+
+    def set_node(self, node: Node, now: datetime) -> None:
+        before = self._cache.node(node.metadata.name)
+        self._cache.set_node(node)
+        events = [NODE_ADD] if before is None else node_changes(before, node)
+        for event in events:
+            self._queue.move_all(Happening(event, before, node), now)
+
+    def remove_node(self, name: str, now: datetime) -> None:
+        before = self._cache.node(name)
+        if before is not None:
+            self._cache.remove_node(name)
+            self._queue.move_all(Happening(NODE_DELETE, before), now)
+
+    def set_pod(self, pod: Pod, now: datetime) -> PodInfo | None:
+        """The pod as it is now; None where it takes no place any more."""
+        key = pod.metadata.key
+        if pod.is_finished:
+            self.remove_pod(pod, now)
+            return None
+        info = pod_info.of(pod)
+        known = self._uid_of.get(key)
+        if known is not None and known != info.uid:
+            self._remove(known, now)
+        self._uid_of[key] = info.uid
+        if pod.spec.node_name:
+            self._set_assigned(info, now)
+        else:
+            self._set_waiting(info, now)
+        return info
+
+    def remove_pod(self, pod: Pod, now: datetime) -> None:
+        known = self._uid_of.get(pod.metadata.key)
+        if known is not None and known == (pod.metadata.uid or known):
+            del self._uid_of[pod.metadata.key]
+            self._remove(known, now)
+
+    def _set_assigned(self, pod: PodInfo, now: datetime) -> None:
+        self._queue.remove(pod.uid)
+        before = self._cache.pod(pod.uid)
+        node_name = pod.spec.node_name
+        if before is None or self._cache.state_of(pod.uid) is PodState.ASSUMED:
+            self._cache.add(pod, node_name)
+            self._queue.move_all(Happening(ASSIGNED_POD_ADD, None, pod), now)
+            return
+        self._cache.update(pod, node_name)
+        for event in pod_changes(before, pod, ASSIGNED_POD):
+            self._queue.move_all(Happening(event, before, pod), now)
+
+    def _set_waiting(self, pod: PodInfo, now: datetime) -> None:
+        profile = self._profiles.get(pod.spec.scheduler_name)
+        if profile is None or self._cache.state_of(pod.uid) is not PodState.INITIAL:
+            return
+        if self._queue.get(pod.uid) is None:
+            self._queue.add(pod, profile, now)
+        else:
+            self._queue.update(pod, now)
+
+    def _remove(self, uid: str, now: datetime) -> None:
+        self._queue.remove(uid)
+        pod = self._cache.pod(uid)
+        if pod is not None:
+            self._cache.remove(uid)
+            self._queue.move_all(Happening(ASSIGNED_POD_DELETE, pod), now)

@@ -1,0 +1,121 @@
+"""The scheduler as a service: informers feed the core, the dispatcher carries its effects out.
+
+News first: everything that was watched is taken in before the next batch of cycles, and the event
+loop gets a turn after each batch, so neither watches nor bindings starve while thousands of pods
+wait. Decisions run on the event loop; they are short.
+"""
+
+import asyncio
+from collections import deque
+from typing import Any
+
+from shoal.api.node import NODES, Node
+from shoal.api.pod import PODS, Pod
+from shoal.base.clock import Clock
+from shoal.client.events import EventRecorder
+from shoal.client.informer import InformerSet
+from shoal.client.protocol import Client
+from shoal.scheduler.core import Scheduler
+from shoal.scheduler.dispatcher import Dispatcher
+from shoal.scheduler.events import (
+    NodeAdded,
+    NodeDeleted,
+    NodeUpdated,
+    PodAdded,
+    PodDeleted,
+    PodUpdated,
+    SchedulerEvent,
+    Tick,
+)
+
+BATCH_CYCLES = 64
+MAX_BACKLOG = 2000
+"""Pods being bound at once; the scheduler waits rather than run further ahead."""
+
+
+class SchedulerLoop:
+    """`informers` must be running, or be started, by the caller, and so must `recorder`."""
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        client: Client,
+        informers: InformerSet,
+        recorder: EventRecorder,
+        clock: Clock,
+    ) -> None:
+        self._scheduler = scheduler
+        self._clock = clock
+        self._inbox: deque[SchedulerEvent] = deque()
+        self._has_news = asyncio.Event()
+        self._dispatcher = Dispatcher(client, recorder, clock, self._receive)
+        self._nodes = informers.informer(NODES)
+        self._pods = informers.informer(PODS)
+        self._nodes.add_handler(self._node_changed)
+        self._pods.add_handler(self._pod_changed)
+
+    async def run(self) -> None:
+        """Returns only when cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._dispatcher.run())
+            # Placing pods before all others are known would count too little on the nodes.
+            await self._nodes.wait_synced()
+            await self._pods.wait_synced()
+            while True:
+                self._has_news.clear()
+                self._take_news()
+                if self._run_batch():
+                    await asyncio.sleep(0)
+                else:
+                    await self._rest()
+
+    def _take_news(self) -> None:
+        while self._inbox:
+            event = self._inbox.popleft()
+            self._dispatcher.submit(self._scheduler.handle(event, self._clock.now()))
+
+    def _run_batch(self) -> bool:
+        """Whether there was something to do."""
+        now = self._clock.now()
+        wake_at = self._scheduler.next_wake(now)
+        if wake_at is None or wake_at > now or self._dispatcher.backlog >= MAX_BACKLOG:
+            return False
+        self._dispatcher.submit(self._scheduler.handle(Tick(BATCH_CYCLES), now))
+        return True
+
+    async def _rest(self) -> None:
+        """Until there is news, or the core has something to do."""
+        now = self._clock.now()
+        wake_at = self._scheduler.next_wake(now)
+        if wake_at is None or wake_at <= now:
+            # Only a full backlog holds back what could be done now; its end is news.
+            await self._has_news.wait()
+            return
+        waits: list[asyncio.Future[Any]] = [
+            asyncio.ensure_future(self._has_news.wait()),
+            asyncio.ensure_future(self._clock.sleep((wake_at - now).total_seconds())),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+    def _receive(self, event: SchedulerEvent) -> None:
+        self._inbox.append(event)
+        self._has_news.set()
+
+    def _node_changed(self, before: Node | None, after: Node | None) -> None:
+        if after is None:
+            assert before is not None
+            self._receive(NodeDeleted(before.metadata.name))
+        else:
+            self._receive(NodeUpdated(after) if before else NodeAdded(after))
+
+    def _pod_changed(self, before: Pod | None, after: Pod | None) -> None:
+        if after is None:
+            assert before is not None
+            self._receive(PodDeleted(before))
+        else:
+            self._receive(PodUpdated(after) if before else PodAdded(after))

@@ -1,0 +1,41 @@
+"""The plugins that come with Shoal, and the profiles that run when nobody configures any."""
+
+from collections.abc import Mapping
+
+from shoal.scheduler.framework.profile import PluginSpec, ProfileSpec
+from shoal.scheduler.framework.registry import PluginFactory, Registry
+from shoal.scheduler.plugins.default_binder import DefaultBinder
+from shoal.scheduler.plugins.node_name import NodeName
+from shoal.scheduler.plugins.node_resources_fit import NodeResourcesFit
+from shoal.scheduler.plugins.node_unschedulable import NodeUnschedulable
+from shoal.scheduler.plugins.priority_sort import PrioritySort
+from shoal.scheduler.plugins.taint_toleration import TaintToleration
+
+_FACTORIES: Mapping[str, PluginFactory] = {
+    "PrioritySort": PrioritySort,
+    "NodeUnschedulable": NodeUnschedulable,
+    "NodeName": NodeName,
+    "TaintToleration": TaintToleration,
+    "NodeResourcesFit": NodeResourcesFit,
+    "DefaultBinder": DefaultBinder,
+}
+
+# Order and weights are those of kube-scheduler's default profile.
+_DEFAULT_PLUGINS = (
+    PluginSpec("PrioritySort"),
+    PluginSpec("NodeUnschedulable"),
+    PluginSpec("NodeName"),
+    PluginSpec("TaintToleration", weight=3),
+    PluginSpec("NodeResourcesFit"),
+    PluginSpec("DefaultBinder"),
+)
+
+DEFAULT_PROFILES = (
+    ProfileSpec("default-scheduler", _DEFAULT_PLUGINS),
+    ProfileSpec("shoal", _DEFAULT_PLUGINS),
+)
+
+
+def in_tree_registry() -> Registry:
+    """A registry of its own, to which others may be added."""
+    return Registry(_FACTORIES)

@@ -1,0 +1,176 @@
+"""Which pods stand where: placed ones that the API server told of, and assumed ones.
+
+A pod is assumed from the moment the scheduler has chosen its node until the API server confirms
+the binding, or the binding fails and it is forgotten. Its states, and what may happen in each, are
+drawn in docs/states/scheduler-cache.md.
+
+Assumptions: every pod has one uid for its whole life; an assumed pod leaves only by `add` (it was
+bound, perhaps elsewhere), `forget` or `remove` and never by the passing of time; pods may be told
+of before their node is, and outlive it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shoal.api.node import Node
+from shoal.scheduler.state.node_table import NodeTable
+from shoal.scheduler.state.pod_info import PodInfo
+from shoal.scheduler.state.snapshot import Snapshot
+
+
+class PodState(StrEnum):
+    INITIAL = "Initial"
+    """Not in the cache."""
+    ASSUMED = "Assumed"
+    ADDED = "Added"
+    DELETED = "Deleted"
+    """Left the cache for good."""
+
+
+class PodEvent(StrEnum):
+    ASSUME = "assume"
+    FORGET = "forget"
+    ADD = "add"
+    UPDATE = "update"
+    REMOVE = "remove"
+
+
+class IllegalTransition(Exception):
+    """A caller's slip: the event cannot happen to a pod in that state."""
+
+    def __init__(self, uid: str, state: PodState, event: PodEvent) -> None:
+        super().__init__(f"pod {uid} is {state} in the scheduler cache: cannot {event}")
+
+
+_TRANSITIONS: dict[tuple[PodState, PodEvent], PodState] = {
+    (PodState.INITIAL, PodEvent.ASSUME): PodState.ASSUMED,
+    (PodState.INITIAL, PodEvent.ADD): PodState.ADDED,
+    (PodState.ASSUMED, PodEvent.FORGET): PodState.INITIAL,
+    (PodState.ASSUMED, PodEvent.ADD): PodState.ADDED,
+    (PodState.ASSUMED, PodEvent.REMOVE): PodState.DELETED,
+    (PodState.ADDED, PodEvent.UPDATE): PodState.ADDED,
+    (PodState.ADDED, PodEvent.REMOVE): PodState.DELETED,
+}
+
+
+def next_state(state: PodState, event: PodEvent) -> PodState | None:
+    """None where the event is illegal in that state."""
+    return _TRANSITIONS.get((state, event))
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    pod: PodInfo
+    node_name: str
+    state: PodState
+
+
+class Cache:
+    """The only writer of the node table."""
+
+    def __init__(self) -> None:
+        self._table = NodeTable()
+        self._standings: dict[str, _Standing] = {}
+        self._pods_by_node: dict[str, dict[str, PodInfo]] = {}
+        self.snapshot = Snapshot(self._table, self._pods_by_node)
+
+    def node(self, name: str) -> Node | None:
+        row = self._table.row_of.get(name)
+        return None if row is None else self._table.nodes[row]
+
+    def pod(self, uid: str) -> PodInfo | None:
+        standing = self._standings.get(uid)
+        return standing and standing.pod
+
+    def node_name_of(self, uid: str) -> str:
+        """Where the pod stands; empty for a pod that is not here."""
+        standing = self._standings.get(uid)
+        return standing.node_name if standing else ""
+
+    def state_of(self, uid: str) -> PodState:
+        """Initial for every pod that is not here, gone ones included."""
+        standing = self._standings.get(uid)
+        return standing.state if standing else PodState.INITIAL
+
+    def is_assumed(self, uid: str) -> bool:
+        return self.state_of(uid) is PodState.ASSUMED
+
+    def set_node(self, node: Node) -> None:
+        """Add the node, or take over its changes."""
+        name = node.metadata.name
+        if name in self._table.row_of:
+            self._table.update_node(node)
+            return
+        row = self._table.add_node(node)
+        for pod in self._pods_by_node.get(name, {}).values():
+            self._table.place(row, pod.request)
+
+    def remove_node(self, name: str) -> None:
+        """Its pods stay known until each is removed, as they are in the API server."""
+        if name in self._table.row_of:
+            self._table.remove_node(name)
+
+    def assume(self, pod: PodInfo, node_name: str) -> None:
+        """Count the pod on the node before the API server knows."""
+        self._step(pod.uid, PodEvent.ASSUME)
+        self._stand(pod, node_name, PodState.ASSUMED)
+
+    def forget(self, uid: str) -> None:
+        """Take an assumption back."""
+        self._step(uid, PodEvent.FORGET)
+        self._leave(uid)
+
+    def add(self, pod: PodInfo, node_name: str) -> None:
+        """The API server says the pod stands on the node: confirms or corrects an assumption."""
+        self._step(pod.uid, PodEvent.ADD)
+        self._replace(pod, node_name)
+
+    def update(self, pod: PodInfo, node_name: str) -> None:
+        self._step(pod.uid, PodEvent.UPDATE)
+        self._replace(pod, node_name)
+
+    def remove(self, uid: str) -> None:
+        self._step(uid, PodEvent.REMOVE)
+        self._leave(uid)
+
+    def _step(self, uid: str, event: PodEvent) -> None:
+        state = self.state_of(uid)
+        if next_state(state, event) is None:
+            raise IllegalTransition(uid, state, event)
+
+    def _replace(self, pod: PodInfo, node_name: str) -> None:
+        before = self._standings.get(pod.uid)
+        # A pod that asks for the same on the same node leaves the table's row untouched, so
+        # confirming a binding does not outdate anybody's results.
+        if before and before.node_name == node_name and _stands_alike(before.pod, pod):
+            self._standings[pod.uid] = _Standing(pod, node_name, PodState.ADDED)
+            self._pods_by_node[node_name][pod.uid] = pod
+            return
+        if before:
+            self._leave(pod.uid)
+        self._stand(pod, node_name, PodState.ADDED)
+
+    def _stand(self, pod: PodInfo, node_name: str, state: PodState) -> None:
+        self._standings[pod.uid] = _Standing(pod, node_name, state)
+        self._pods_by_node.setdefault(node_name, {})[pod.uid] = pod
+        row = self._table.row_of.get(node_name)
+        if row is not None:
+            self._table.place(row, pod.request)
+
+    def _leave(self, uid: str) -> None:
+        standing = self._standings.pop(uid)
+        pods = self._pods_by_node[standing.node_name]
+        del pods[uid]
+        if not pods:
+            del self._pods_by_node[standing.node_name]
+        row = self._table.row_of.get(standing.node_name)
+        if row is not None:
+            self._table.displace(row, standing.pod.request)
+
+
+def _stands_alike(before: PodInfo, after: PodInfo) -> bool:
+    return (
+        before.request == after.request
+        and before.labels == after.labels
+        and before.object.is_deleting == after.object.is_deleting
+    )

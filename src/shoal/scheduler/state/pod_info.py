@@ -1,0 +1,46 @@
+"""A pod as the scheduler sees it: the object, with what every plugin asks of it worked out once."""
+
+from dataclasses import dataclass
+
+from shoal.api.meta import ObjectKey
+from shoal.api.pod import Pod, PodSpec
+from shoal.scheduler.state import request
+from shoal.scheduler.state.request import Request
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PodInfo:
+    """Compared by identity: two versions of one pod share `uid` but are two `PodInfo`s."""
+
+    object: Pod
+    key: ObjectKey
+    uid: str
+    priority: int
+    request: Request
+
+    @property
+    def name(self) -> str:
+        return self.key.name
+
+    @property
+    def namespace(self) -> str:
+        return self.key.namespace
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return self.object.metadata.labels
+
+    @property
+    def spec(self) -> PodSpec:
+        return self.object.spec
+
+
+def of(pod: Pod) -> PodInfo:
+    """Raises QuantityError where a request is not a quantity."""
+    return PodInfo(
+        object=pod,
+        key=pod.metadata.key,
+        uid=pod.metadata.uid,
+        priority=pod.spec.priority or 0,
+        request=request.of_pod(pod.spec),
+    )
