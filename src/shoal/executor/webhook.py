@@ -1,4 +1,4 @@
-"""The default webhook: `python -m shoal.executor.webhook [PORT]`.
+"""The default webhook: `python -m shoal.executor.webhook`.
 
     GET /health    200
     POST /scale    a ScaleQuestion, answered by a ScaleAnswer with the default size
@@ -6,6 +6,7 @@
 A starting point for webhooks of one's own: the contract is in docs/reference/executor.md.
 """
 
+import argparse
 import sys
 
 import msgspec
@@ -38,8 +39,11 @@ async def _scale(request: web.Request) -> web.Response:
 
 def main(arguments: list[str]) -> None:
     """Serve until SIGTERM."""
-    port = int(arguments[0]) if arguments else DEFAULT_PORT
-    web.run_app(make_app(), port=port)
+    parser = argparse.ArgumentParser(prog="scale-webhook", description=__doc__)
+    parser.add_argument("--host", default="", help="address to listen on; all where empty")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT)
+    options = parser.parse_args(arguments)
+    web.run_app(make_app(), host=options.host or None, port=options.port)
 
 
 if __name__ == "__main__":
