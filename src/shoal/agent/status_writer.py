@@ -32,7 +32,7 @@ class StatusWriter:
 
     def post(self, status: JsonObject) -> None:
         """Have a status written unless it says what was written last."""
-        typed = msgspec.convert(status, PodStatus)
+        typed = _typed(status)
         if _is_same(typed, self.written):
             return
         self.written = typed
@@ -82,6 +82,15 @@ class StatusWriter:
             _log.warning("status of pod %s is not accepted: %s", metadata.key, error)
             return False
         return True
+
+
+def _typed(status: JsonObject) -> PodStatus:
+    """The status as it reads once it is merged: null takes a text of a condition away."""
+    conditions = [
+        {name: value for name, value in condition.items() if value is not None}
+        for condition in status["conditions"]
+    ]
+    return msgspec.convert(status | {"conditions": conditions}, PodStatus)
 
 
 def _is_same(new: PodStatus, old: PodStatus) -> bool:
