@@ -97,7 +97,7 @@ class ShimRuntime:
             warnings.append("the cpu limit is not enforced: this machine gives us no cpu cgroup")
         if spec.limits.pids is not None and not self.capabilities.limits_pids:
             warnings.append("the pid limit is not enforced: this machine gives us no pids cgroup")
-        return Verdict(refusals=verdict.refusals, warnings=warnings)
+        return Verdict(refusals=verdict.refusals, reason=verdict.reason, warnings=warnings)
 
     async def prepare_pod(self, pod: PodSandbox) -> None:
         await asyncio.to_thread(write_pod, PodPaths(self._root, pod.uid), pod)
@@ -118,11 +118,10 @@ class ShimRuntime:
             directory.mkdir(parents=True)
         except FileExistsError:
             return self._started_before(directory)
-        if refusals := self.honours(spec).refusals:
+        verdict = self.honours(spec)
+        if verdict.refusals:
             directory.rmdir()
-            reason = refusals[0].partition(": ")[0]
-            message = "; ".join(sentence.removeprefix(f"{reason}: ") for sentence in refusals)
-            return StartFailed(reason=reason, message=message)
+            return StartFailed(reason=verdict.reason, message="; ".join(verdict.refusals))
         try:
             write_order(self._root, spec, self._confinement, self._cgroups)
             answer = await self._spawner.launch(directory)
@@ -236,9 +235,10 @@ class ShimRuntime:
         """Blocking. All shims are dead; what they could not take along goes now."""
         if self._cgroups is not None:
             self._cgroups.remove_pod(uid)
+        directory = PodPaths(self._root, uid).directory
         if not self._confinement.isolates:
-            kill_marked(uid)
-        remove_tree(PodPaths(self._root, uid).directory)
+            kill_marked(directory)
+        remove_tree(directory)
 
     async def close(self) -> None:
         for task in self._starting.values():

@@ -17,10 +17,10 @@ from shoal.agent.runtime.confinement import (
     ConfinedProgram,
     base_environment,
 )
-from shoal.agent.runtime.leftovers import POD_UID_VARIABLE
+from shoal.agent.runtime.leftovers import POD_DIRECTORY_VARIABLE
 from shoal.agent.runtime.paths import PodPaths
 from shoal.agent.runtime.protocol import ContainerSpec, Mount, Verdict
-from shoal.agent.runtime.sandbox import TERMINATION_FILE
+from shoal.agent.runtime.sandbox import MOUNT_PATH_UNAVAILABLE, TERMINATION_FILE
 
 _DEFAULT_TERMINATION_PATH = "/dev/termination-log"
 _SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -49,13 +49,13 @@ class ProcessConfinement:
                 )
             else:
                 refusals.append(
-                    f"MountPathUnavailable: the process runtime cannot mount {mount.target}; let "
+                    f"the process runtime cannot mount {mount.target}; let "
                     f"a variable or argument name it, or use {volume_variable(mount)}"
                 )
             if mount.read_only:
                 warnings.append(f"{mount.target} is not read-only in the process runtime")
         warnings.extend(_ignored(spec))
-        return Verdict(refusals=refusals, warnings=warnings)
+        return Verdict(refusals=refusals, reason=MOUNT_PATH_UNAVAILABLE, warnings=warnings)
 
     def confine(self, spec: ContainerSpec, paths: PodPaths) -> ConfinedProgram:
         moved = [mount for mount in spec.mounts if not _is_in_place(mount)]
@@ -63,7 +63,7 @@ class ProcessConfinement:
         env |= {volume_variable(mount): str(mount.source) for mount in spec.mounts}
         env[TERMINATION_VARIABLE] = str(paths.container(spec.key) / TERMINATION_FILE)
         env |= {name: _moved(value, moved) for name, value in spec.env.items()}
-        env[POD_UID_VARIABLE] = spec.key.pod_uid
+        env[POD_DIRECTORY_VARIABLE] = str(paths.directory)
         return ConfinedProgram(
             argv=[_moved(word, moved) for word in spec.argv],
             env=env,

@@ -162,6 +162,8 @@ class Verdict:
 
     refusals: Sequence[str] = ()
     """The container must not be started."""
+    reason: str = "CreateContainerError"
+    """Of the refusals, as the container's waiting state shows it."""
     warnings: Sequence[str] = ()
     """It is started, and the pod gets an event."""
 

@@ -12,6 +12,7 @@ from shoal.agent.runtime.paths import PodPaths
 from shoal.agent.runtime.protocol import ContainerSpec, Mount, Verdict
 from shoal.agent.runtime.shim.order import Bind, Isolation
 
+MOUNT_PATH_UNAVAILABLE = "MountPathUnavailable"
 TERMINATION_FILE = "termination-log"
 
 
@@ -31,7 +32,7 @@ class SandboxConfinement:
 
     def honours(self, spec: ContainerSpec) -> Verdict:
         refusals = [
-            f"MountPathUnavailable: {mount.target} cannot be a volume in a sandbox"
+            f"{mount.target} cannot be a volume in a sandbox"
             for mount in spec.mounts
             if posixpath.normpath(mount.target) in {"/", "/proc", "/dev"}
         ]
@@ -40,7 +41,7 @@ class SandboxConfinement:
             warnings.append(
                 "shareProcessNamespace is not available: each container has its own process tree"
             )
-        return Verdict(refusals=refusals, warnings=warnings)
+        return Verdict(refusals=refusals, reason=MOUNT_PATH_UNAVAILABLE, warnings=warnings)
 
     def confine(self, spec: ContainerSpec, paths: PodPaths) -> ConfinedProgram:
         own = [

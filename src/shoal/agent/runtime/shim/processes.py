@@ -4,6 +4,7 @@ A pid alone names a process only as long as it lives; pid, start time and boot t
 process for ever, so a recycled pid is never taken for a container.
 """
 
+import errno
 import os
 import signal
 from dataclasses import dataclass
@@ -32,8 +33,11 @@ def boot_id() -> str:
 
 
 def identify(pid: int) -> ProcessIdentity:
-    """Raises OSError when there is no such process."""
-    return ProcessIdentity(pid, int(_stat_fields(pid)[19]), boot_id())
+    """Raises OSError when there is no such process, or only its zombie is left."""
+    state, *fields = _stat_fields(pid)
+    if state in {b"Z", b"X"}:
+        raise ProcessLookupError(errno.ESRCH, f"process {pid} has ended")
+    return ProcessIdentity(pid, int(fields[18]), boot_id())
 
 
 def open_process(identity: ProcessIdentity) -> int | None:
