@@ -1,0 +1,136 @@
+"""The scheduler as a service, on the real API server in memory."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from shoal.api.core import EVENTS
+from shoal.api.meta import find_condition
+from shoal.api.node import NODES
+from shoal.api.pod import PODS, Pod
+from shoal.client.events import EventRecorder
+from shoal.client.informer import InformerSet
+from shoal.client.protocol import Client
+from shoal.scheduler.core import build_scheduler
+from shoal.scheduler.loop import SchedulerLoop
+from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES, in_tree_registry
+from shoal.testing.builders import PodBuilder, make_node, make_pod
+from shoal.testing.cluster import MemoryCluster, memory_cluster
+
+
+@asynccontextmanager
+async def scheduling(cluster: MemoryCluster) -> AsyncIterator[None]:
+    client, clock = cluster.client, cluster.clock
+    informers = InformerSet(client, clock, random.Random(0))
+    recorder = EventRecorder(client, "default-scheduler", clock)
+    scheduler = build_scheduler(DEFAULT_PROFILES, in_tree_registry())
+    loop = SchedulerLoop(scheduler, client, informers, recorder, clock)
+    tasks = [asyncio.create_task(each.run()) for each in (informers, recorder, loop)]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    async with memory_cluster() as cluster, scheduling(cluster):
+        yield cluster.client
+
+
+async def wait_until(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(20):
+        while not await holds():
+            await asyncio.sleep(0.01)
+
+
+async def add_node(client: Client, name: str, cpu: str = "4") -> None:
+    node = make_node(name).capacity(cpu=cpu, memory="8Gi")
+    await client.create(NODES, {**node.manifest(), "metadata": {"name": name}})
+
+
+async def add_pod(client: Client, pod: PodBuilder) -> None:
+    manifest = pod.manifest()
+    del manifest["metadata"]["uid"]
+    await client.create(PODS, manifest, manifest["metadata"]["namespace"])
+
+
+async def pods(client: Client) -> list[Pod]:
+    return list((await client.list(PODS, "default")).items)
+
+
+async def event_reasons(client: Client, pod: str) -> dict[str, str]:
+    events = (await client.list(EVENTS, "default")).items
+    return {each.reason: each.message for each in events if each.involved_object.name == pod}
+
+
+async def test_pods_are_bound_within_what_nodes_have(client: Client) -> None:
+    for name in ("n1", "n2"):
+        await add_node(client, name, cpu="4")
+    for number in range(10):
+        await add_pod(client, make_pod(f"p{number}").req(cpu="1", memory="1Gi"))
+
+    async def eight_are_bound() -> bool:
+        return sum(bool(pod.spec.node_name) for pod in await pods(client)) == 8
+
+    await wait_until(eight_are_bound)
+    names = [pod.spec.node_name for pod in await pods(client)]
+    assert sorted(names) == ["", ""] + ["n1"] * 4 + ["n2"] * 4
+
+
+async def test_a_bound_pod_has_its_event_and_condition(client: Client) -> None:
+    await add_node(client, "n1")
+    await add_pod(client, make_pod("a").req(cpu="1"))
+
+    async def is_told() -> bool:
+        return "Scheduled" in await event_reasons(client, "a")
+
+    await wait_until(is_told)
+    reasons = await event_reasons(client, "a")
+    assert reasons["Scheduled"] == "Successfully assigned default/a to n1"
+    bound = await client.get(PODS, "a", "default")
+    condition = find_condition(bound.status.conditions, "PodScheduled")
+    assert condition is not None
+    assert condition.status == "True"
+
+
+async def test_a_pod_that_fits_nowhere_says_why_and_is_bound_when_a_node_comes(
+    client: Client,
+) -> None:
+    await add_node(client, "small", cpu="1")
+    await add_pod(client, make_pod("big").req(cpu="3"))
+
+    async def is_rejected() -> bool:
+        pod = await client.get(PODS, "big", "default")
+        condition = find_condition(pod.status.conditions, "PodScheduled")
+        return (
+            condition is not None
+            and condition.reason == "Unschedulable"
+            and condition.message == "0/1 nodes are available: 1 Insufficient cpu."
+            and "FailedScheduling" in await event_reasons(client, "big")
+        )
+
+    await wait_until(is_rejected)
+    await add_node(client, "large", cpu="4")
+
+    async def is_bound() -> bool:
+        return (await client.get(PODS, "big", "default")).spec.node_name == "large"
+
+    await wait_until(is_bound)
+
+
+async def test_pods_of_other_schedulers_are_left_alone(client: Client) -> None:
+    await add_node(client, "n1")
+    await add_pod(client, make_pod("theirs").scheduler("their-scheduler").req(cpu="1"))
+    await add_pod(client, make_pod("ours").scheduler("shoal").req(cpu="1"))
+
+    async def ours_is_bound() -> bool:
+        return bool((await client.get(PODS, "ours", "default")).spec.node_name)
+
+    await wait_until(ours_is_bound)
+    assert (await client.get(PODS, "theirs", "default")).spec.node_name == ""
