@@ -404,6 +404,20 @@ async def test_a_server_that_cannot_be_reached_is_a_failed_connection(
     await client.close()
 
 
+async def test_a_watch_from_a_compacted_revision_is_expired(tmp_path: Path) -> None:
+    async with memory_cluster() as cluster, http_client(cluster, tmp_path) as over_http:
+        first = await over_http.create(CONFIG_MAPS, config_map("a"), "default")
+        await over_http.create(CONFIG_MAPS, config_map("b"), "default")
+        await cluster.core.store.compact(keep=0)
+        for client in (over_http, cluster.client):
+            with pytest.raises(ApiError) as refusal:
+                async with client.watch(
+                    CONFIG_MAPS, "default", resource_version=first.metadata.resource_version
+                ) as events:
+                    await anext(events)
+            assert refusal.value.is_expired
+
+
 async def test_a_wrong_token_is_unauthorized(tmp_path: Path) -> None:
     async with memory_cluster() as cluster, http_client(cluster, tmp_path):
         config = (tmp_path / "kubeconfig").read_text().replace(ADMIN_TOKEN, "wrong")

@@ -125,7 +125,7 @@ class Reflector(Generic[T]):
             if state is ReflectorState.LISTING:
                 return await self._list()
             return await self._watch()
-        except (ApiError, ConnectionFailed, msgspec.ValidationError) as error:
+        except (ApiError, ConnectionFailed, msgspec.DecodeError) as error:
             self._failures += 1
             if isinstance(error, ApiError) and _is_expired(error):
                 return ReflectorEvent.EXPIRED

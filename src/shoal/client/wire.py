@@ -82,7 +82,7 @@ def decode_event(type: type[T], line: bytes) -> WatchEvent[T]:
     """Raises ApiError for an ERROR event."""
     event = _events.decode(line)
     if event.type == "ERROR":
-        raise ApiError.from_status(orjson.loads(event.object))
+        raise ApiError.from_status(orjson.loads(bytes(event.object)))
     if event.type == "BOOKMARK":
         metadata = _bookmarks.decode(event.object).metadata
         return WatchEvent(

@@ -132,7 +132,7 @@ class SqliteStore:
             if isinstance(result, Accepted):
                 answer.set_result(result.entry)
             else:
-                answer.set_exception(result)
+                answer.set_exception(result.error)
         for trim in batch.trims:
             if not trim.answer.done():
                 trim.answer.set_result(None)

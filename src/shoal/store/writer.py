@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from shoal.base.clock import Clock
+from shoal.base.guard import Failed, attempt
 from shoal.store.database import Checkpointer, Database
 from shoal.store.ledger import Accepted, Ledger, Write
 from shoal.store.protocol import Entry, StoreFailed
@@ -49,7 +50,7 @@ JobQueue = queue.SimpleQueue[Job | None]
 class Batch:
     """What one transaction did. `outcomes` are in revision order."""
 
-    outcomes: Sequence[tuple[asyncio.Future[Entry], Accepted | Exception]]
+    outcomes: Sequence[tuple[asyncio.Future[Entry], Accepted | Failed]]
     trims: Sequence[QueuedTrim]
 
 
@@ -131,31 +132,29 @@ class Writer:
     def _carry_out(self, jobs: Sequence[Job]) -> Batch:
         trims = [job for job in jobs if isinstance(job, QueuedTrim)]
         outcomes = [
-            (job.answer, self._judge(job.write)) for job in jobs if isinstance(job, QueuedWrite)
+            (job.answer, attempt(self._ledger.apply, job.write))
+            for job in jobs
+            if isinstance(job, QueuedWrite)
         ]
         accepted = [result for _, result in outcomes if isinstance(result, Accepted)]
         trim_to = max([self._trimmer.trim_to(self._ledger.revision), *(t.oldest for t in trims)])
         if not self._commit(accepted, trim_to):
-            outcomes = [(answer, StoreFailed()) for answer, _ in outcomes]
+            outcomes = [(answer, Failed(StoreFailed())) for answer, _ in outcomes]
         return Batch(outcomes, trims)
 
     def _commit(self, accepted: Sequence[Accepted], trim_to: int) -> bool:
         if self._has_failed:
             return False
         if accepted or trim_to:
-            try:
-                self._database.commit(accepted, trim_to)
-            except Exception:
+            outcome = attempt(self._database.commit, accepted, trim_to)
+            if isinstance(outcome, Failed):
                 # Whatever it was: those who wait must be answered, and as the ledger is ahead of
                 # the disk from here on, nothing may be written any more.
                 self._has_failed = True
-                _log.exception("the data file cannot be written; the store is read-only now")
+                _log.error(
+                    "the data file cannot be written; the store is read-only now",
+                    exc_info=outcome.error,
+                )
                 return False
             self._checkpointer.note_written(sum(len(a.entry.value) for a in accepted))
         return True
-
-    def _judge(self, write: Write) -> Accepted | Exception:
-        try:
-            return self._ledger.apply(write)
-        except Exception as error:  # an encoder may raise anything; it is its author's to handle
-            return error
