@@ -14,6 +14,7 @@ from shoal.apiserver.served import Served
 PREFIX = "#/components/schemas/"
 SCALE = "io.k8s.api.autoscaling.v1.Scale"
 _OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+_ANY_KIND = "io.k8s.api.core.v1.ConfigMap"
 
 
 def component_name(served: Served) -> str:
@@ -42,10 +43,15 @@ def component_schemas(served: Iterable[Served]) -> dict[str, JsonObject]:
 
 
 def _custom(schema: JsonObject) -> JsonObject:
-    """A custom kind's schema, with the metadata that every object has spelled out."""
-    properties = schema.get("properties", {})
-    metadata = {**properties.get("metadata", {}), "allOf": [{"$ref": PREFIX + _OBJECT_META}]}
-    return {**schema, "properties": {**properties, "metadata": metadata}}
+    """A custom kind's schema, with what every object has spelled out as for built-in kinds."""
+    written = schema.get("properties", {})
+    texts = descriptions()[_ANY_KIND]
+    properties = {
+        field: {"description": texts[field], **written.get(field, {})}
+        for field in ("apiVersion", "kind", "metadata")
+    }
+    properties["metadata"] |= {"allOf": [{"$ref": PREFIX + _OBJECT_META}]}
+    return {**schema, "properties": {**written, **properties}}
 
 
 def _add_definition(name: str, schemas: dict[str, JsonObject]) -> None:
