@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import ROUND_CEILING
 
 from shoal.api import quantity
 from shoal.api.pod import Container, Pod, ResourceFieldSelector, ResourceMap
@@ -77,7 +78,8 @@ def read_resource(
     else:
         raise DownwardError(f"unsupported container resource : {selector.resource}")
     divisor = quantity.parse(selector.divisor) or 1
-    return str(-(-quantity.parse(amounts.get(resource, 0)) // divisor))
+    units = quantity.parse(amounts.get(resource, 0)) / divisor
+    return str(int(units.to_integral_value(ROUND_CEILING)))
 
 
 def _format_map(texts: Mapping[str, str]) -> str:

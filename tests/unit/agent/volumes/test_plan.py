@@ -1,0 +1,130 @@
+from base64 import b64encode
+
+import msgspec
+import pytest
+
+from shoal.agent.downward import NodeFacts
+from shoal.agent.references import References, TokenWish, wanted_by_volumes
+from shoal.agent.volumes.plan import (
+    EmptyDirPlan,
+    FilesPlan,
+    HostPathPlan,
+    VolumeProblem,
+    plan_volumes,
+)
+from shoal.api.core import ConfigMap, Secret
+from shoal.api.pod import Pod
+
+FACTS = NodeFacts(host_ip="127.0.0.1", pod_ip="127.1.0.1")
+REFERENCES = References(
+    config_maps={
+        "cm": msgspec.convert({"metadata": {"name": "cm"}, "data": {"k": "v"}}, ConfigMap)
+    },
+    secrets={
+        "s": msgspec.convert(
+            {"metadata": {"name": "s"}, "data": {"k": b64encode(b"hush").decode()}}, Secret
+        )
+    },
+    tokens={TokenWish("", 3600): "tok"},
+)
+
+
+def plan(source, references=REFERENCES):
+    body = {
+        "metadata": {"name": "p", "namespace": "ns", "labels": {"b": "2", "a": "1"}},
+        "spec": {"containers": [{"name": "c"}], "volumes": [{"name": "v", **source}]},
+    }
+    pod = msgspec.convert(body, Pod)
+    [planned] = plan_volumes(pod, pod.spec.volumes, references, FACTS)
+    return planned
+
+
+def files(source, references=REFERENCES):
+    planned = plan(source, references)
+    assert isinstance(planned, FilesPlan)
+    return {path: (file.data, file.mode) for path, file in planned.files.items()}
+
+
+def test_an_empty_dir_and_a_host_path_are_just_places():
+    assert plan({"emptyDir": {}}) == EmptyDirPlan(name="v")
+    host_path = {"hostPath": {"path": "/x", "type": "File"}}
+    assert plan(host_path) == HostPathPlan(name="v", path="/x", type="File")
+
+
+def test_each_key_is_a_file():
+    assert files({"configMap": {"name": "cm"}}) == {"k": (b"v", 0o644)}
+    assert files({"secret": {"secretName": "s", "defaultMode": 0o400}}) == {"k": (b"hush", 0o400)}
+
+
+def test_items_choose_and_rename():
+    source = {"configMap": {"name": "cm", "items": [{"key": "k", "path": "d/f", "mode": 0o600}]}}
+    assert files(source) == {"d/f": (b"v", 0o600)}
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({"configMap": {"name": "x"}}, 'configmap "x" not found'),
+        ({"secret": {"secretName": "x"}}, 'secret "x" not found'),
+        (
+            {"configMap": {"name": "cm", "items": [{"key": "no", "path": "f"}]}},
+            "configmap references non-existent config key: no",
+        ),
+        (
+            {"secret": {"secretName": "s", "items": [{"key": "no", "path": "f"}]}},
+            "references non-existent secret key: no",
+        ),
+    ],
+)
+def test_what_is_missing_is_said_in_the_kubelets_words(source, message):
+    with pytest.raises(VolumeProblem) as problem:
+        plan(source)
+    assert problem.value.message == f'MountVolume.SetUp failed for volume "v" : {message}'
+    assert problem.value.waiting_reason == ""
+
+
+def test_optional_sources_may_be_missing():
+    assert files({"configMap": {"name": "x", "optional": True}}) == {}
+    source = {"secret": {"secretName": "s", "optional": True, "items": [{"key": "n", "path": "f"}]}}
+    assert files(source) == {}
+
+
+def test_the_downward_api_writes_labels_sorted_and_quoted():
+    items = [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]
+    assert files({"downwardAPI": {"items": items}}) == {"labels": (b'a="1"\nb="2"', 0o644)}
+
+
+def test_a_projected_volume_puts_its_sources_together():
+    sources = [
+        {"configMap": {"name": "cm"}},
+        {"secret": {"name": "s", "items": [{"key": "k", "path": "s"}]}},
+        {"serviceAccountToken": {"path": "token"}},
+        {"downwardAPI": {"items": [{"path": "ns", "fieldRef": {
+            "fieldPath": "metadata.namespace"}}]}},
+    ]  # fmt: skip
+    found = files({"projected": {"sources": sources}})
+    assert {path: data for path, (data, _) in found.items()} == {
+        "k": b"v",
+        "s": b"hush",
+        "token": b"tok",
+        "ns": b"ns",
+    }
+
+
+def test_what_a_pods_volumes_refer_to_is_known_before():
+    sources = [{"secret": {"name": "s"}}, {"serviceAccountToken": {"path": "t", "audience": "a"}}]
+    volumes = [
+        {"name": "v", "configMap": {"name": "cm"}},
+        {"name": "w", "projected": {"sources": sources}},
+    ]
+    pod = msgspec.convert({"spec": {"volumes": volumes}}, Pod)
+    wanted = wanted_by_volumes(pod.spec.volumes)
+    assert wanted.config_maps == {"cm"}
+    assert wanted.secrets == {"s"}
+    assert wanted.tokens == {TokenWish("a", 3600)}
+
+
+def test_a_volume_of_an_unknown_type_can_never_be_made():
+    with pytest.raises(VolumeProblem) as problem:
+        plan({"persistentVolumeClaim": {"claimName": "x"}})
+    assert problem.value.waiting_reason == "UnsupportedVolume"
