@@ -30,7 +30,7 @@ async def controllers(*, ready=True):
     async with memory_cluster(clock=clock) as cluster:
         informers = InformerSet(cluster.client, clock, random.Random(1))
         recorder = EventRecorder(cluster.client, "test", clock)
-        family = KubeControllers(cluster.client, informers, recorder, clock)
+        family = KubeControllers(cluster.client, informers, lambda component: recorder, clock)
         tasks = [
             asyncio.create_task(run)
             for run in (informers.run(), recorder.run(), family.run(), pods_live(cluster, ready))

@@ -5,14 +5,18 @@ This module only gathers them into a few sentences; it decides nothing.
 """
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from shoal.api import meta
 from shoal.api.core import EVENTS
 from shoal.api.ploto import TASKS, Task
 from shoal.api.pod import PODS, ContainerStatus, Pod
+from shoal.api.resource import Resource
 from shoal.api.status import ApiError
 from shoal.cli.output import CliError
 from shoal.client.protocol import Client
+
+T = TypeVar("T")
 
 _KINDS = {"pod": "pod", "pods": "pod", "po": "pod", "task": "task", "tasks": "task"}
 
@@ -21,16 +25,16 @@ async def explain(client: Client, words: Sequence[str], namespace: str) -> None:
     """Print why a pod or a task is where it is. Raises CliError where there is none."""
     kind, name = _target(words)
     if kind in {"", "pod"}:
-        pod = await _find(client, "pod", name, namespace)
-        if isinstance(pod, Pod):
+        pod = await _find(client, PODS, name, namespace)
+        if pod is not None:
             print("\n".join([*pod_story(pod), *await _warnings(client, pod)]))
             return
     if kind in {"", "task"}:
-        task = await _find(client, "task", name, namespace)
-        if isinstance(task, Task):
+        task = await _find(client, TASKS, name, namespace)
+        if task is not None:
             print("\n".join(task_story(task)))
             return
-    what = f"{kind}" if kind else "pod or task"
+    what = kind or "pod or task"
     raise CliError(f'there is no {what} "{name}" in namespace "{namespace}"')
 
 
@@ -45,9 +49,9 @@ def _target(words: Sequence[str]) -> tuple[str, str]:
     return _KINDS[kind.lower()], name
 
 
-async def _find(client: Client, kind: str, name: str, namespace: str) -> Pod | Task | None:
+async def _find(client: Client, resource: Resource[T], name: str, namespace: str) -> T | None:
     try:
-        return await client.get(PODS if kind == "pod" else TASKS, name, namespace)
+        return await client.get(resource, name, namespace)
     except ApiError as error:
         if error.is_not_found:
             return None

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from shoal.agent.images import ImageMapping
 from shoal.api import quantity
 
 DEFAULT_DATA_DIR = Path("~/.shoal")
@@ -16,15 +17,6 @@ _RUNTIMES = ("auto", "sandbox", "process")
 
 class ConfigError(Exception):
     """A flag or a line of shoal.yaml that cannot be used; the text says which and why."""
-
-
-class ImageMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to run for images whose name matches `match`, a glob."""
-
-    match: str
-    command: list[str] = []
-    args: list[str] = []
-    env: dict[str, str] = {}
 
 
 class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,6 +1,7 @@
 """All of Kubernetes' own controllers, as one service."""
 
 import asyncio
+from collections.abc import Callable
 
 from shoal.base.clock import Clock
 from shoal.base.supervision import keep_running
@@ -17,15 +18,20 @@ from shoal.controllers.kube.service_account import service_account_controller
 
 
 class KubeControllers:
-    """`informers` and `recorder` are run by whoever made them."""
+    """`informers` and the recorders are run by whoever made them."""
 
     def __init__(
-        self, client: Client, informers: InformerSet, recorder: EventRecorder, clock: Clock
+        self,
+        client: Client,
+        informers: InformerSet,
+        recorder_of: Callable[[str], EventRecorder],
+        clock: Clock,
     ) -> None:
+        """`recorder_of` gives the recorder of a component, the one that events name."""
         collector, follower = garbage_collector(client, informers, clock)
         self._controllers = [
-            replica_set_controller(client, informers, recorder, clock),
-            deployment_controller(client, informers, recorder, clock),
+            replica_set_controller(client, informers, recorder_of("replicaset-controller"), clock),
+            deployment_controller(client, informers, recorder_of("deployment-controller"), clock),
             endpoints_controller(client, informers, clock),
             service_account_controller(client, informers, clock),
             namespace_controller(client, informers, clock),

@@ -1,0 +1,174 @@
+"""A whole cluster in one process: every part is made here, and handed what it needs.
+
+    SqliteStore <- apiserver core <- LocalClient <- scheduler, controllers, agent
+                                  <- ApiServer (https)
+
+Start order: store, server, must-exist objects, then the parts, which wait for their informers by
+themselves. Stop order: parts, server (ends open watches), store (waits for queued writes).
+Containers go on; the next start finds them again.
+"""
+
+import random
+import secrets
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from shoal.agent.addresses import PodAddresses
+from shoal.agent.agent import Agent
+from shoal.agent.checks import Checks
+from shoal.agent.environment import ApiEndpoint
+from shoal.agent.machine import read_machine, read_resources
+from shoal.agent.node_context import NodeConfig, NodeContext
+from shoal.agent.pod_events import PodEvents
+from shoal.agent.pod_logs import AgentPodLogs
+from shoal.agent.references import ReferenceReader
+from shoal.agent.runtime.probing import RuntimeChooser
+from shoal.agent.runtime.protocol import ContainerKey
+from shoal.api.crds import all_crds
+from shoal.api.pod import PODS
+from shoal.apiserver.assembly import assemble
+from shoal.apiserver.auth import Authenticator, ServiceAccountTokens
+from shoal.apiserver.bootstrap import bootstrap
+from shoal.apiserver.certificates import ensure_certificates
+from shoal.apiserver.core import Core
+from shoal.apiserver.endpoints import ApiEndpoints
+from shoal.apiserver.kubeconfig import write_kubeconfig
+from shoal.apiserver.local import LocalClient
+from shoal.apiserver.private_files import read_or_write_private
+from shoal.apiserver.server import ApiServer
+from shoal.base.clock import Clock
+from shoal.client.protocol import Client
+from shoal.controllers.ploto.webhook import HttpAdviser
+from shoal.standalone.config import Settings
+from shoal.standalone.images import own_images
+from shoal.standalone.services import Services
+from shoal.store.sqlite import SqliteStore
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlPlane:
+    """A running one."""
+
+    client: Client
+    url: str
+    kubeconfig: Path
+    runtime: str
+    """Which runtime and limits were found, in one sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Server:
+    core: Core
+    client: LocalClient
+    url: str
+    port: int
+    authority_pem: bytes
+
+
+@asynccontextmanager
+async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[ControlPlane]:
+    """A control plane that answers and whose parts run. Raises OSError where the port is taken,
+    StoreUnusable where the data cannot be used, RuntimeUnavailableError where this machine does
+    not allow the runtime that was asked for."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    running: dict[str, Agent] = {}
+
+    def is_running(key: ContainerKey) -> bool:
+        # The agent comes up after the server that asks for its logs.
+        return any(agent.is_running(key) for agent in running.values())
+
+    pods_dir = settings.data_dir / "pods"
+    async with AsyncExitStack() as stack:
+        pod_logs = AgentPodLogs(pods_dir, clock, is_running)
+        server = await stack.enter_async_context(_served(settings, pod_logs, clock))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        choice = await RuntimeChooser(clock).choose(settings.runtime, pods_dir)
+        stack.push_async_callback(choice.runtime.close)
+        services = Services(server.client, clock)
+        needs_kubeconfig = not choice.runtime.capabilities.isolates_mounts
+        own = own_images(settings.kubeconfig if needs_kubeconfig else None)
+        context = NodeContext(
+            client=server.client,
+            runtime=choice.runtime,
+            clock=clock,
+            references=ReferenceReader(server.client),
+            checks=Checks(choice.runtime, session, clock),
+            record=PodEvents(services.recorder_of("kubelet")).record,
+            pods_dir=pods_dir,
+            addresses=PodAddresses(),
+            images=[*settings.images, *own],
+            api=ApiEndpoint(host=HOST, port=server.port),
+            ca_pem=server.authority_pem,
+        )
+        pods = services.informers.informer(PODS)
+        agent = running["agent"] = Agent(context, nodes(settings), read_machine(), pods)
+        services.add("agent", agent.run)
+        services.add_scheduler()
+        services.add_kube_controllers()
+        services.add_ploto_controllers(HttpAdviser(server.client, session))
+        await stack.enter_async_context(services.running())
+        yield ControlPlane(
+            client=server.client,
+            url=server.url,
+            kubeconfig=settings.kubeconfig,
+            runtime=choice.sentence,
+        )
+
+
+@asynccontextmanager
+async def _served(
+    settings: Settings, pod_logs: AgentPodLogs, clock: Clock
+) -> AsyncGenerator[_Server]:
+    """Store and API server, with the objects that must exist, and the kubeconfig written."""
+    secrets_dir = settings.data_dir / "pki"
+    secrets_dir.mkdir(exist_ok=True, mode=0o700)
+    files = ensure_certificates(secrets_dir, clock.now())
+    admin_token = read_or_write_private(secrets_dir / "admin-token", _make_token).decode()
+    signing_key = read_or_write_private(secrets_dir / "signing-key", lambda: secrets.token_bytes())
+    tokens = ServiceAccountTokens(signing_key, clock)
+    store = await SqliteStore.open(settings.data_dir / "store.db", clock=clock)
+    try:
+        core = assemble(
+            store, clock=clock, rng=random.SystemRandom(), pod_logs=pod_logs, tokens=tokens
+        )
+        endpoints = ApiEndpoints(core)
+        client = LocalClient(core, endpoints)
+        await bootstrap(client, all_crds())
+        authenticator = Authenticator(admin_token, tokens)
+        server = ApiServer(core, endpoints, authenticator, files, host=HOST, port=settings.port)
+        await server.start()
+        try:
+            authority_pem = files.authority.read_bytes()
+            settings.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
+            write_kubeconfig(settings.kubeconfig, server.url, authority_pem, admin_token)
+            yield _Server(
+                core=core,
+                client=client,
+                url=server.url,
+                port=int(server.url.rpartition(":")[2]),
+                authority_pem=authority_pem,
+            )
+        finally:
+            await server.stop()
+    finally:
+        await store.close()
+
+
+def _make_token() -> bytes:
+    return secrets.token_urlsafe(32).encode()
+
+
+def nodes(settings: Settings) -> list[NodeConfig]:
+    """One node bears the machine's name; several are numbered."""
+    resources = {**read_resources(settings.data_dir), **settings.node_resources}
+    name = socket.gethostname().split(".")[0].lower() or "shoal"
+    if settings.nodes == 1:
+        return [NodeConfig(name=name, resources=resources)]
+    return [NodeConfig(name=f"{name}-{i}", resources=resources) for i in range(settings.nodes)]

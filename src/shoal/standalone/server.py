@@ -1,0 +1,54 @@
+"""`shoal up` as a program: an event loop, signals, a log file around the control plane."""
+
+import asyncio
+import logging
+import logging.handlers
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import uvloop
+
+from shoal.base.clock import SystemClock
+from shoal.standalone.config import Settings
+from shoal.standalone.control_plane import control_plane
+
+_LOG_BYTES = 10 * 1024 * 1024
+_LOG_FILES = 3
+
+OnReady = Callable[[str, Path], None]
+"""Called with the server's URL and the kubeconfig once the control plane answers."""
+
+
+def serve(settings: Settings, on_ready: OnReady) -> None:
+    """Run until SIGTERM or SIGINT. Raises what `control_plane` raises."""
+    set_up_logging(settings.data_dir)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, on_ready))
+
+
+async def _serve(settings: Settings, on_ready: OnReady) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    async with control_plane(settings, SystemClock()) as plane:
+        logging.getLogger(__name__).info("serving %s; %s", plane.url, plane.runtime)
+        on_ready(plane.url, plane.kubeconfig)
+        await stopped.wait()
+
+
+def set_up_logging(data_dir: Path) -> None:
+    """Everything goes to the data folder's shoal.log, warnings to stderr as well."""
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    to_file = logging.handlers.RotatingFileHandler(
+        data_dir / "shoal.log", maxBytes=_LOG_BYTES, backupCount=_LOG_FILES
+    )
+    to_file.setLevel(logging.INFO)
+    to_stderr = logging.StreamHandler()
+    to_stderr.setLevel(logging.WARNING)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        handlers=[to_file, to_stderr],
+    )

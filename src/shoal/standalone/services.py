@@ -1,0 +1,92 @@
+"""The parts that follow the API and never end: one list of named services over one client.
+
+They share one set of informers, so that each collection is watched once in the process.
+"""
+
+import asyncio
+import random
+import socket
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import shoal
+from shoal.base.clock import Clock
+from shoal.base.supervision import keep_running
+from shoal.client.events import EventRecorder
+from shoal.client.informer import InformerSet
+from shoal.client.protocol import Client
+from shoal.controllers.kube.family import KubeControllers
+from shoal.controllers.ploto.controller import (
+    DEFAULT_SIDECAR_IMAGE,
+    PlotoOptions,
+    ploto_controllers,
+)
+from shoal.controllers.ploto.roster import Roster
+from shoal.controllers.ploto.webhook import ScaleAdviser
+from shoal.scheduler.core import build_scheduler
+from shoal.scheduler.loop import SchedulerLoop
+from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES, in_tree_registry
+
+Run = Callable[[], Awaitable[None]]
+
+
+class Services:
+    def __init__(self, client: Client, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._services: list[tuple[str, Run]] = []
+        self.informers = InformerSet(client, clock, random.Random())
+        self.add("informers", self.informers.run)
+
+    def add(self, name: str, run: Run) -> None:
+        """`run` returns only when cancelled; where it fails it is logged and run again."""
+        self._services.append((name, run))
+
+    def recorder_of(self, component: str) -> EventRecorder:
+        """A running recorder whose events name `component`."""
+        recorder = EventRecorder(self._client, component, self._clock, socket.gethostname())
+        self.add(f"events of {component}", recorder.run)
+        return recorder
+
+    def add_scheduler(self) -> None:
+        scheduler = build_scheduler(DEFAULT_PROFILES, in_tree_registry())
+        recorder = self.recorder_of("default-scheduler")
+        loop = SchedulerLoop(scheduler, self._client, self.informers, recorder, self._clock)
+        self.add("scheduler", loop.run)
+
+    def add_kube_controllers(self) -> None:
+        family = KubeControllers(self._client, self.informers, self.recorder_of, self._clock)
+        self.add("kube controllers", family.run)
+
+    def add_ploto_controllers(self, adviser: ScaleAdviser) -> None:
+        options = PlotoOptions(sidecar_image=f"{DEFAULT_SIDECAR_IMAGE}:{shoal.__version__}")
+        controllers = ploto_controllers(
+            self._client,
+            self.informers,
+            self.recorder_of("executorpool-controller"),
+            adviser,
+            self._clock,
+            options,
+            Roster(),
+        )
+
+        async def run() -> None:
+            await self.informers.wait_synced()
+            async with asyncio.TaskGroup() as group:
+                for controller in controllers:
+                    group.create_task(controller.run())
+
+        self.add("executor pool controllers", run)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        tasks = [
+            asyncio.create_task(keep_running(name, run, self._clock))
+            for name, run in self._services
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)

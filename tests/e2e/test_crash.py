@@ -1,0 +1,110 @@
+"""kill -9 of the control plane with 200 tasks under way: none is lost, none runs twice.
+
+Every run of a task leaves a line in a file of its own, written by the executor itself, so what
+really ran is known apart from what the control plane says.
+"""
+
+import asyncio
+import random
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from shoal.api.ploto import FIXED_EXECUTOR_POOLS, TASKS
+from shoal.api.pod import PODS
+from shoal.client.connection import load_connection
+from shoal.client.http import HttpClient
+from tests.plane import Plane, plane
+
+EXECUTORS = 8
+TASKS_COUNT = 200
+LIMIT_S = 240
+
+EXECUTOR = """
+import os, sys, time
+from shoal.executor import tasks
+
+for task in tasks():
+    with open(os.path.join(sys.argv[1], task.name), "a") as runs:
+        runs.write(f"{task.uid} {task.attempt}\\n")
+    time.sleep(float(task.para))
+"""
+
+
+def pool(folder: Path) -> dict[str, object]:
+    return {
+        "apiVersion": "ploto.io/v1",
+        "kind": "FixedExecutorPool",
+        "metadata": {"name": "crash"},
+        "spec": {
+            "executor": EXECUTORS,
+            "container": {
+                "name": "worker",
+                "image": "any",
+                "command": [sys.executable, "-c", EXECUTOR, str(folder)],
+            },
+        },
+    }
+
+
+def task(name: str, seconds: float) -> dict[str, object]:
+    return {
+        "apiVersion": "ploto.io/v1",
+        "kind": "Task",
+        "metadata": {"name": name},
+        "spec": {
+            "executorPool": "crash",
+            "executorPoolType": "Fixed",
+            "para": f"{seconds:.2f}",
+        },
+    }
+
+
+async def connect(each: Plane) -> HttpClient:
+    return HttpClient(await load_connection(each.kubeconfig))
+
+
+async def phases(client: HttpClient) -> Counter[str]:
+    page = await client.list(TASKS, "default")
+    return Counter(item.status.phase or "Pending" for item in page.items)
+
+
+async def until_finished(client: HttpClient) -> Counter[str]:
+    while True:
+        seen = await phases(client)
+        if seen["Completed"] + seen["Failed"] == TASKS_COUNT:
+            return seen
+        await asyncio.sleep(0.2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_after_kill_9_every_task_ends_exactly_once(seed, tmp_path):
+    rng = random.Random(seed)
+    runs = tmp_path / "runs"
+    runs.mkdir(mode=0o777)
+    async with asyncio.timeout(LIMIT_S), plane() as each:
+        client = await connect(each)
+        await client.create(FIXED_EXECUTOR_POOLS, pool(runs), "default")
+        for number in range(TASKS_COUNT):
+            seconds = rng.uniform(0.02, 0.4)
+            await client.create(TASKS, task(f"t-{number}", seconds), "default")
+        while not (await phases(client))["Running"]:
+            await asyncio.sleep(0.05)
+        for _ in range(2):
+            await asyncio.sleep(rng.uniform(0.0, 4.0))
+            await client.close()
+            await each.kill()
+            await asyncio.sleep(rng.uniform(0.0, 1.0))
+            await each.start()
+            client = await connect(each)
+        seen = await until_finished(client)
+        executors = {p.metadata.name for p in (await client.list(PODS, "default")).items}
+        await client.close()
+    lines = {path.name: path.read_text().splitlines() for path in runs.iterdir()}
+    twice = {name: ran for name, ran in lines.items() if len(ran) > 1}
+    assert twice == {}, f"ran more than once: {twice}"
+    assert len(lines) == TASKS_COUNT, "some tasks never ran"
+    assert seen == {"Completed": TASKS_COUNT}, f"{seen}; executors {sorted(executors)}"
