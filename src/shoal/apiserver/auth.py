@@ -16,12 +16,14 @@ import msgspec
 import orjson
 
 from shoal.api.resource import JsonObject
+from shoal.apiserver.core import TokenRequest
 from shoal.apiserver.exchange import ADMIN, User
 from shoal.base.clock import Clock
 
 ISSUER = "https://kubernetes.default.svc"
 _HEADER = {"alg": "HS256", "typ": "JWT"}
 _MIN_KEY_BYTES = 32
+_BOUND_KINDS = {"Pod", "Secret", "Node"}
 
 
 class _Subject(msgspec.Struct):
@@ -49,19 +51,18 @@ class ServiceAccountTokens:
         self._key = key
         self._clock = clock
 
-    def issue(self, account: JsonObject, request: JsonObject) -> tuple[str, datetime]:
-        """`core.TokenIssuer`. `request` is a TokenRequest's spec."""
+    def issue(self, account: JsonObject, request: TokenRequest) -> tuple[str, datetime]:
+        """Implements `core.TokenIssuer`."""
         now = self._clock.now()
-        expires = now + timedelta(seconds=int(request["expirationSeconds"]))
+        expires = now + timedelta(seconds=request.life_s)
         metadata: JsonObject = account["metadata"]
         subject: JsonObject = {"name": metadata["name"], "uid": metadata["uid"]}
         kubernetes: JsonObject = {"namespace": metadata["namespace"], "serviceaccount": subject}
-        bound: JsonObject = request.get("boundObjectRef") or {}
-        if bound.get("kind") in {"Pod", "Secret", "Node"}:
-            reference = {"name": bound.get("name", ""), "uid": bound.get("uid", "")}
-            kubernetes[bound["kind"].lower()] = reference
+        bound = request.bound_object_ref
+        if bound is not None and bound.kind in _BOUND_KINDS:
+            kubernetes[bound.kind.lower()] = {"name": bound.name, "uid": bound.uid}
         claims = {
-            "aud": request.get("audiences") or [ISSUER],
+            "aud": request.audiences or [ISSUER],
             "exp": int(expires.timestamp()),
             "iat": int(now.timestamp()),
             "iss": ISSUER,

@@ -4,7 +4,7 @@ The first half of every write: what the body says about itself must fit the URL,
 are dropped and reported, absent ones get their defaults.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,6 +12,8 @@ from shoal.api.resource import JsonObject
 from shoal.api.status import ApiError, bad_request
 from shoal.apiserver.requests import FieldValidation, Target
 from shoal.apiserver.served import Served
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class _Owner(msgspec.Struct, rename="camel"):
@@ -45,6 +47,20 @@ class _Metadata(msgspec.Struct, rename="camel"):
 
 _KNOWN = frozenset(_Metadata.__struct_encode_fields__)
 _NOT_STORED = ("managedFields", "selfLink")
+
+
+def _is_not_stored(name: str, value: object) -> bool:
+    """Empty fields are left out; of the numbers only the grace period means something at 0."""
+    return name in _NOT_STORED or (not value and name != "deletionGracePeriodSeconds")
+
+
+def read_as(type: type[T], body: JsonObject) -> T:
+    """A body that is read and not stored. Raises ApiError (400) for fields of a wrong type."""
+    try:
+        return msgspec.convert(body, type)
+    except msgspec.ValidationError as error:
+        kind = body.get("kind") or "the body"
+        raise bad_request(f"{kind} cannot be read: {error}") from error
 
 
 def check_kind(target: Target, obj: JsonObject) -> None:
@@ -82,8 +98,8 @@ def clean_metadata(served: Served, obj: JsonObject) -> list[str]:
         msgspec.convert(metadata, _Metadata)
     except msgspec.ValidationError as error:
         raise _unreadable(served, f"metadata: {error}") from error
-    for name in _NOT_STORED:
-        metadata.pop(name, None)
+    for name in [name for name, value in metadata.items() if _is_not_stored(name, value)]:
+        del metadata[name]
     return [f"metadata.{name}" for name in unknown]
 
 

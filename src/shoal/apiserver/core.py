@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
 from shoal.api.pod import Pod
 from shoal.api.resource import JsonObject
 from shoal.apiserver.registry import Registry
@@ -23,11 +25,31 @@ class PodLogs(Protocol):
         ...
 
 
+class BoundObject(msgspec.Struct, frozen=True):
+    """The object that a token lives and dies with."""
+
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+
+
+class TokenRequest(msgspec.Struct, frozen=True, rename="camel"):
+    """A TokenRequest's spec."""
+
+    audiences: list[str] | None = None
+    expiration_seconds: int | None = None
+    bound_object_ref: BoundObject | None = None
+
+    @property
+    def life_s(self) -> int:
+        return 3600 if self.expiration_seconds is None else self.expiration_seconds
+
+
 class TokenIssuer(Protocol):
     """Makes the tokens that pods present to the API server."""
 
-    def issue(self, account: JsonObject, request: JsonObject) -> tuple[str, datetime]:
-        """A token for a ServiceAccount as a TokenRequest asks for it, and when it expires."""
+    def issue(self, account: JsonObject, request: TokenRequest) -> tuple[str, datetime]:
+        """A token for a ServiceAccount, and when it expires."""
         ...
 
 

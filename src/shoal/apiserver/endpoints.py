@@ -8,7 +8,6 @@ from shoal.apiserver.core import Core
 from shoal.apiserver.discovery import Discovery
 from shoal.apiserver.exchange import Request, Response, json_response, refusal
 from shoal.apiserver.openapi.endpoint import OpenApiEndpoint
-from shoal.apiserver.openapi.endpoint import OpenApiEndpoint
 from shoal.apiserver.requests import Target
 from shoal.apiserver.resource_endpoint import ResourceEndpoint
 from shoal.apiserver.reviews import REVIEWS, answer_review

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 
+import msgspec
+
 from shoal.api.resource import JsonObject
 from shoal.api.status import ApiError, Cause, bad_request, invalid
 from shoal.apiserver import selection as selecting
+from shoal.apiserver.bodies import read_as
 from shoal.apiserver.requests import (
     Deletion,
     FieldValidation,
@@ -77,25 +80,35 @@ def watch_options(target: Target, query: Query) -> WatchOptions:
     )
 
 
+class _Preconditions(msgspec.Struct, rename="camel"):
+    uid: str | None = None
+    resource_version: str | None = None
+
+
+class _DeleteOptions(msgspec.Struct, rename="camel"):
+    grace_period_seconds: int | None = None
+    propagation_policy: str | None = None
+    orphan_dependents: bool | None = None
+    preconditions: _Preconditions | None = None
+    dry_run: list[str] | None = None
+
+
 def deletion(query: Query, body: JsonObject) -> Deletion:
     """The body's options; the query fills what it leaves out."""
-    if not isinstance(body.get("preconditions") or {}, dict):
-        raise bad_request("preconditions must be an object")
-    preconditions: JsonObject = body.get("preconditions") or {}
-    grace_period_s: object = body.get("gracePeriodSeconds")
+    options = read_as(_DeleteOptions, body)
+    conditions = options.preconditions or _Preconditions()
+    grace_period_s = options.grace_period_seconds
     if grace_period_s is None:
         grace_period_s = _number(query, "gracePeriodSeconds")
-    if grace_period_s is not None and not isinstance(grace_period_s, int):
-        raise bad_request("gracePeriodSeconds must be a number")
-    propagation = body.get("propagationPolicy") or query.get("propagationPolicy") or ""
-    if not propagation and body.get("orphanDependents") is not None:
-        propagation = "Orphan" if body["orphanDependents"] else "Background"
+    propagation = options.propagation_policy or query.get("propagationPolicy") or ""
+    if not propagation and options.orphan_dependents is not None:
+        propagation = "Orphan" if options.orphan_dependents else "Background"
     return Deletion(
         grace_period_s,
-        str(propagation),
-        preconditions.get("uid") or "",
-        preconditions.get("resourceVersion") or "",
-        bool(body.get("dryRun")) or _dry_run(query, "DeleteOptions"),
+        propagation,
+        conditions.uid or "",
+        conditions.resource_version or "",
+        bool(options.dry_run) or _dry_run(query, "DeleteOptions"),
     )
 
 

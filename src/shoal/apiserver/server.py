@@ -16,9 +16,7 @@ from shoal.apiserver.app import AsgiApp
 from shoal.apiserver.auth import Authenticator
 from shoal.apiserver.certificates import ServingFiles
 from shoal.apiserver.core import Core
-from shoal.apiserver.custom_cleanup import CustomCleanup
 from shoal.apiserver.exchange import Endpoints
-from shoal.base.supervision import keep_running
 
 _BACKLOG = 512
 _KEEP_ALIVE_S = 75
@@ -59,7 +57,7 @@ class ApiServer:
         self._host = host
         self._port = port
         self._uvicorn: _Uvicorn | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._serving: asyncio.Task[None] | None = None
 
     @property
     def url(self) -> str:
@@ -70,26 +68,17 @@ class ApiServer:
         listener = socket.create_server((self._host, self._port), backlog=_BACKLOG)
         self._port = listener.getsockname()[1]
         self._uvicorn = _Uvicorn(self._config())
-        serving = asyncio.create_task(self._uvicorn.serve(sockets=[listener]))
-        cleanup = CustomCleanup(self._core)
-        self._tasks = [
-            serving,
-            asyncio.create_task(
-                keep_running("custom resource cleanup", cleanup.run, self._core.clock)
-            ),
-        ]
+        self._serving = asyncio.create_task(self._uvicorn.serve(sockets=[listener]))
         await self._uvicorn.listening.wait()
 
     async def stop(self) -> None:
         """Ends streams first: uvicorn waits for the responses that are under way."""
-        if self._uvicorn is None:
+        if self._uvicorn is None or self._serving is None:
             return
         self._core.streams.close()
         self._uvicorn.should_exit = True
-        serving, cleanup = self._tasks
-        cleanup.cancel()
-        await asyncio.gather(serving, cleanup, return_exceptions=True)
-        self._uvicorn = None
+        await self._serving
+        self._uvicorn = self._serving = None
 
     def _config(self) -> uvicorn.Config:
         return uvicorn.Config(

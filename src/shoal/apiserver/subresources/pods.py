@@ -3,15 +3,19 @@
 Source of the texts: Kubernetes v1.36, pkg/registry/core/pod/storage.
 """
 
+import msgspec
+
 from shoal.api.meta import timestamp
 from shoal.api.resource import JsonObject
 from shoal.api.status import Cause, bad_request, conflict, invalid
+from shoal.apiserver.bodies import read_as
 from shoal.apiserver.core import Core
 from shoal.apiserver.deleting import delete
 from shoal.apiserver.encoding import head_of
 from shoal.apiserver.preconditions import check_uid
+from shoal.apiserver.query import deletion as read_deletion
 from shoal.apiserver.reading import get_entry
-from shoal.apiserver.requests import Deletion, Target
+from shoal.apiserver.requests import Target
 from shoal.apiserver.updating import edit
 
 SUCCESS: JsonObject = {
@@ -23,11 +27,33 @@ SUCCESS: JsonObject = {
 }
 
 
+class _BindingMeta(msgspec.Struct, frozen=True):
+    name: str = ""
+    uid: str = ""
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+
+
+class _BindingTarget(msgspec.Struct, frozen=True):
+    kind: str = ""
+    name: str = ""
+
+
+class _Binding(msgspec.Struct, frozen=True):
+    metadata: _BindingMeta = _BindingMeta()
+    target: _BindingTarget = _BindingTarget()
+
+
+class _Eviction(msgspec.Struct, rename="camel"):
+    delete_options: JsonObject | None = None
+
+
 async def bind(core: Core, target: Target, body: JsonObject, *, dry_run: bool) -> JsonObject:
     """Gives an unbound pod its node. Raises ApiError."""
-    node = _bound_node(target, body)
-    metadata: JsonObject = body.get("metadata") or {}
-    check_uid(target, get_entry(core, target), metadata.get("uid") or "")
+    binding = read_as(_Binding, body)
+    metadata = binding.metadata
+    node = _bound_node(target, binding)
+    check_uid(target, get_entry(core, target), metadata.uid)
 
     def assign(pod: JsonObject) -> None:
         _check_bindable(target, pod)
@@ -35,33 +61,32 @@ async def bind(core: Core, target: Target, body: JsonObject, *, dry_run: bool) -
         status: JsonObject = pod.setdefault("status", {})
         status.pop("nominatedNodeName", None)
         _mark_scheduled(status, timestamp(core.clock.now()))
-        for field in ("annotations", "labels"):
-            if metadata.get(field):
-                pod["metadata"][field] = (pod["metadata"].get(field) or {}) | metadata[field]
+        for field, added in (("annotations", metadata.annotations), ("labels", metadata.labels)):
+            if added:
+                pod["metadata"][field] = (pod["metadata"].get(field) or {}) | added
 
     await edit(core, target, assign, dry_run=dry_run)
     return SUCCESS
 
 
-def _bound_node(target: Target, body: JsonObject) -> str:
-    node: JsonObject = body.get("target") or {}
-    name = (body.get("metadata") or {}).get("name", target.name)
-    if name != target.name:
+def _bound_node(target: Target, binding: _Binding) -> str:
+    node = binding.target
+    if binding.metadata.name not in {"", target.name}:
         raise bad_request("name in URL does not match name in Binding object")
     causes: list[Cause] = []
-    if node.get("kind") not in {None, "", "Node"}:
+    if node.kind not in {"", "Node"}:
         causes.append(
             Cause(
                 "target.kind",
-                f'Unsupported value: "{node["kind"]}": supported values: "Node", "<empty>"',
+                f'Unsupported value: "{node.kind}": supported values: "Node", "<empty>"',
                 "FieldValueNotSupported",
             )
         )
-    if not node.get("name"):
+    if not node.name:
         causes.append(Cause("target.name", "Required value", "FieldValueRequired"))
     if causes:
         raise invalid("", "Binding", target.name, causes)
-    return str(node["name"])
+    return node.name
 
 
 def _check_bindable(target: Target, pod: JsonObject) -> None:
@@ -94,15 +119,8 @@ def _mark_scheduled(status: JsonObject, now: str) -> None:
 
 async def evict(core: Core, target: Target, body: JsonObject, *, dry_run: bool) -> JsonObject:
     """A polite delete. No disruption budgets are served, so none can refuse it."""
-    options: JsonObject = body.get("deleteOptions") or {}
-    preconditions: JsonObject = options.get("preconditions") or {}
-    deletion = Deletion(
-        grace_period_s=options.get("gracePeriodSeconds"),
-        propagation=options.get("propagationPolicy") or "",
-        uid=preconditions.get("uid") or "",
-        resource_version=preconditions.get("resourceVersion") or "",
-        dry_run=dry_run or bool(options.get("dryRun")),
-    )
+    options = read_as(_Eviction, body).delete_options or {}
+    deletion = read_deletion({"dryRun": "All"} if dry_run else {}, options)
     pod = get_entry(core, target)
     if head_of(pod.value).deletion_timestamp is None or deletion.grace_period_s is not None:
         await delete(core, target, deletion)

@@ -9,6 +9,7 @@ import orjson
 from shoal.api.meta import LabelSelector
 from shoal.api.resource import JsonObject
 from shoal.api.status import Cause, bad_request, invalid
+from shoal.apiserver.bodies import read_as
 from shoal.apiserver.core import Core
 from shoal.apiserver.encoding import load
 from shoal.apiserver.patching import applier
@@ -54,12 +55,9 @@ async def _revise_scale(
     whole = Target(target.served, target.namespace, target.name)
 
     def scaled(obj: JsonObject) -> tuple[JsonObject, tuple[str, ...]]:
-        wanted = change(_scale_of(obj, paths))
+        wanted = read_as(_Scale, change(_scale_of(obj, paths)))
         _put(obj, paths.spec_replicas, _replicas(wanted, target.name))
-        version = (wanted.get("metadata") or {}).get("resourceVersion")
-        obj["metadata"].pop("resourceVersion", None)
-        if version:
-            obj["metadata"]["resourceVersion"] = version
+        obj["metadata"]["resourceVersion"] = wanted.metadata.resource_version
         return obj, ()
 
     written = await revise(core, whole, scaled, options)
@@ -67,10 +65,21 @@ async def _revise_scale(
     return Written(orjson.dumps(scale), warnings=written.warnings)
 
 
-def _replicas(scale: JsonObject, name: str) -> int:
-    replicas: object = (scale.get("spec") or {}).get("replicas", 0)
-    if not isinstance(replicas, int) or isinstance(replicas, bool):
-        raise bad_request("spec.replicas of a Scale must be a number")
+class _ScaleMeta(msgspec.Struct, frozen=True, rename="camel"):
+    resource_version: str = ""
+
+
+class _ScaleSpec(msgspec.Struct, frozen=True):
+    replicas: int = 0
+
+
+class _Scale(msgspec.Struct, frozen=True):
+    metadata: _ScaleMeta = _ScaleMeta()
+    spec: _ScaleSpec = _ScaleSpec()
+
+
+def _replicas(scale: _Scale, name: str) -> int:
+    replicas = scale.spec.replicas
     if replicas < 0:
         cause = Cause(
             "spec.replicas",
