@@ -11,6 +11,7 @@ from shoal.apiserver.schema.decoding import Struct, struct
 from shoal.apiserver.schema.defaults import core, pods, services, volumes, workloads
 from shoal.apiserver.schema.definitions import DefinitionFacts, definition_name
 from shoal.apiserver.schema.scalars import UnreadableError
+from shoal.apiserver.schema.tidiness import Tidiness
 from shoal.apiserver.schema.validation import claims as claim_rules
 from shoal.apiserver.schema.validation import core as core_rules
 from shoal.apiserver.schema.validation import pods as pod_rules
@@ -30,10 +31,13 @@ class BuiltinSchema:
     version: str
     merge_facts: DefinitionFacts
     _struct: Struct
+    _tidiness: Tidiness
     _default: Default
     _validate: Validate
 
     def decode_error(self, obj: JsonObject) -> str | None:
+        if self._tidiness.holds(obj):
+            return None
         try:
             self._struct.check(obj)
         except UnreadableError as error:
@@ -44,6 +48,8 @@ class BuiltinSchema:
         return None
 
     def prune(self, obj: JsonObject) -> list[str]:
+        if self._tidiness.holds(obj):
+            return []
         dropped: list[str] = []
         self._struct.tidy(obj, dropped)
         return dropped
@@ -64,7 +70,7 @@ def builtin_schema(group: str, version: str, kind: str) -> BuiltinSchema:
     facts = DefinitionFacts({"$ref": name})
     default = _DEFAULTS.get((group, kind), core.default_nothing)
     validate = _RULES.get((group, kind), validate_metadata)
-    return BuiltinSchema(kind, version, facts, struct(name), default, validate)
+    return BuiltinSchema(kind, version, facts, struct(name), Tidiness(name), default, validate)
 
 
 _DEFAULTS: Mapping[tuple[str, str], Default] = {

@@ -9,15 +9,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
-
-import cel
-from cel.stdlib import add_stdlib_to_context
+from typing import TYPE_CHECKING, Any
 
 from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
-from shoal.apiserver.schema.custom import cel_functions
+from shoal.apiserver.schema.custom import cel_engine
 from shoal.apiserver.schema.validation import causes
+
+if TYPE_CHECKING:
+    from cel import Context, Program
 
 # Whatever the evaluation of a user's rule may raise.
 _EVALUATION_ERRORS = (ValueError, TypeError, KeyError, RuntimeError, IndexError, ArithmeticError)
@@ -53,13 +53,13 @@ class Rule:
         self._fields = _named_fields(self.text + " " + self._message_expression)
 
     @cached_property
-    def program(self) -> cel.Program:
+    def program(self) -> "Program":
         """Raises ValueError where the text is not CEL."""
-        return cel.compile(self.text)
+        return cel_engine.compile_expression(self.text)
 
     @cached_property
-    def _message_program(self) -> cel.Program:
-        return cel.compile(self._message_expression)
+    def _message_program(self) -> "Program":
+        return cel_engine.compile_expression(self._message_expression)
 
     def check(self, path: str, value: Any, old: Any) -> Cause | None:
         context = self._context(value, old)
@@ -75,7 +75,7 @@ class Rule:
         field = (path + self._field_path).removeprefix(".") or "<nil>"
         return make(field, self._type, self._say(context))
 
-    def _say(self, context: cel.Context) -> str:
+    def _say(self, context: "Context") -> str:
         if self._message_expression:
             try:
                 text = self._message_program.execute(context)
@@ -85,15 +85,11 @@ class Rule:
                 return text.strip()
         return self._message or f"failed rule: {self.text}"
 
-    def _context(self, value: Any, old: Any) -> cel.Context:
+    def _context(self, value: Any, old: Any) -> "Context":
         variables = {"self": self._seen(value)}
         if self.needs_old:
             variables["oldSelf"] = self._seen(old)
-        context = cel.Context(variables=variables)
-        add_stdlib_to_context(context)
-        for name, function in cel_functions.FUNCTIONS.items():
-            context.add_function(name, function)
-        return context
+        return cel_engine.context(variables)
 
     def _seen(self, value: Any) -> Any:
         if self._is_escaped:

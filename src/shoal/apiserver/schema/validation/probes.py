@@ -28,7 +28,8 @@ def validate_probes(container: JsonObject, path: str) -> Iterator[Cause]:
         place = f"{path}.{name}"
         yield from _handler(probe, place, _PROBE_HANDLERS)
         for field in _PERIODS:
-            yield from non_negative(probe.get(field, 0), f"{place}.{field}")
+            if probe.get(field, 0) < 0:
+                yield from non_negative(probe[field], f"{place}.{field}")
         grace = probe.get("terminationGracePeriodSeconds")
         if name == "readinessProbe":
             if grace is not None:
