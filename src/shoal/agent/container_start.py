@@ -14,6 +14,7 @@ from shoal.agent.lifecycle.messages import (
     EventType,
     RecordEvent,
 )
+from shoal.agent.limitations import NOT_HONOURED
 from shoal.agent.node_context import NodeContext
 from shoal.agent.references import wanted_by_environment
 from shoal.agent.runtime.protocol import ContainerKey, ContainerSpec, Started
@@ -50,7 +51,7 @@ async def start_container(
     if verdict.warnings:
         message = f"container {container.name}: {'; '.join(verdict.warnings)}"
         event = RecordEvent(
-            type=EventType.WARNING, reason="NotHonoured", message=message, container=container.name
+            type=EventType.WARNING, reason=NOT_HONOURED, message=message, container=container.name
         )
         context.record(pod, event)
     result = await context.runtime.start(spec)

@@ -126,9 +126,7 @@ def _containers_ready(state: PodState, phase: str) -> tuple[bool, str, str]:
     if phase == "Failed":
         return False, "PodFailed", ""
     unready = [
-        record.name
-        for record in state.of_role(Role.SIDECAR, Role.MAIN)
-        if not (record.is_live and record.is_ready)
+        record.name for record in state.of_role(Role.SIDECAR, Role.MAIN) if not record.shows_ready
     ]
     if unready:
         message = f"containers with unready status: [{' '.join(unready)}]"
@@ -156,12 +154,11 @@ def _container_statuses(pod: Pod, state: PodState, *roles: Role) -> Sequence[Jso
 
 def _container_status(state: PodState, record: ContainerRecord, image: str) -> JsonObject:
     shown, last = _states(state, record)
-    is_done = record.plan.role is Role.INIT and record.has_succeeded
     status: JsonObject = {
         "name": record.name,
         "state": shown,
         "lastState": last,
-        "ready": is_done or (record.is_live and record.is_ready),
+        "ready": record.shows_ready,
         "restartCount": record.restart_count,
         "image": image,
         "imageID": image if record.attempt >= 0 else "",

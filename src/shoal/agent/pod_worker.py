@@ -21,6 +21,7 @@ from shoal.agent.lifecycle.core import handle, next_wake, outstanding
 from shoal.agent.lifecycle.messages import (
     Action,
     DeletionRequested,
+    EventType,
     HookEnded,
     HookKind,
     KillContainer,
@@ -37,6 +38,7 @@ from shoal.agent.lifecycle.messages import (
     Tick,
 )
 from shoal.agent.lifecycle.pod import PodState
+from shoal.agent.limitations import NOT_HONOURED, limitations
 from shoal.agent.node_context import NodeContext
 from shoal.agent.pod_status import Addresses, compose
 from shoal.agent.pod_volumes import PodVolumes
@@ -180,6 +182,8 @@ class PodWorker:
             return PrepareFailed(reason="FailedMount", message=str(error))
         except OSError as error:
             return PrepareFailed(reason="FailedCreatePodSandBox", message=str(error))
+        for message in limitations(self._pod):
+            self._record(RecordEvent(type=EventType.WARNING, reason=NOT_HONOURED, message=message))
         return Prepared()
 
     async def _start(self, action: StartContainer) -> None:

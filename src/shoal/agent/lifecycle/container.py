@@ -137,13 +137,17 @@ class ContainerRecord:
         return self.phase in _LIVE
 
     @property
-    def is_stopping(self) -> bool:
-        return self.stop_by is not None and self.is_live
-
-    @property
     def is_at_rest(self) -> bool:
         """Nothing runs, and nothing is about to."""
         return self.phase in {ContainerPhase.WAITING, ContainerPhase.EXITED}
+
+    @property
+    def shows_ready(self) -> bool:
+        """The `ready` of its status: an init container is ready when it is done, any other when
+        it serves."""
+        if self.plan.role is Role.INIT:
+            return self.has_succeeded
+        return self.is_live and self.is_ready and self.phase is not ContainerPhase.POST_START
 
     @property
     def has_succeeded(self) -> bool:

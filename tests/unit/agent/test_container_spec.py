@@ -1,0 +1,94 @@
+import msgspec
+import pytest
+
+from shoal.agent.addresses import PodAddresses
+from shoal.agent.container_spec import make_sandbox, make_spec
+from shoal.agent.environment import ConfigProblem, hostname
+from shoal.agent.hosts_file import hosts_text
+from shoal.agent.images import Program
+from shoal.agent.limitations import limitations
+from shoal.agent.runtime.protocol import ContainerKey, Limits
+from shoal.api.pod import Pod
+
+
+def make_pod(container=None, **spec):
+    body = {
+        "metadata": {"uid": "u", "name": "p", "namespace": "ns"},
+        "spec": {"containers": [{"name": "c"} | (container or {})], **spec},
+    }
+    return msgspec.convert(body, Pod)
+
+
+def spec_of(pod, argv=("run",), env=None):
+    container = pod.spec.containers[0]
+    sandbox = make_sandbox(pod, "127.1.0.1")
+    program = Program(argv=list(argv), env={})
+    return make_spec(ContainerKey("u", "c", 0), pod, sandbox, container, program, env or {}, [])
+
+
+def test_the_command_is_expanded_with_the_environment():
+    assert spec_of(make_pod(), ["echo", "$(A)", "$$(A)"], {"A": "1"}).argv == [
+        "echo",
+        "1",
+        "$(A)",
+    ]
+
+
+def test_the_containers_user_goes_before_the_pods():
+    pod = make_pod(
+        {"securityContext": {"runAsUser": 5}},
+        securityContext={"runAsUser": 6, "runAsGroup": 7},
+    )
+    spec = spec_of(pod)
+    assert (spec.user_id, spec.group_id) == (5, 7)
+
+
+def test_root_is_refused_where_it_is_not_wanted():
+    with pytest.raises(ConfigProblem) as problem:
+        spec_of(make_pod({"securityContext": {"runAsUser": 0, "runAsNonRoot": True}}))
+    assert problem.value.message == (
+        'container\'s runAsUser breaks non-root policy (pod: "p_ns(u)", container: c)'
+    )
+
+
+def test_limits_are_numbers():
+    pod = make_pod({"resources": {"limits": {"cpu": "1500m", "memory": "64Mi"}}})
+    assert spec_of(pod).limits == Limits(cpu_millis=1500, memory_bytes=64 * 2**20)
+
+
+def test_the_hostname_is_the_pods_name_cut_to_what_the_kernel_takes():
+    assert hostname(make_pod(hostname="h")) == "h"
+    long = msgspec.convert({"metadata": {"name": "a" * 62 + "-" + "b" * 9}}, Pod)
+    assert hostname(long) == "a" * 62
+
+
+def test_the_hosts_file_names_the_pod_and_its_aliases():
+    aliases = [{"ip": "10.0.0.1", "hostnames": ["a", "b"]}]
+    text = hosts_text(make_pod(subdomain="sub", hostAliases=aliases), "127.1.0.1")
+    assert "\n127.1.0.1\tp.sub.ns.svc.cluster.local\tp\n" in text
+    assert text.endswith("# Entries added by HostAliases.\n10.0.0.1\ta\tb\n")
+
+
+def test_no_two_pods_have_the_same_address():
+    addresses = PodAddresses()
+    addresses.claim("old", "127.1.0.1")
+    taken = {addresses.take(f"u{i}") for i in range(600)}
+    assert len(taken) == 600 and "127.1.0.1" not in taken
+    assert not any(address.endswith((".0", ".255")) for address in taken)
+    assert addresses.take("u0") == addresses.take("u0")
+
+
+def test_a_released_address_can_be_had_again_but_not_at_once():
+    addresses = PodAddresses()
+    first = addresses.take("a")
+    addresses.release("a")
+    assert addresses.take("b") != first
+
+
+def test_what_is_not_honoured_is_said():
+    pod = make_pod(
+        {"tty": True, "securityContext": {"privileged": True}},
+        volumes=[{"name": "m", "emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}}],
+    )
+    assert len(limitations(pod)) == 4
+    assert limitations(make_pod()) == []
