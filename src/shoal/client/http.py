@@ -289,7 +289,7 @@ class HttpClient:
 
 
 def _write_query(dry_run: bool) -> dict[str, str]:
-    # What a server does not know it drops; objects of people are validated by `shoal apply`.
+    # Fields that a server does not know are dropped silently, as by the local client.
     query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Ignore"}
     return query | {"dryRun": "All"} if dry_run else query
 

@@ -73,6 +73,7 @@ class LeaderElector:
         self._times = times
         self._seen_version = ""
         self._seen_at_s = 0.0
+        self._holder = ""
         self.is_leader = False
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
@@ -105,7 +106,10 @@ class LeaderElector:
     async def _renew(self) -> None:
         """Returns when the lease has been lost, or might be soon."""
         renewed_s = self._clock.monotonic()
-        while self._clock.monotonic() - renewed_s < self._times.renew_deadline_s:
+        while (
+            self._holder == self._identity
+            and self._clock.monotonic() - renewed_s < self._times.renew_deadline_s
+        ):
             await self._rest()
             started_s = self._clock.monotonic()
             if await self._try():
@@ -135,6 +139,7 @@ class LeaderElector:
             if error.is_not_found:
                 return None
             raise
+        self._holder = lease.spec.holder_identity
         if lease.metadata.resource_version != self._seen_version:
             self._seen_version = lease.metadata.resource_version
             self._seen_at_s = self._clock.monotonic()
@@ -146,6 +151,7 @@ class LeaderElector:
             await self._client.create(LEASES, body, self._key.namespace)
         else:
             await self._client.patch(LEASES, self._key.name, body, self._key.namespace)
+        self._holder = self._identity
 
     def _body(self, lease: Lease | None, move: LeaseMove, now: datetime) -> JsonObject:
         spec: JsonObject = {"renewTime": micro_timestamp(now)}
