@@ -8,6 +8,7 @@ import yaml
 from shoal.api.resource import JsonObject
 from shoal.api.status import bad_request, unsupported_media_type
 from shoal.apiserver.exchange import JSON, Request
+from shoal.apiserver.nesting import is_nested_too_deeply, may_be_nested_too_deeply
 from shoal.apiserver.protobuf import decode as decode_protobuf
 from shoal.client.protocol import PatchType
 
@@ -57,9 +58,12 @@ def read_patch(request: Request) -> tuple[PatchType, Any]:
 
 def _read_json(body: bytes) -> Any:
     try:
-        return orjson.loads(body)
+        loaded = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise bad_request(f"couldn't get version/kind; json parse error: {error}") from error
+    if may_be_nested_too_deeply(body) and is_nested_too_deeply(loaded):
+        raise bad_request("couldn't get version/kind; json parse error: exceeded max depth")
+    return loaded
 
 
 def _read_yaml(body: bytes) -> Any:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.apiserver.protobuf_encoder import TABLE, encode, random_object
 
 from shoal.api.status import ApiError
 from shoal.apiserver.protobuf import MAGIC, decode
+from tests.unit.apiserver.protobuf_encoder import TABLE, encode, random_object
 
 # Bodies as kubectl 1.33 and 1.37 sent them (byte for byte the same), with the objects they hold.
 CAPTURED: dict[str, dict[str, Any]] = json.loads(

@@ -9,6 +9,7 @@ import orjson
 
 from shoal.api.resource import JsonObject
 from shoal.api.status import ApiError
+from shoal.apiserver.nesting import is_nested_too_deeply
 from shoal.apiserver.patch.refusals import malformed, rejected
 
 MAX_OPERATIONS = 10_000
@@ -46,7 +47,8 @@ def apply_json_patch(doc: JsonObject, ops: object) -> JsonObject:
         KeyError,
     ) as error:
         raise rejected() from error
-    if not isinstance(result, dict):
+    # Copies into each other nest deeper than any body may.
+    if not isinstance(result, dict) or is_nested_too_deeply(result):
         raise rejected()
     return result
 

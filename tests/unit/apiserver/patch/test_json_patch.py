@@ -93,6 +93,19 @@ def test_copies_cannot_double_an_object_for_ever() -> None:
     assert refused(ops, {"a": {"x": "y" * 1000}}).code == 422
 
 
+def test_copies_cannot_nest_an_object_for_ever() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(90):
+        deep = {"a": deep}
+    path = "/a" * 90
+    ops = [
+        {"op": "copy", "from": "", "path": f"{path}/b"},
+        {"op": "copy", "from": "", "path": f"{path}/b{path}/c"},
+    ]
+    assert apply_json_patch(deep, ops[:1])
+    assert refused(ops, deep).code == 422
+
+
 _OPERATION = st.fixed_dictionaries(
     {},
     optional={

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.apiserver.patch.merge_places import DEPLOYMENT, NODE, merged_by, of
 
 from shoal.api.status import ApiError
 from shoal.apiserver.patch.strategic import apply_strategic_patch
+from tests.unit.apiserver.patch.merge_places import DEPLOYMENT, NODE, merged_by, of
 
 
 def deployment(*containers: dict[str, Any], **spec: Any) -> dict[str, Any]:
