@@ -20,7 +20,7 @@ from shoal.api.resource import JsonObject
 from shoal.api.status import ApiError
 from shoal.base.clock import Clock
 from shoal.client.informer import InformerSet
-from shoal.client.protocol import Client
+from shoal.client.protocol import Client, ConnectionFailed
 from shoal.client.reflector import Reflector
 from shoal.executor import assignments, exchange
 from shoal.executor.assignments import AssignmentFeed, Identity
@@ -136,14 +136,20 @@ class FakeExecutors:
             watch.close()
 
     async def _patch_status(self, pod: Pod, status: JsonObject) -> None:
+        """As an agent: again until it is there, or the pod is not."""
         name, namespace = pod.metadata.name, pod.metadata.namespace
-        try:
-            await self._client.patch(
-                PODS, name, {"status": status}, namespace, subresource="status"
-            )
-        except ApiError as error:
-            if not error.is_not_found:
-                raise
+        while True:
+            try:
+                await self._client.patch(
+                    PODS, name, {"status": status}, namespace, subresource="status"
+                )
+                return
+            except ConnectionFailed:
+                continue
+            except ApiError as error:
+                if not error.is_not_found:
+                    raise
+                return
 
 
 def running_status(clock: Clock) -> JsonObject:

@@ -1,6 +1,8 @@
 """Write what was decided about tasks. Each write of a task is a compare-and-set on the task as the
 decision saw it: one of two writers wins, the other looks again."""
 
+import logging
+
 import msgspec
 
 from shoal.api import ploto_status
@@ -9,13 +11,18 @@ from shoal.api.ploto import TASK_ANNOTATION, TASKS, Assignment, Task, TaskPhase
 from shoal.api.pod import PODS
 from shoal.api.resource import JsonObject
 from shoal.api.status import ApiError
+from shoal.base.backoff import Backoff
 from shoal.base.clock import Clock
-from shoal.client.protocol import Client
+from shoal.client.protocol import Client, ConnectionFailed
 from shoal.controllers.ploto.executor_pod import PARA_LIMIT_BYTES, Executor, read_executor
 from shoal.controllers.ploto.planning import Waiting
 from shoal.controllers.ploto.pool_roster import PoolRoster, is_same_executor
 from shoal.controllers.ploto.roster import Roster
 from shoal.controllers.ploto.task_phase import TaskEvent, executor_death, next_state
+
+_log = logging.getLogger(__name__)
+
+_REFRESH_BACKOFF = Backoff(initial_s=0.1, max_s=10.0)
 
 
 class TaskWrites:
@@ -130,25 +137,37 @@ class TaskWrites:
         await self._patch_status(task, body)
 
     async def _patch_status(self, task: Task, body: JsonObject) -> Task | None:
-        """None if somebody else was quicker; the roster knows what they wrote then."""
+        """None if it is not known to be written; the roster knows by then what the task is."""
         name, namespace = task.metadata.name, task.metadata.namespace
         try:
             answer = await self._client.patch(TASKS, name, body, namespace, subresource="status")
+        except ConnectionFailed:
+            await self._refresh(task.metadata.key)
+            return None
         except ApiError as error:
-            if error.is_conflict:
-                await self._refresh(task.metadata.key)
-                return None
-            if error.is_not_found:
-                self._roster.remove_task(task.metadata.key)
-                return None
-            raise
+            if not (error.is_conflict or error.is_not_found or error.code >= 500):
+                raise
+            await self._refresh(task.metadata.key)
+            return None
         self._roster.answer_task(answer)
         return answer
 
     async def _refresh(self, key: ObjectKey) -> None:
-        try:
-            self._roster.observe_task(await self._client.get(TASKS, key.name, key.namespace))
-        except ApiError as error:
-            if not error.is_not_found:
-                raise
-            self._roster.remove_task(key)
+        """Read the task, however long it takes: while it is not known what became of a write, its
+        executor may be taken or not, and nothing can be decided about it."""
+        failures = 0
+        while True:
+            try:
+                self._roster.observe_task(await self._client.get(TASKS, key.name, key.namespace))
+                return
+            except ConnectionFailed as error:
+                _log.warning("cannot read task %s: %s", key, error)
+            except ApiError as error:
+                if error.is_not_found:
+                    self._roster.remove_task(key)
+                    return
+                if error.code < 500:
+                    raise
+                _log.warning("cannot read task %s: %s", key, error)
+            failures += 1
+            await self._clock.sleep(_REFRESH_BACKOFF.delay_s(failures))
