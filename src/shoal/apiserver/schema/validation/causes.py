@@ -3,10 +3,9 @@
 Source of the texts: Kubernetes v1.36, apimachinery/pkg/util/validation/field.
 """
 
+import json
 from collections.abc import Iterable
 from typing import Any
-
-import orjson
 
 from shoal.api.status import Cause
 
@@ -17,7 +16,7 @@ def _body(title: str, detail: str) -> str:
 
 def shown(value: Any) -> str:
     """A value as error texts show it: quoted text, JSON for the rest."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def required(path: str, detail: str = "") -> Cause:
