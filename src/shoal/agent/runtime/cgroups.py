@@ -5,9 +5,10 @@ agent's own, and holds the container's processes but not its shim. It is named a
 so a restarted agent finds it again.
 """
 
+import errno
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -31,6 +32,10 @@ class Cgroups(Protocol):
 
     def make(self, key: ContainerKey, limits: Limits) -> CgroupEntry | None:
         """A group with these limits; None when none of them can be had. Raises OSError."""
+        ...
+
+    def remove_container(self, key: ContainerKey) -> None:
+        """As `remove_pod`, of one attempt."""
         ...
 
     def remove_pod(self, pod_uid: str) -> None:
@@ -110,7 +115,7 @@ class UnifiedCgroups:
             own = own.parent.parent
         available = frozenset((own / "cgroup.controllers").read_text().split()) & {*_CONTROLLERS}
         if "memory" not in available:
-            raise OSError(0, "the memory controller is not delegated to this group")
+            raise OSError(errno.ENOTSUP, "the memory controller is not delegated to this group")
         parent = own / _PARENT
         leaf = parent / "agent"
         leaf.mkdir(parents=True, exist_ok=True)
@@ -146,8 +151,12 @@ class UnifiedCgroups:
             process_files=[str(group / "cgroup.procs")], oom_file=str(group / "memory.events")
         )
 
+    def remove_container(self, key: ContainerKey) -> None:
+        _remove_group(self._parent / _group_name(key))
+
     def remove_pod(self, pod_uid: str) -> None:
-        _remove_groups(self._parent.glob(f"{pod_uid}.*"))
+        for group in list(self._parent.glob(f"{pod_uid}.*")):
+            _remove_group(group)
 
 
 class LegacyCgroups:
@@ -185,9 +194,14 @@ class LegacyCgroups:
             oom_file=str(memory / "memory.oom_control") if memory else "",
         )
 
+    def remove_container(self, key: ContainerKey) -> None:
+        for parent in self._parents.values():
+            _remove_group(parent / _group_name(key))
+
     def remove_pod(self, pod_uid: str) -> None:
         for parent in self._parents.values():
-            _remove_groups(parent.glob(f"{pod_uid}.*"))
+            for group in list(parent.glob(f"{pod_uid}.*")):
+                _remove_group(group)
 
 
 def _group_name(key: ContainerKey) -> str:
@@ -204,20 +218,19 @@ def _write_if_present(file: Path, text: str) -> None:
         file.write_text(text)
 
 
-def _remove_groups(groups: Iterable[Path]) -> None:
-    for group in list(groups):
-        for _ in range(_REMOVAL_TRIES):
-            for pid in _pids(group):
-                kill_quietly(pid)
-            try:
-                group.rmdir()
-            except FileNotFoundError:
-                break
-            except OSError:
-                # Busy: a killed process is not gone before the kernel has taken it apart.
-                time.sleep(_PAUSE_S)
-            else:
-                break
+def _remove_group(group: Path) -> None:
+    for _ in range(_REMOVAL_TRIES):
+        for pid in _pids(group):
+            kill_quietly(pid)
+        try:
+            group.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError:
+            # Busy: a killed process is not gone before the kernel has taken it apart.
+            time.sleep(_PAUSE_S)
+        else:
+            return
 
 
 def _pids(group: Path) -> Sequence[int]:

@@ -63,7 +63,8 @@ class ShimRuntime:
         spawner: Spawner,
         clock: Clock,
     ) -> None:
-        self._root = root
+        # The spawner has a working directory of its own.
+        self._root = root.absolute()
         self._confinement = confinement
         self._cgroups = cgroups
         self._spawner = spawner
@@ -208,8 +209,13 @@ class ShimRuntime:
         return found
 
     async def remove_container(self, key: ContainerKey) -> None:
+        await asyncio.to_thread(self._remove_container, key)
+
+    def _remove_container(self, key: ContainerKey) -> None:
         paths = PodPaths(self._root, key.pod_uid)
-        await asyncio.to_thread(remove_tree, paths.container(key))
+        if self._cgroups is not None:
+            self._cgroups.remove_container(key)
+        remove_tree(paths.container(key))
         for file in paths.log(key).parent.glob(f"{key.attempt}.log*"):
             file.unlink()
 

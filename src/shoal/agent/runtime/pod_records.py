@@ -25,6 +25,8 @@ from shoal.agent.runtime.shim.records import (
 )
 from shoal.agent.runtime.termination import read_termination_message
 
+_PARTS = frozenset({"pod.tmp", "etc", "volumes", "containers", "logs"})
+"""Of a pod's directory. One with anything else in it is not ours to delete."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -74,7 +76,8 @@ def read_pods(root: Path) -> Sequence[RecordedPod]:
         try:
             record = json.loads(paths.sandbox_record.read_bytes())
         except FileNotFoundError:
-            remove_tree(directory)
+            if _PARTS.issuperset(entry.name for entry in directory.iterdir()):
+                remove_tree(directory)
             continue
         pods.append(RecordedPod(containers=list(_read_containers(paths)), **record))
     return pods

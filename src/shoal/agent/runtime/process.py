@@ -20,9 +20,12 @@ from shoal.agent.runtime.confinement import (
 from shoal.agent.runtime.leftovers import POD_DIRECTORY_VARIABLE
 from shoal.agent.runtime.paths import PodPaths
 from shoal.agent.runtime.protocol import ContainerSpec, Mount, Verdict
-from shoal.agent.runtime.sandbox import MOUNT_PATH_UNAVAILABLE, TERMINATION_FILE
+from shoal.agent.runtime.sandbox import (
+    DEFAULT_TERMINATION_PATH,
+    MOUNT_PATH_UNAVAILABLE,
+    TERMINATION_FILE,
+)
 
-_DEFAULT_TERMINATION_PATH = "/dev/termination-log"
 _SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 """Every pod has it and few look."""
 
@@ -108,7 +111,7 @@ def _ignored(spec: ContainerSpec) -> Sequence[str]:
         sentences.append(
             f"runAsUser {spec.user_id} is not available: the agent is user {os.geteuid()}"
         )
-    if spec.termination_message_path != _DEFAULT_TERMINATION_PATH:
+    if spec.termination_message_path not in {"", DEFAULT_TERMINATION_PATH}:
         sentences.append(
             f"terminationMessagePath {spec.termination_message_path} is not read in the process "
             f"runtime; write to the file that {TERMINATION_VARIABLE} names"

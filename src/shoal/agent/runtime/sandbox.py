@@ -14,6 +14,7 @@ from shoal.agent.runtime.shim.order import Bind, Isolation
 
 MOUNT_PATH_UNAVAILABLE = "MountPathUnavailable"
 TERMINATION_FILE = "termination-log"
+DEFAULT_TERMINATION_PATH = "/dev/termination-log"
 
 
 class SandboxConfinement:
@@ -49,11 +50,11 @@ class SandboxConfinement:
             Mount(source=paths.etc / "hostname", target="/etc/hostname"),
             Mount(
                 source=paths.container(spec.key) / TERMINATION_FILE,
-                target=spec.termination_message_path,
+                target=spec.termination_message_path or DEFAULT_TERMINATION_PATH,
             ),
         ]
         env = base_environment(spec)
-        env[TERMINATION_VARIABLE] = spec.termination_message_path
+        env[TERMINATION_VARIABLE] = spec.termination_message_path or DEFAULT_TERMINATION_PATH
         return ConfinedProgram(
             argv=list(spec.argv),
             env={**env, **spec.env},

@@ -80,6 +80,7 @@ def _become_program(
     argv: list[str], order: LaunchOrder, stdout_fd: int, stderr_fd: int, cgroup: CgroupFiles
 ) -> None:
     os.setsid()
+    os.umask(0o022)
     for fd in cgroup.process_fds:
         os.write(fd, b"0")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
