@@ -24,7 +24,6 @@ from shoal.api.resource import JsonObject
 from shoal.api.status import ApiError, bad_request, unsupported_media_type
 
 MAGIC = b"k8s\0"
-CONTENT_TYPE = "application/vnd.kubernetes.protobuf"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

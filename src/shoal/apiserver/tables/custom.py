@@ -12,7 +12,7 @@ import msgspec
 from shoal.api.resource import JsonObject
 from shoal.apiserver.tables.age import since
 from shoal.apiserver.tables.columns import NAME, Column, name_of
-from shoal.apiserver.tables.jsonpath import JsonPath, parse_json_path
+from shoal.apiserver.tables.jsonpath import JsonPath, JsonPathError, parse_json_path
 
 _AGE: JsonObject = {
     "name": "Age",
@@ -44,14 +44,21 @@ class CustomTable(msgspec.Struct, frozen=True):
 
 
 def custom_table(additional_printer_columns: Sequence[JsonObject]) -> CustomTable:
-    """Name and age where no columns are declared. Raises JsonPathError."""
-    return CustomTable(
-        tuple(_path_column(column) for column in additional_printer_columns or [_AGE])
-    )
+    """Name and age where no columns are declared.
+
+    A column whose path cannot be read is left out: a definition is accepted with it, and must be
+    served.
+    """
+    columns = (_path_column(column) for column in additional_printer_columns or [_AGE])
+    return CustomTable(tuple(column for column in columns if column is not None))
 
 
-def _path_column(declared: JsonObject) -> _PathColumn:
+def _path_column(declared: JsonObject) -> _PathColumn | None:
     path = declared["jsonPath"]
+    try:
+        parsed = parse_json_path(path)
+    except JsonPathError:
+        return None
     default = f"Custom resource definition column (in JSONPath format): {path}"
     column = Column(
         declared["name"],
@@ -60,7 +67,7 @@ def _path_column(declared: JsonObject) -> _PathColumn:
         description=declared.get("description") or default,
         priority=declared.get("priority", 0),
     )
-    return _PathColumn(column, parse_json_path(path))
+    return _PathColumn(column, parsed)
 
 
 def _cell(type: str, value: Any, now: datetime) -> object:

@@ -121,3 +121,11 @@ def test_without_columns_name_and_age_are_shown() -> None:
     table = custom_table([])
     assert [column.name for column in table.columns] == ["Name", "Age"]
     assert table.cells(OBJ, NOW) == ["x", "60m"]
+
+
+def test_a_column_whose_path_cannot_be_read_is_left_out() -> None:
+    broken = {"name": "Broken", "type": "string", "jsonPath": ".spec[[["}
+    size = {"name": "Count", "type": "integer", "jsonPath": ".spec.count"}
+    table = custom_table([broken, size])
+    assert [column.name for column in table.columns] == ["Name", "Count"]
+    assert table.cells(OBJ, NOW) == ["x", 3]
