@@ -1,7 +1,7 @@
 """`shoal apply` and `delete`: change what is there."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from shoal.api.resource import JsonObject, Resource
 from shoal.api.status import ApiError
@@ -16,7 +16,9 @@ _CRD_WAIT_S = 10.0
 _POLL_S = 0.1
 
 
-async def apply(client: Client, paths: Sequence[str], namespace: str) -> None:
+async def apply(
+    client: Client, paths: Sequence[str], namespace: str, *, say: Callable[[str], None] = print
+) -> None:
     """Create or update every object of the files, in order, and say what happened to each."""
     served = await discover(client)
     for manifest in manifests.read(paths):
@@ -26,7 +28,7 @@ async def apply(client: Client, paths: Sequence[str], namespace: str) -> None:
             served = await _discover_until_served(client, manifest)
             resource = kinds.resource_of(served, manifest)
         outcome = await _apply_one(client, resource, manifest, namespace)
-        print(f"{_named(resource, manifest.name)} {outcome}")
+        say(f"{_named(resource, manifest.name)} {outcome}")
 
 
 async def _discover_until_served(client: Client, manifest: Manifest) -> list[ServedResource]:
