@@ -204,6 +204,13 @@ async def pools(tmp_path: Path) -> AsyncIterator[Pools]:
         yield pools
 
 
+@pytest.fixture
+async def plotos_pools(tmp_path: Path) -> AsyncIterator[Pools]:
+    async with open_pools(tmp_path) as pools:
+        await apply_over_ours(pools.client)
+        yield pools
+
+
 @pytest.fixture(params=["shoal", "ploto"])
 async def any_pools(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Pools]:
     """Also with Ploto's own definitions, which drop the fields that are not Ploto's."""
