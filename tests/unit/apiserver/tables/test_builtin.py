@@ -445,3 +445,14 @@ def test_selectors_are_ordered_by_key() -> None:
     }
     assert format_selector(selector) == "a in (y,z),b=1,c,!d,e notin (x)"
     assert format_selector({}) == format_selector(None) == "<none>"
+
+
+@pytest.mark.parametrize("kind", sorted({(group, kind) for group, kind, _, _ in CASES}), ids=str)
+@pytest.mark.parametrize(
+    "obj",
+    [{}, {"spec": {}, "status": {}}, {"spec": None, "status": None, "data": None}],
+    ids=["bare", "empty", "null"],
+)
+def test_objects_without_anything_fill_a_row(kind: tuple[str, str], obj: dict[str, Any]) -> None:
+    table = builtin_table(*kind)
+    assert len(table.cells({"metadata": {"name": "x"}, **obj}, NOW)) == len(table.columns)
