@@ -47,7 +47,7 @@ async def start_container(
     verdict = context.runtime.honours(spec)
     if verdict.refusals:
         message = "; ".join(verdict.refusals)
-        return ContainerRefused(key=key, reason=_CANNOT_CREATE, message=message)
+        return ContainerRefused(key=key, reason=verdict.reason, message=message)
     if verdict.warnings:
         message = f"container {container.name}: {'; '.join(verdict.warnings)}"
         event = RecordEvent(
