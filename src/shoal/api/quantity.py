@@ -4,7 +4,6 @@ Source of the format: Kubernetes v1.36, apimachinery/pkg/api/resource/quantity.g
 """
 
 import re
-import re
 from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 
