@@ -1,0 +1,88 @@
+import pytest
+
+from shoal.scheduler.state import request
+from shoal.scheduler.state.node_table import CPU_ROW, PODS_ROW, NodeTable
+from shoal.testing.builders import make_node, make_pod
+
+ASKED = request.of_pod(make_pod("a").req({"example.com/gpu": "1"}, cpu="1").obj().spec)
+
+
+def test_nodes_take_rows_in_order_of_insertion() -> None:
+    table = NodeTable()
+    assert [table.add_node(make_node(f"n{i}").obj()) for i in range(100)] == list(range(100))
+
+
+def test_a_new_node_takes_the_lowest_free_row() -> None:
+    table = NodeTable()
+    for name in "abc":
+        table.add_node(make_node(name).obj())
+    table.remove_node("b")
+    table.remove_node("a")
+    assert table.add_node(make_node("d").obj()) == 0
+    assert table.add_node(make_node("e").obj()) == 1
+    assert table.add_node(make_node("f").obj()) == 3
+
+
+def test_a_free_row_is_blank() -> None:
+    table = NodeTable()
+    row = table.add_node(make_node("a").capacity(cpu="4").taint("x").unschedulable().obj())
+    table.place(row, ASKED)
+    table.remove_node("a")
+    assert not table.is_present[row]
+    assert not table.is_unschedulable[row]
+    assert table.taint_set[row] == 0
+    assert not table.allocatable[:, row].any()
+    assert not table.requested[:, row].any()
+    assert not table.non_zero[:, row].any()
+
+
+def test_a_resource_gets_a_column_when_it_is_first_seen() -> None:
+    table = NodeTable()
+    row = table.add_node(make_node("a").capacity(cpu="4").obj())
+    table.place(row, ASKED)
+    assert table.requested[table.resources["example.com/gpu"], row] == 1
+    assert table.requested[CPU_ROW, row] == 1000
+    assert table.requested[PODS_ROW, row] == 1
+
+
+def test_place_and_displace_cancel_out() -> None:
+    table = NodeTable()
+    row = table.add_node(make_node("a").capacity(cpu="4").obj())
+    table.place(row, ASKED)
+    table.displace(row, ASKED)
+    assert not table.requested[:, row].any()
+    assert not table.non_zero[:, row].any()
+
+
+def test_every_change_stamps_its_row() -> None:
+    table = NodeTable()
+    rows = [table.add_node(make_node(name).obj()) for name in "ab"]
+    seen = table.generation
+    table.place(rows[1], ASKED)
+    assert (table.row_generation[:2] > seen).tolist() == [False, True]
+    assert (table.node_generation[:2] > seen).tolist() == [False, False]
+
+
+def test_a_heartbeat_is_no_change() -> None:
+    table = NodeTable()
+    node = make_node("a").capacity(cpu="4").condition("Ready", "True")
+    table.add_node(node.obj())
+    seen = table.generation
+    table.update_node(node.meta(resourceVersion="2").obj())
+    assert table.generation == seen
+    table.update_node(node.capacity(cpu="8").obj())
+    assert table.generation > seen
+
+
+def test_nodes_with_equal_taints_share_a_set() -> None:
+    table = NodeTable()
+    for name, value in (("a", "x"), ("b", "x"), ("c", "y")):
+        table.add_node(make_node(name).taint("k", value).obj())
+    assert table.taint_set[0] == table.taint_set[1] != table.taint_set[2]
+
+
+def test_a_name_has_one_row() -> None:
+    table = NodeTable()
+    table.add_node(make_node("a").obj())
+    with pytest.raises(ValueError, match="already has a row"):
+        table.add_node(make_node("a").obj())
