@@ -18,7 +18,7 @@ from shoal.agent.lifecycle.core import termination
 from shoal.agent.lifecycle.crash_backoff import CrashBackoff
 from shoal.agent.lifecycle.plan import ContainerPlan, plan_pod
 from shoal.agent.lifecycle.pod import EndCause, Ending, PodStage, PodState
-from shoal.agent.runtime.protocol import FoundContainer, FoundPod
+from shoal.agent.runtime.protocol import ContainerKey, FoundContainer, FoundPod
 from shoal.api.pod import ContainerStateTerminated, ContainerStatus, Pod
 
 _LOST = "The container could not be located when the pod was terminated"
@@ -85,7 +85,7 @@ def _recover_container(
             plan=plan,
             phase=ContainerPhase.EXITED,
             attempt=latest.key.attempt,
-            termination=termination(latest.exit),
+            termination=_written_termination(latest.key, status) or termination(latest.exit),
             previous_termination=last,
             backoff=backoff,
         )
@@ -102,6 +102,14 @@ def _recover_container(
         is_ready=(known and status is not None and status.ready)
         or not (plan.has_startup_probe or plan.has_readiness_probe),
     )
+
+
+def _written_termination(key: ContainerKey, status: ContainerStatus | None) -> Termination | None:
+    """How an attempt ended as it was told before: the reason of a failed start, say, is known to
+    the agent alone."""
+    states = (status.state, status.last_state) if status is not None else ()
+    told = (_read_termination(state.terminated) for state in states)
+    return next((t for t in told if t is not None and t.container_id == key.container_id), None)
 
 
 def _is_of(status: ContainerStatus | None, found: FoundContainer) -> bool:

@@ -54,6 +54,21 @@ def test_a_container_that_ended_meanwhile_ends_its_pod():
     assert state.find("c").termination.exit_code == 3
 
 
+def test_how_a_container_ended_is_not_told_differently_after_a_restart():
+    terminated = {
+        "exitCode": 128,
+        "reason": "StartError",
+        "message": "no such file",
+        "finishedAt": "2026-01-01T00:00:00Z",
+        "containerID": f"shoal://{KEY.container_id}",
+    }
+    status = {"containerStatuses": [{"name": "c", "state": {"terminated": terminated}}]}
+    containers = FoundContainer(key=KEY, started_at=EARLIER, exit=ended(KEY, 128))
+    state = initial_state(make_pod(status, restartPolicy="Never"), found(containers), NOW)
+    told = state.find("c").termination
+    assert (told.reason, told.message) == ("StartError", "no such file")
+
+
 def test_a_container_that_ended_meanwhile_is_started_again_with_the_next_attempt():
     containers = FoundContainer(key=KEY, started_at=EARLIER, exit=ended(KEY, 3))
     state = initial_state(make_pod(), found(containers), NOW)
