@@ -17,6 +17,10 @@ class OpenStreams:
         self._open: set[Closable] = set()
         self._is_closed = False
 
+    @property
+    def count(self) -> int:
+        return len(self._open)
+
     def add(self, stream: Closable) -> None:
         """A stream that comes after `close` is closed at once."""
         if self._is_closed:

@@ -48,6 +48,7 @@ class _Outcome(msgspec.Struct, frozen=True):
 async def replace(core: Core, target: Target, body: JsonObject, options: WriteOptions) -> Written:
     """PUT. `body` becomes the server's to edit. Raises ApiError."""
     warnings = decode_object(target, body, options.field_validation)
+    get_entry(core, target)  # what is not there is not found, whatever the body lacks
     if not body["metadata"].get("resourceVersion"):
         _check_unconditional(target)
     wanted = orjson.dumps(body)
