@@ -83,6 +83,7 @@ def test_a_pod_is_bound_when_it_is_allowed() -> None:
     [waiting] = plugin.waiting
     assert (waiting.pod.name, waiting.node_name) == ("a", "n")
     waiting.allow("Mine")
+    assert scheduler.next_wake(NOW) == NOW
     [bind] = binds(scheduler.handle(Tick(), NOW))
     assert bind.node_name == "n"
 

@@ -31,11 +31,10 @@ class Bindings:
         self._open: dict[str, Placement] = {}
         """By uid."""
 
-    def __contains__(self, uid: str) -> bool:
-        return uid in self._open
-
-    def next_wake(self) -> datetime | None:
-        """When a pod has waited for permission long enough."""
+    def next_wake(self, now: datetime) -> datetime | None:
+        """When `permitted` next has something to say."""
+        if any(waiting.verdict(now) is not None for waiting in self._waiting):
+            return now
         return self._waiting.next_deadline()
 
     def renew(self, pod: PodInfo) -> None:

@@ -95,7 +95,7 @@ class Scheduler:
 
     def next_wake(self, now: datetime) -> datetime | None:
         """When a `Tick` next has something to do: `now` where a pod is ready, None for never."""
-        times = (self._queue.next_wake(now), self._bindings.next_wake())
+        times = (self._queue.next_wake(now), self._bindings.next_wake(now))
         return min((each for each in times if each is not None), default=None)
 
     def statistics(self) -> Mapping[Room, int]:
@@ -110,8 +110,8 @@ class Scheduler:
             if queued is None:
                 break
             done += self._schedule(queued, now)
-            done += self._after_permission(now)
-        return done
+        # What plugins allowed or rejected during these cycles.
+        return done + self._after_permission(now)
 
     def _schedule(self, queued: QueuedPod, now: datetime) -> list[Effect]:
         """One cycle."""

@@ -79,4 +79,5 @@ class WaitingPods:
         return self._pods.pop(uid, None)
 
     def next_deadline(self) -> datetime | None:
+        """The earliest of all; None where nobody waits."""
         return min((each.deadline for each in self if each.pending_plugins), default=None)

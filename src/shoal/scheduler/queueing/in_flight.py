@@ -20,9 +20,6 @@ class InFlight:
         self._popped_at: dict[str, int] = {}
         """Uid -> number of the first event it has not seen, in order of popping."""
 
-    def __contains__(self, uid: str) -> bool:
-        return uid in self._popped_at
-
     def start(self, uid: str) -> None:
         self._popped_at[uid] = self._first + len(self._happenings)
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shoal.api.node import Node, Taint
-from shoal.scheduler.state.node_table import PODS_ROW, BoolArray, IntArray, NodeTable
+from shoal.scheduler.state.node_table import BoolArray, IntArray, NodeTable
 from shoal.scheduler.state.pod_info import PodInfo
 
 Rows = slice | npt.NDArray[np.intp]
@@ -133,10 +133,6 @@ class NodeInfo:
     @property
     def labels(self) -> dict[str, str]:
         return self.node.metadata.labels
-
-    @property
-    def allocatable_pods(self) -> int:
-        return int(self._table.allocatable[PODS_ROW, self.row])
 
     def allocatable(self, resource: str) -> int:
         """Milli-cores of cpu, bytes, or whole units."""

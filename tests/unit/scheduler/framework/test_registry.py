@@ -1,0 +1,83 @@
+from importlib.metadata import EntryPoint
+from typing import Any
+
+import pytest
+
+from shoal.scheduler.framework.extension_points import ProfileError
+from shoal.scheduler.framework.plugin import QueuedPod
+from shoal.scheduler.framework.profile import PluginSpec, ProfileSpec, build_profiles
+from shoal.scheduler.framework.registry import ENTRY_POINT_GROUP, Handle, Registry
+from shoal.scheduler.framework.waiting_pods import WaitingPods
+from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES, in_tree_registry
+from shoal.scheduler.plugins.node_name import NodeName
+from shoal.scheduler.state.cache import Cache
+
+HANDLE = Handle(Cache().snapshot, WaitingPods())
+
+
+class ByName:
+    """A QueueSort in the simple form."""
+
+    name = "ByName"
+
+    def __init__(self, arguments: Any, handle: Handle) -> None:
+        pass
+
+    def less(self, left: QueuedPod, right: QueuedPod) -> bool:
+        return left.pod.name < right.pod.name
+
+
+def build(*specs: ProfileSpec, registry: Registry | None = None) -> Any:
+    return build_profiles(specs, registry or in_tree_registry(), HANDLE)
+
+
+def test_the_default_profiles_can_be_built() -> None:
+    assert list(build(*DEFAULT_PROFILES)) == ["default-scheduler", "shoal"]
+
+
+def test_a_package_brings_plugins_by_entry_point() -> None:
+    registry = Registry({})
+    target = "shoal.scheduler.plugins.node_name:NodeName"
+    registry.register_entry_points([EntryPoint("Theirs", target, ENTRY_POINT_GROUP)])
+    assert isinstance(registry.build("Theirs", {}, HANDLE), NodeName)
+
+
+def test_a_name_is_registered_once() -> None:
+    with pytest.raises(ProfileError, match="a plugin named NodeName already exists"):
+        in_tree_registry().register("NodeName", NodeName)
+
+
+def test_an_unknown_plugin_is_refused() -> None:
+    with pytest.raises(
+        ProfileError,
+        match='creating profile for scheduler name mine: plugin "Nobody" does not exist',
+    ):
+        build(ProfileSpec("mine", (PluginSpec("Nobody"),)))
+
+
+def test_a_profile_stands_once() -> None:
+    with pytest.raises(ProfileError, match='duplicate profile with scheduler name "shoal"'):
+        build(DEFAULT_PROFILES[1], DEFAULT_PROFILES[1])
+
+
+def test_profiles_must_agree_on_the_order_of_the_queue() -> None:
+    registry = in_tree_registry()
+    registry.register("ByName", ByName)
+    other = ProfileSpec("other", (PluginSpec("ByName"), PluginSpec("DefaultBinder")))
+    with pytest.raises(ProfileError, match='different queue sort plugins for profile "other"'):
+        build(DEFAULT_PROFILES[0], other, registry=registry)
+
+
+def test_a_queue_sort_by_comparison_sorts() -> None:
+    registry = in_tree_registry()
+    registry.register("ByName", ByName)
+    spec = ProfileSpec("mine", (PluginSpec("ByName"), PluginSpec("DefaultBinder")))
+    key = build(spec, registry=registry)["mine"].points.queue_sort.sort_key
+
+    class Named:
+        def __init__(self, name: str) -> None:
+            self.pod = self
+            self.name = name
+
+    names = sorted((Named(name) for name in "cab"), key=key)
+    assert [each.name for each in names] == ["a", "b", "c"]
