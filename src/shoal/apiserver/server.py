@@ -89,6 +89,7 @@ class ApiServer:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             ssl_certfile=str(self._files.certificate),
             ssl_keyfile=str(self._files.key),
             timeout_keep_alive=_KEEP_ALIVE_S,
