@@ -173,7 +173,8 @@ class DeploymentReconciler:
     async def _resize(
         self, deployment: Deployment, replica_set: ReplicaSet, sizes: dict[str, int]
     ) -> ReplicaSet:
-        """Write the size, and the sizes that proportional scaling compares with."""
+        """Write the size, and the sizes that proportional scaling compares with. A size that was
+        computed from a ReplicaSet that has changed since is refused with a conflict."""
         before = replica_set.spec.replicas
         size = sizes.get(replica_set.metadata.name, before)
         annotations = size_annotations(deployment)
@@ -183,7 +184,13 @@ class DeploymentReconciler:
         resized = await self._client.patch(
             REPLICA_SETS,
             replica_set.metadata.name,
-            {"metadata": {"annotations": annotations}, "spec": {"replicas": size}},
+            {
+                "metadata": {
+                    "annotations": annotations,
+                    "resourceVersion": replica_set.metadata.resource_version,
+                },
+                "spec": {"replicas": size},
+            },
             replica_set.metadata.namespace,
         )
         if size != before:
