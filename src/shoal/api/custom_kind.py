@@ -23,13 +23,9 @@ class Rule(msgspec.Struct, frozen=True):
 
     expression: str
     message: str
-    field_path: str = ""
 
     def to_json(self) -> JsonObject:
-        rule: JsonObject = {"rule": self.expression, "message": self.message}
-        if self.field_path:
-            rule["fieldPath"] = self.field_path
-        return rule
+        return {"rule": self.expression, "message": self.message}
 
 
 class PrinterColumn(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

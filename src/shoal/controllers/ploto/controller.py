@@ -49,6 +49,8 @@ P = TypeVar("P", DynamicExecutorPool, FixedExecutorPool)
 
 DEFAULT_SIDECAR_IMAGE = "shoal/executor-sidecar"
 """With the version of Shoal as its tag."""
+_POOL_WORKERS = 4
+"""So that a slow webhook, or a pool whose writes are slow, does not hold up all the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,7 @@ def ploto_controllers(
     options: PlotoOptions,
     roster: Roster,
 ) -> list[Controller]:
-    """`roster` starts empty; others may read it, for metrics."""
+    """Run them once the informers have synced. `roster` starts empty."""
     events = PoolEvents(recorder)
     pool_queue: WorkQueue[PoolKey] = WorkQueue(clock)
     status_queue: WorkQueue[PoolKey] = WorkQueue(clock)
@@ -87,13 +89,14 @@ def ploto_controllers(
 
     pools = PoolReconciler(roster, task_writes, executor_writes, explain_queue, status_queue, clock)
     return [
-        Controller("executorpool", pools, pool_queue),
+        Controller("executorpool", pools, pool_queue, workers=_POOL_WORKERS),
         Controller("executorpool-status", PoolStatusReconciler(client, roster), status_queue),
         Controller("task-explainer", Explainer(roster, task_writes, pool_queue), explain_queue),
         Controller(
             "executorpool-autoscaler",
             Autoscaler(roster, adviser, events, pool_queue, clock),
             scale_queue,
+            workers=_POOL_WORKERS,
         ),
         Controller(
             "task-expiry",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from shoal.api.meta import ObjectKey, ObjectMeta
+from shoal.api.meta import ObjectMeta
 from shoal.api.ploto import (
     DynamicExecutorPool,
     ExecutorPoolStatus,
@@ -28,10 +28,6 @@ class PoolKey(msgspec.Struct, frozen=True, order=True):
     @property
     def kind(self) -> str:
         return f"{self.type}ExecutorPool"
-
-    @property
-    def object_key(self) -> ObjectKey:
-        return ObjectKey(self.namespace, self.name)
 
     def __str__(self) -> str:
         return f'{self.kind} "{self.name}"'

@@ -8,7 +8,6 @@ being made twice. Pure: what to do about it all is `planning`'s business.
 
 import itertools
 from collections import deque
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from shoal.api.meta import ObjectKey
@@ -42,17 +41,8 @@ class Roster:
     def find_pool(self, key: PoolKey) -> PoolRoster | None:
         return self._pools.get(key)
 
-    def pools(self) -> Iterable[PoolRoster]:
-        return self._pools.values()
-
     def task(self, key: ObjectKey) -> Task | None:
         return self._tasks.get(key)
-
-    def count_tasks(self) -> dict[TaskPhase, int]:
-        counts = dict.fromkeys(TaskPhase, 0)
-        for task in self._tasks.values():
-            counts[task.phase] += 1
-        return counts
 
     # Pools.
 
