@@ -30,6 +30,14 @@ async def test_it_creates_the_usual_kinds_by_command(kubectl: Kubectl):
     assert token.count(".") == 2
 
 
+async def test_it_applies_a_list(kubectl: Kubectl):
+    items = [json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": n}})
+             for n in ("a", "b")]  # fmt: skip
+    body = f'{{"apiVersion": "v1", "kind": "List", "items": [{", ".join(items)}]}}'
+    assert (await kubectl("apply", "-f", "-", stdin=body)).count("created") == 2
+    assert (await kubectl("apply", "-f", "-", stdin=body)).count("unchanged") == 2
+
+
 async def test_a_second_apply_changes_nothing(kubectl: Kubectl):
     assert "created" in await kubectl("apply", "-f", "-", stdin=POD)
     assert "unchanged" in await kubectl("apply", "-f", "-", stdin=POD)

@@ -20,6 +20,13 @@ from shoal.apiserver.served import Served
 
 _YEAR_S = 365 * 24 * 3600
 
+V2_PROTOBUF_TYPE = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+EMPTY_V2_PROTOBUF = b"\n\x032.0\x12\x0e\n\x05Shoal\x12\x05v1.36B\x00J\x00"
+"""A gnostic `openapi.v2.Document` with swagger, info, no paths and no definitions.
+
+kubectl reads nothing but this form before it applies a `v1 List`. Without definitions it checks
+nothing by itself and leaves that to the server, where it belongs."""
+
 
 class OpenApiEndpoint:
     """Answers from what is served when asked."""
@@ -51,10 +58,11 @@ class OpenApiEndpoint:
         return Response(body=made.body, headers=headers)
 
     def _v2(self, request: Request) -> Response:
-        # Clients that ask for the protobuf form alone cannot read JSON, and do without.
         types = parse_accept(request.accept)
         if types and not any(entry.type in ("application/json", "*/*") for entry in types):
-            raise ApiError(406, "NotAcceptable", "only application/json is served")
+            if not any("proto-openapi.spec.v2" in entry.type for entry in types):
+                raise ApiError(406, "NotAcceptable", "only application/json is served")
+            return Response(body=EMPTY_V2_PROTOBUF, content_type=V2_PROTOBUF_TYPE)
         served = self._served()
         current = document_hash(served)
         headers = _cache_headers(current, is_immutable=False)

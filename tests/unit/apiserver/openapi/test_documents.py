@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from shoal.api.status import ApiError
 from shoal.apiserver.builtin import builtin_kinds
 from shoal.apiserver.exchange import Request
 from shoal.apiserver.openapi.documents import (
@@ -13,7 +14,7 @@ from shoal.apiserver.openapi.documents import (
     openapi_v3_document,
     openapi_v3_index,
 )
-from shoal.apiserver.openapi.endpoint import OpenApiEndpoint
+from shoal.apiserver.openapi.endpoint import V2_PROTOBUF_TYPE, OpenApiEndpoint
 from shoal.apiserver.schema.custom.served import served_from_crd
 from shoal.apiserver.served import Served
 
@@ -153,6 +154,12 @@ def test_unknown_documents_are_not_found() -> None:
 def test_the_v2_document_is_json_for_those_who_read_json() -> None:
     assert answer("/openapi/v2").status == 200
     protobuf = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
-    with pytest.raises(Exception, match="only application/json"):
-        answer("/openapi/v2", accept=protobuf)
+    with pytest.raises(ApiError, match="only application/json"):
+        answer("/openapi/v2", accept="application/cbor")
     assert answer("/openapi/v2", accept=f"{protobuf},application/json").status == 200
+
+
+def test_clients_that_only_read_protobuf_get_a_v2_document_without_definitions() -> None:
+    made = answer("/openapi/v2", accept=V2_PROTOBUF_TYPE)
+    assert made.content_type == V2_PROTOBUF_TYPE
+    assert made.body.startswith(b"\n\x032.0")
