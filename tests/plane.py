@@ -11,6 +11,9 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from shoal.base.clock import SystemClock
+from shoal.standalone.leftovers import end_pods
+
 SHOAL = Path(sys.executable).parent / "shoal"
 
 
@@ -73,23 +76,13 @@ async def plane(*flags: str) -> AsyncIterator[Plane]:
             yield each
         finally:
             await each.stop()
-            end_containers(each.folder)
+            # Containers outlive the control plane; those of a test must not outlive the test.
+            await end_pods(each.folder, SystemClock())
 
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
-
-
-def end_containers(folder: Path) -> None:
-    """Containers outlive the control plane; those of a test must not outlive the test. They are
-    known by the data folder in their command line."""
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                command = Path(entry.path, "cmdline").read_bytes()
-                if str(folder).encode() in command and int(entry.name) != os.getpid():
-                    os.kill(int(entry.name), signal.SIGKILL)
 
 
 def descendants(pid: int) -> list[int]:

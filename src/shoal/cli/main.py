@@ -83,8 +83,10 @@ def up(
     ] = "",
 ) -> None:
     """Start a whole control plane on this machine; runs until interrupted."""
+    from shoal.agent.runtime.probing import RuntimeUnavailableError
     from shoal.standalone import config as configuration
     from shoal.standalone.server import serve
+    from shoal.store.protocol import StoreUnusable
 
     try:
         settings = configuration.load(
@@ -97,12 +99,31 @@ def up(
             node_resources=node_resources,
         )
         serve(settings, on_ready=_announce)
-    except (configuration.ConfigError, OSError) as error:
+    except OSError as error:
+        what = error.strerror or str(error)
+        fail(f"cannot serve on 127.0.0.1:{port} from {data_dir or 'the default folder'}: {what}")
+    except (configuration.ConfigError, RuntimeUnavailableError, StoreUnusable) as error:
         fail(str(error))
 
 
 def _announce(url: str, kubeconfig: Path) -> None:
     typer.echo(f"shoal is ready at {url}; export KUBECONFIG={kubeconfig}")
+
+
+@app.command()
+def down(
+    data_dir: Annotated[Path | None, typer.Option(help="That of the stopped `shoal up`.")] = None,
+) -> None:
+    """End the pods that a stopped `shoal up` left running; its objects are kept."""
+    from shoal.base.clock import SystemClock
+    from shoal.standalone.config import default_data_dir
+    from shoal.standalone.leftovers import end_pods
+
+    try:
+        count = asyncio.run(end_pods(data_dir or default_data_dir(), SystemClock()))
+    except OSError as error:
+        fail(str(error))
+    typer.echo(f"{count} pods ended" if count else "no pods were left")
 
 
 @app.command()

@@ -8,6 +8,7 @@ themselves. Stop order: parts, server (ends open watches), store (waits for queu
 Containers go on; the next start finds them again.
 """
 
+import asyncio
 import random
 import secrets
 import socket
@@ -109,11 +110,11 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
         )
         pods = services.informers.informer(PODS)
         agent = running["agent"] = Agent(context, nodes(settings), read_machine(), pods)
-        services.add("agent", agent.run)
         services.add_scheduler()
         services.add_kube_controllers()
         services.add_ploto_controllers(HttpAdviser(server.client, session))
         await stack.enter_async_context(services.running())
+        await stack.enter_async_context(_running(agent))
         yield ControlPlane(
             client=server.client,
             url=server.url,
@@ -159,6 +160,15 @@ async def _served(
             await server.stop()
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def _running(agent: Agent) -> AsyncGenerator[None]:
+    """An agent cannot be run twice over the same containers: where it fails, all ends."""
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(agent.run())
+        yield
+        task.cancel()
 
 
 def _make_token() -> bytes:
