@@ -10,6 +10,8 @@ from pathlib import Path
 from shoal.api.core import CONFIG_MAPS
 from shoal.client.connection import load_connection
 from shoal.client.http import HttpClient
+from shoal.client.protocol import Client
+from tests.bench.embedded import embedded_client
 from tests.plane import percentile, plane
 
 _CLIENTS = 32
@@ -33,16 +35,13 @@ async def creates_https() -> dict[str, float]:
 
 async def creates_local() -> dict[str, float]:
     """The same through the local client, on SQLite, in one process."""
-    from tests.bench.embedded import embedded_server
-
-    from shoal.apiserver.local import LocalClient
 
     with tempfile.TemporaryDirectory(prefix="shoal-bench-") as folder:
-        async with embedded_server(Path(folder)) as core:
-            return await create_many(LocalClient(core), _CREATES * 2)
+        async with embedded_client(Path(folder)) as client:
+            return await create_many(client, _CREATES * 2)
 
 
-async def create_many(client: "HttpClient | object", count: int) -> dict[str, float]:
+async def create_many(client: Client, count: int) -> dict[str, float]:
     latencies_s: list[float] = []
     numbers = iter(range(count))
 
