@@ -45,9 +45,6 @@ class CrdStrategy(Strategy):
             "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
         )
 
-    def holds_deletion(self, obj: JsonObject) -> bool:
-        return False
-
 
 def _settle_status(core: Core, crd: JsonObject) -> None:
     """acceptedNames, storedVersions and conditions of a definition's spec."""
