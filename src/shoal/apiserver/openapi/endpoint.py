@@ -20,7 +20,7 @@ from shoal.apiserver.served import Served
 
 _YEAR_S = 365 * 24 * 3600
 
-V2_PROTOBUF_TYPE = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+V2_PROTOBUF_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 EMPTY_V2_PROTOBUF = b"\n\x032.0\x12\x0e\n\x05Shoal\x12\x05v1.36B\x00J\x00"
 """A gnostic `openapi.v2.Document` with swagger, info, no paths and no definitions.
 
