@@ -161,6 +161,17 @@ async def test_a_dry_run_writes_nothing(client: Client, namespace: str) -> None:
         await client.get(CONFIG_MAPS, "a", namespace)
 
 
+async def test_a_strict_write_refuses_what_a_kind_does_not_have(
+    client: Client, namespace: str
+) -> None:
+    body = {"metadata": {"name": "typo"}, "dataa": {"k": "v"}}
+    with pytest.raises(ApiError, match='unknown field "dataa"'):
+        await client.create(CONFIG_MAPS, body, namespace, strict=True)
+    await client.create(CONFIG_MAPS, body, namespace)
+    with pytest.raises(ApiError, match='unknown field "dataa"'):
+        await client.patch(CONFIG_MAPS, "typo", {"dataa": {}}, namespace, strict=True)
+
+
 async def test_a_name_is_generated(client: Client, namespace: str) -> None:
     body = config_map("x") | {"metadata": {"generateName": "gen-"}}
     made = await client.create(CONFIG_MAPS, body, namespace)

@@ -50,8 +50,10 @@ from shoal.client.protocol import (
 
 T = TypeVar("T")
 
-_WRITE = WriteOptions(False, FieldValidation.IGNORE)
-_DRY_RUN = WriteOptions(True, FieldValidation.IGNORE)
+
+def _write_options(dry_run: bool, strict: bool) -> WriteOptions:
+    validation = FieldValidation.STRICT if strict else FieldValidation.IGNORE
+    return WriteOptions(dry_run, validation)
 
 
 class LocalClient:
@@ -84,10 +86,16 @@ class LocalClient:
         return ObjectList(items, str(listed.revision), listed.continue_token)
 
     async def create(
-        self, resource: Resource[T], body: Body, namespace: str = "", *, dry_run: bool = False
+        self,
+        resource: Resource[T],
+        body: Body,
+        namespace: str = "",
+        *,
+        dry_run: bool = False,
+        strict: bool = False,
     ) -> T:
         target = self._target(resource, namespace)
-        options = _DRY_RUN if dry_run else _WRITE
+        options = _write_options(dry_run, strict)
         written = await create(self._core, target, _copy(body), options)
         return _decode(resource.type, written.value)
 
@@ -103,7 +111,7 @@ class LocalClient:
     ) -> T:
         target = self._target(resource, namespace, name, subresource)
         verb = replace_scale if subresource == "scale" else replace
-        options = _DRY_RUN if dry_run else _WRITE
+        options = _write_options(dry_run, strict=False)
         return _decode(resource.type, (await verb(self._core, target, _copy(body), options)).value)
 
     async def patch(
@@ -116,9 +124,10 @@ class LocalClient:
         type: PatchType = PatchType.MERGE,
         subresource: str = "",
         dry_run: bool = False,
+        strict: bool = False,
     ) -> T:
         target = self._target(resource, namespace, name, subresource)
-        options = _DRY_RUN if dry_run else _WRITE
+        options = _write_options(dry_run, strict)
         written = await self._patch(target, type, patch, options)
         return _decode(resource.type, written.value)
 

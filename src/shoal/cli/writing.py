@@ -59,12 +59,12 @@ async def _apply_one(
     except ApiError as error:
         if not error.is_not_found:
             raise
-        await client.create(resource, wanted, where)
+        await client.create(resource, wanted, where, strict=True)
         return "created"
     patch = three_way.patch(three_way.last_applied(live), wanted, live)
     if not patch:
         return "unchanged"
-    changed = await client.patch(resource, manifest.name, patch, where)
+    changed = await client.patch(resource, manifest.name, patch, where, strict=True)
     is_same = changed["metadata"]["resourceVersion"] == live["metadata"]["resourceVersion"]
     return "unchanged" if is_same else "configured"
 

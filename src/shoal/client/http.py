@@ -74,9 +74,15 @@ class HttpClient:
         return wire.decode_list(resource.type, await self._send("GET", url))
 
     async def create(
-        self, resource: Resource[T], body: Body, namespace: str = "", *, dry_run: bool = False
+        self,
+        resource: Resource[T],
+        body: Body,
+        namespace: str = "",
+        *,
+        dry_run: bool = False,
+        strict: bool = False,
     ) -> T:
-        url = self._url(resource.path(namespace), _write_query(dry_run))
+        url = self._url(resource.path(namespace), _write_query(dry_run, strict))
         return wire.decode(resource.type, await self._send("POST", url, body))
 
     async def replace(
@@ -103,8 +109,9 @@ class HttpClient:
         type: PatchType = PatchType.MERGE,
         subresource: str = "",
         dry_run: bool = False,
+        strict: bool = False,
     ) -> T:
-        query = _write_query(dry_run)
+        query = _write_query(dry_run, strict)
         if type is PatchType.APPLY:
             query["force"] = "true"
         path = resource.path(namespace, quote(name, safe=""), subresource)
@@ -288,9 +295,9 @@ class HttpClient:
         )
 
 
-def _write_query(dry_run: bool) -> dict[str, str]:
-    # Fields that a server does not know are dropped silently, as by the local client.
-    query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Ignore"}
+def _write_query(dry_run: bool, strict: bool = False) -> dict[str, str]:
+    validation = "Strict" if strict else "Ignore"
+    query = {"fieldManager": FIELD_MANAGER, "fieldValidation": validation}
     return query | {"dryRun": "All"} if dry_run else query
 
 
