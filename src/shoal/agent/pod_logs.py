@@ -55,7 +55,7 @@ class AgentPodLogs:
 
     async def _read(self, key: ContainerKey, options: LogOptions) -> AsyncIterator[bytes]:
         paths = PodPaths(self._pods_dir, key.pod_uid)
-        since = None
+        since = options.since_time
         if options.since_s is not None:
             since = self._clock.now() - timedelta(seconds=options.since_s)
         show = Presentation(since, with_timestamps=options.timestamps)

@@ -1,6 +1,8 @@
 """Query parameters, and the options of a delete's body, as the verbs' options."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
 
@@ -21,6 +23,7 @@ from shoal.apiserver.served import Served
 from shoal.client.protocol import LogOptions
 
 Query = Mapping[str, str]
+_AwareTime = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 def is_true(query: Query, name: str) -> bool:
@@ -121,6 +124,7 @@ def log_options(query: Query) -> LogOptions:
         _number(query, "sinceSeconds"),
         is_true(query, "timestamps"),
         _number(query, "limitBytes"),
+        _time(query, "sinceTime"),
     )
 
 
@@ -139,6 +143,16 @@ def _number(query: Query, name: str) -> int | None:
         return int(text)
     except ValueError as error:
         raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from error
+
+
+def _time(query: Query, name: str) -> datetime | None:
+    text = query.get(name, "")
+    if not text:
+        return None
+    try:
+        return msgspec.convert(text, _AwareTime).astimezone(UTC)
+    except msgspec.ValidationError as error:
+        raise bad_request(f'parsing time "{text}": it is not in RFC 3339') from error
 
 
 def _refused(kind: str, field: str, message: str) -> ApiError:

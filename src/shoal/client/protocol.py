@@ -10,6 +10,7 @@ Contract of both: tests/contract/test_client.py.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -73,8 +74,11 @@ class LogOptions(msgspec.Struct, frozen=True):
     previous: bool = False
     tail_lines: int | None = None
     since_s: int | None = None
+    """Only what was written in the last so many seconds."""
     timestamps: bool = False
     limit_bytes: int | None = None
+    since_time: datetime | None = None
+    """Only what was written from then on; not together with `since_s`."""
 
 
 class Client(Protocol):
@@ -95,8 +99,16 @@ class Client(Protocol):
         ...
 
     async def create(
-        self, resource: Resource[T], body: Body, namespace: str = "", *, dry_run: bool = False
-    ) -> T: ...
+        self,
+        resource: Resource[T],
+        body: Body,
+        namespace: str = "",
+        *,
+        dry_run: bool = False,
+        strict: bool = False,
+    ) -> T:
+        """`strict` refuses fields that the kind does not have; else they are dropped."""
+        ...
 
     async def replace(
         self,
@@ -121,6 +133,7 @@ class Client(Protocol):
         type: PatchType = PatchType.MERGE,
         subresource: str = "",
         dry_run: bool = False,
+        strict: bool = False,
     ) -> T: ...
 
     async def delete(

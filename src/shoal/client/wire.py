@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import orjson
 
-from shoal.api.meta import Object
+from shoal.api.meta import Object, timestamp
 from shoal.api.resource import JsonObject
 from shoal.api.status import ApiError
 from shoal.client.indexer import resource_version_of
@@ -138,6 +138,7 @@ def log_query(options: LogOptions) -> dict[str, str]:
         "timestamps": "true" if options.timestamps else "",
         "tailLines": options.tail_lines,
         "sinceSeconds": options.since_s,
+        "sinceTime": timestamp(options.since_time) if options.since_time is not None else "",
         "limitBytes": options.limit_bytes,
     }
     return {name: str(value) for name, value in query.items() if value not in ("", None)}

@@ -1,4 +1,5 @@
 import asyncio
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -96,6 +97,7 @@ async def test_only_what_was_written_since_is_shown(logs):
     logs.write(line("old", 0) + line("new", 50))
     await logs.clock.advance(60)
     assert await logs.read(since_s=30) == "new\n"
+    assert await logs.read(since_time=logs.clock.now() - timedelta(seconds=30)) == "new\n"
 
 
 async def test_a_limit_cuts_in_the_middle_of_a_line(logs):

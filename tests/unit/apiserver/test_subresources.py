@@ -176,6 +176,27 @@ async def test_a_log_that_is_not_there_says_why(
     assert raised.value.code == 400
 
 
+@pytest.mark.parametrize(
+    ("query", "code", "text"),
+    [
+        ({"tailLines": "-1"}, 422, "tailLines: Invalid value: -1: must be greater than or equal"),
+        ({"limitBytes": "0"}, 422, "limitBytes: Invalid value: 0: must be greater than 0"),
+        ({"sinceSeconds": "0"}, 422, "sinceSeconds: Invalid value: 0: must be greater than 0"),
+        ({"sinceTime": "2026-01-01T00:00:00Z", "sinceSeconds": "1"}, 422, "at most one of"),
+        ({"sinceTime": "yesterday"}, 400, "yesterday"),
+        ({"sinceTime": "2026-01-01T00:00:00"}, 400, "2026-01-01T00:00:00"),
+    ],
+)
+async def test_log_options_that_make_no_sense_are_refused(
+    client: Client, query: dict[str, str], code: int, text: str
+):
+    await make_pod(client)
+    path = PODS.path("default", "web", "log")
+    with pytest.raises(ApiError, match=text) as raised:
+        await client.request("GET", path, query=query)
+    assert raised.value.code == code
+
+
 async def test_one_of_several_containers_must_be_named(client: Client):
     await make_pod(client, "one", "two")
     with pytest.raises(ApiError, match=r"choose one of: \[one two\]"):

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from types import MappingProxyType
 
 import pytest
@@ -80,3 +81,5 @@ def test_log_options_name_only_what_was_asked_for() -> None:
     assert wire.log_query(LogOptions()) == {}
     query = wire.log_query(LogOptions(container="c", follow=True, tail_lines=0, since_s=5))
     assert query == {"container": "c", "follow": "true", "tailLines": "0", "sinceSeconds": "5"}
+    since = datetime(2026, 1, 2, tzinfo=UTC)
+    assert wire.log_query(LogOptions(since_time=since)) == {"sinceTime": "2026-01-02T00:00:00Z"}

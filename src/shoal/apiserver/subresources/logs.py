@@ -1,18 +1,19 @@
 """The log subresource: which container's log is meant, and why there is none.
 
 Source of the rules and texts: Kubernetes v1.36, pkg/registry/core/pod/strategy.go (the
-container) and pkg/kubelet/kubelet_pods.go (its state).
+container), pkg/apis/core/validation (the options) and pkg/kubelet/kubelet_pods.go (its state).
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import msgspec
 
 from shoal.api.pod import ContainerStatus, Pod
-from shoal.api.status import ApiError, bad_request
+from shoal.api.status import ApiError, Cause, bad_request, invalid
 from shoal.apiserver.core import Core
 from shoal.apiserver.reading import get_entry
 from shoal.apiserver.requests import Target
+from shoal.apiserver.schema.validation import causes
 from shoal.apiserver.streams import until_closed
 from shoal.client.protocol import LogOptions
 
@@ -26,6 +27,9 @@ _PULL_FAILURES = {
 def open_log(core: Core, target: Target, options: LogOptions) -> AsyncIterator[bytes]:
     """Raises ApiError before the first piece where there is no log."""
     pod = _decode_pod(get_entry(core, target).value)
+    wrong = list(_wrong_options(options))
+    if wrong:
+        raise invalid("", "PodLogOptions", pod.metadata.name, wrong)
     container = _container(pod, options.container)
     if not pod.spec.node_name:
         return _nothing()
@@ -49,6 +53,17 @@ async def _nothing() -> AsyncIterator[bytes]:
     """A pod that has no node has said nothing."""
     return
     yield b""
+
+
+def _wrong_options(options: LogOptions) -> Iterator[Cause]:
+    if options.tail_lines is not None and options.tail_lines < 0:
+        yield causes.invalid("tailLines", options.tail_lines, "must be greater than or equal to 0")
+    if options.limit_bytes is not None and options.limit_bytes < 1:
+        yield causes.invalid("limitBytes", options.limit_bytes, "must be greater than 0")
+    if options.since_s is not None and options.since_time is not None:
+        yield causes.forbidden("", "at most one of `sinceTime` or `sinceSeconds` may be specified")
+    elif options.since_s is not None and options.since_s < 1:
+        yield causes.invalid("sinceSeconds", options.since_s, "must be greater than 0")
 
 
 def _container(pod: Pod, wanted: str) -> str:
