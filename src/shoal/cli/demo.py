@@ -25,6 +25,7 @@ from shoal.cli.progress import Progress, Sample
 from shoal.client.protocol import Client
 from shoal.standalone import config
 from shoal.standalone.control_plane import control_plane
+from shoal.standalone.leftovers import end_pods
 
 _POOL = "simple-logger"
 _NAMESPACE = "quickstart"
@@ -49,6 +50,8 @@ def run_demo(*, keep: bool, runtime: str) -> bool:
     except (config.ConfigError, RuntimeUnavailableError) as error:
         raise CliError(str(error)) from error
     finally:
+        # After an interrupt or a failure its processes still run.
+        asyncio.run(end_pods(folder, SystemClock()))
         if keep:
             print(f"The demo's folder is {folder}")
         else:
