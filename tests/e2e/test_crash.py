@@ -79,8 +79,11 @@ async def until_finished(client: HttpClient) -> Counter[str]:
         await asyncio.sleep(0.2)
 
 
+SOAK_SEEDS = [pytest.param(seed, marks=pytest.mark.soak) for seed in range(4, 24)]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2, 3, *SOAK_SEEDS])
 async def test_after_kill_9_every_task_ends_exactly_once(seed, tmp_path):
     rng = random.Random(seed)
     runs = tmp_path / "runs"
