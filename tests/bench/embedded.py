@@ -8,6 +8,7 @@ from pathlib import Path
 from shoal.apiserver.assembly import assemble
 from shoal.apiserver.auth import ServiceAccountTokens
 from shoal.apiserver.bootstrap import bootstrap
+from shoal.apiserver.core import NoMetrics
 from shoal.apiserver.endpoints import ApiEndpoints
 from shoal.apiserver.local import LocalClient
 from shoal.apiserver.subresources.logs import NoPodLogs
@@ -27,7 +28,7 @@ async def embedded_client(folder: Path) -> AsyncIterator[LocalClient]:
         pod_logs=NoPodLogs(),
         tokens=ServiceAccountTokens(b"bench" * 8, clock),
     )
-    client = LocalClient(core, ApiEndpoints(core))
+    client = LocalClient(core, ApiEndpoints(core, NoMetrics()))
     try:
         await bootstrap(client)
         yield client

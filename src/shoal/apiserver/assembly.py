@@ -5,6 +5,7 @@ import random
 from shoal.apiserver.builtin import builtin_kinds
 from shoal.apiserver.core import Core, PodLogs, TokenIssuer
 from shoal.apiserver.registry import Registry
+from shoal.apiserver.request_counts import RequestCounts
 from shoal.apiserver.schema.custom.served import served_from_crd
 from shoal.apiserver.streams import OpenStreams
 from shoal.base.clock import Clock
@@ -22,4 +23,5 @@ def assemble(
         pod_logs=pod_logs,
         tokens=tokens,
         streams=OpenStreams(),
+        requests=RequestCounts(clock),
     )

@@ -11,10 +11,14 @@ import msgspec
 from shoal.api.pod import Pod
 from shoal.api.resource import JsonObject
 from shoal.apiserver.registry import Registry
+from shoal.apiserver.request_counts import RequestCounts
 from shoal.apiserver.streams import OpenStreams
 from shoal.base.clock import Clock
 from shoal.client.protocol import LogOptions
 from shoal.store.protocol import Store
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+"""Prometheus' text format."""
 
 
 class PodLogs(Protocol):
@@ -23,6 +27,21 @@ class PodLogs(Protocol):
     def open(self, pod: Pod, options: LogOptions) -> AsyncIterator[bytes]:
         """A container's log in pieces; `options.container` names it. May raise ApiError."""
         ...
+
+
+class MetricsSource(Protocol):
+    """Where the numbers of the whole process come from."""
+
+    def render(self) -> bytes:
+        """In the format of METRICS_TYPE."""
+        ...
+
+
+class NoMetrics:
+    """A `MetricsSource` that measures nothing."""
+
+    def render(self) -> bytes:
+        return b""
 
 
 class BoundObject(msgspec.Struct, frozen=True):
@@ -62,3 +81,4 @@ class Core:
     pod_logs: PodLogs
     tokens: TokenIssuer
     streams: OpenStreams
+    requests: RequestCounts

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from shoal.api.status import ApiError, bad_request, method_not_allowed
 from shoal.apiserver.content import read_object
-from shoal.apiserver.core import Core
+from shoal.apiserver.core import METRICS_TYPE, Core, MetricsSource
 from shoal.apiserver.discovery import Discovery
 from shoal.apiserver.exchange import Request, Response, json_response, refusal
 from shoal.apiserver.openapi.endpoint import OpenApiEndpoint
@@ -15,17 +15,26 @@ from shoal.apiserver.routing import ResourcePath, find_target, parse_path, unkno
 from shoal.apiserver.version import version_info
 
 PUBLIC_PATHS = frozenset({"/version", "/healthz", "/livez", "/readyz"})
-_ROOT_PATHS = ("/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz")
+_ROOT_PATHS = (
+    "/api",
+    "/apis",
+    "/healthz",
+    "/livez",
+    "/metrics",
+    "/openapi/v2",
+    "/openapi/v3",
+    "/readyz",
+)
 
 
 class ApiEndpoints:
     """Implements `exchange.Endpoints`."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, metrics: MetricsSource) -> None:
         self._core = core
+        self._metrics = metrics
         self._resources = ResourceEndpoint(core)
         self._discovery = Discovery(core)
-        self._openapi = OpenApiEndpoint(core.registry.all)
         self._openapi = OpenApiEndpoint(core.registry.all)
 
     async def answer(self, request: Request) -> Response:
@@ -45,20 +54,13 @@ class ApiEndpoints:
                 return json_response({"paths": [*_ROOT_PATHS, "/version"]})
             case ["version"]:
                 return json_response(version_info())
-            case ["openapi", *document]:
-                return self._answer_openapi(request, document)
+            case ["metrics"]:
+                rendered = Response(body=self._metrics.render(), content_type=METRICS_TYPE)
+                return _found(request, rendered)
             case ["healthz" | "livez" | "readyz", *_]:
                 return Response(body=b"ok", content_type="text/plain; charset=utf-8")
             case _:
                 raise unknown_path()
-
-    def _answer_openapi(self, request: Request, document: Sequence[str]) -> Response:
-        found = self._openapi.answer(request, document)
-        if found is None:
-            raise unknown_path()
-        if request.method != "GET":
-            raise method_not_allowed()
-        return found
 
     async def _answer_api(self, request: Request, parts: Sequence[str]) -> Response:
         path = parse_path(list(parts))
@@ -66,7 +68,8 @@ class ApiEndpoints:
             return _found(request, self._discovery.answer(request, parts))
         target = find_target(self._core.registry, path)
         if target is not None:
-            return await self._resources.answer(request, target)
+            answer = self._resources.answer(request, target)
+            return await self._core.requests.counted(request, target, answer)
         return await self._answer_virtual(request, path)
 
     async def _answer_virtual(self, request: Request, path: ResourcePath) -> Response:

@@ -36,7 +36,7 @@ from shoal.apiserver.assembly import assemble
 from shoal.apiserver.auth import Authenticator, ServiceAccountTokens
 from shoal.apiserver.bootstrap import bootstrap
 from shoal.apiserver.certificates import ensure_certificates
-from shoal.apiserver.core import Core
+from shoal.apiserver.core import Core, NoMetrics
 from shoal.apiserver.endpoints import ApiEndpoints
 from shoal.apiserver.kubeconfig import write_kubeconfig
 from shoal.apiserver.local import LocalClient
@@ -139,7 +139,7 @@ async def _served(
         core = assemble(
             store, clock=clock, rng=random.SystemRandom(), pod_logs=pod_logs, tokens=tokens
         )
-        endpoints = ApiEndpoints(core)
+        endpoints = ApiEndpoints(core, NoMetrics())
         client = LocalClient(core, endpoints)
         await bootstrap(client, all_crds())
         authenticator = Authenticator(admin_token, tokens)

@@ -16,7 +16,7 @@ from shoal.apiserver.assembly import assemble
 from shoal.apiserver.auth import Authenticator, ServiceAccountTokens
 from shoal.apiserver.bootstrap import bootstrap
 from shoal.apiserver.certificates import ensure_certificates
-from shoal.apiserver.core import Core, PodLogs
+from shoal.apiserver.core import Core, NoMetrics, PodLogs
 from shoal.apiserver.custom_cleanup import CustomCleanup
 from shoal.apiserver.endpoints import ApiEndpoints
 from shoal.apiserver.kubeconfig import write_kubeconfig
@@ -57,7 +57,7 @@ async def memory_cluster(
         pod_logs=pod_logs or NoPodLogs(),
         tokens=ServiceAccountTokens(_TOKEN_KEY, clock),
     )
-    endpoints = ApiEndpoints(core)
+    endpoints = ApiEndpoints(core, NoMetrics())
     client = LocalClient(core, endpoints)
     cleanup = asyncio.create_task(CustomCleanup(core).run())
     try:
