@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from shoal.api.ploto import FIXED_EXECUTOR_POOLS, TASKS
-from shoal.api.pod import PODS
 from shoal.client.connection import load_connection
 from shoal.client.http import HttpClient
 from tests.plane import Plane, plane
@@ -33,13 +32,13 @@ for task in tasks():
 """
 
 
-def pool(folder: Path) -> dict[str, object]:
+def pool(folder: Path, executors: int) -> dict[str, object]:
     return {
         "apiVersion": "ploto.io/v1",
         "kind": "FixedExecutorPool",
         "metadata": {"name": "crash"},
         "spec": {
-            "executor": EXECUTORS,
+            "executor": executors,
             "container": {
                 "name": "worker",
                 "image": "any",
@@ -79,22 +78,17 @@ async def until_finished(client: HttpClient) -> Counter[str]:
         await asyncio.sleep(0.2)
 
 
-SOAK_SEEDS = [pytest.param(seed, marks=pytest.mark.soak) for seed in range(4, 24)]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2, 3, *SOAK_SEEDS])
-async def test_after_kill_9_every_task_ends_exactly_once(seed, tmp_path):
-    rng = random.Random(seed)
-    runs = tmp_path / "runs"
-    runs.mkdir(mode=0o777)
-    async with asyncio.timeout(LIMIT_S), plane() as each:
+async def crash_twice(
+    folder: Path, rng: random.Random, executors: int, seconds: tuple[float, float], *flags: str
+) -> tuple[Counter[str], dict[str, list[str]]]:
+    """Kill and restart the control plane twice while tasks run. Gives the final phases, and the
+    lines that the runs of each task left."""
+    async with plane(*flags) as each:
         client = await connect(each)
-        await client.create(FIXED_EXECUTOR_POOLS, pool(runs), "default")
+        await client.create(FIXED_EXECUTOR_POOLS, pool(folder, executors), "default")
         for number in range(TASKS_COUNT):
-            seconds = rng.uniform(0.02, 0.4)
-            await client.create(TASKS, task(f"t-{number}", seconds), "default")
-        while not (await phases(client))["Running"]:
+            await client.create(TASKS, task(f"t-{number}", rng.uniform(*seconds)), "default")
+        while (await phases(client))["Running"] < executors:
             await asyncio.sleep(0.05)
         for _ in range(2):
             await asyncio.sleep(rng.uniform(0.0, 4.0))
@@ -104,10 +98,32 @@ async def test_after_kill_9_every_task_ends_exactly_once(seed, tmp_path):
             await each.start()
             client = await connect(each)
         seen = await until_finished(client)
-        executors = {p.metadata.name for p in (await client.list(PODS, "default")).items}
         await client.close()
-    lines = {path.name: path.read_text().splitlines() for path in runs.iterdir()}
-    twice = {name: ran for name, ran in lines.items() if len(ran) > 1}
+    return seen, {path.name: path.read_text().splitlines() for path in folder.iterdir()}
+
+
+def check_once(seen: Counter[str], runs: dict[str, list[str]]) -> None:
+    twice = {name: lines for name, lines in runs.items() if len(lines) > 1}
     assert twice == {}, f"ran more than once: {twice}"
-    assert len(lines) == TASKS_COUNT, "some tasks never ran"
-    assert seen == {"Completed": TASKS_COUNT}, f"{seen}; executors {sorted(executors)}"
+    assert len(runs) == TASKS_COUNT, "some tasks never ran"
+    assert seen == {"Completed": TASKS_COUNT}
+
+
+SOAK_SEEDS = [pytest.param(seed, marks=pytest.mark.soak) for seed in range(4, 24)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3, *SOAK_SEEDS])
+async def test_after_kill_9_every_task_ends_exactly_once(seed, tmp_path):
+    async with asyncio.timeout(LIMIT_S):
+        rng = random.Random(seed)
+        check_once(*await crash_twice(tmp_path, rng, EXECUTORS, (0.02, 0.4)))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_after_kill_9_with_all_tasks_running_at_once_every_one_ends_once(seed, tmp_path):
+    async with asyncio.timeout(2 * LIMIT_S):
+        rng = random.Random(seed)
+        flags = ("--node-resources", f"pods={TASKS_COUNT + 50}")
+        check_once(*await crash_twice(tmp_path, rng, TASKS_COUNT, (90.0, 100.0), *flags))
