@@ -2,17 +2,20 @@
 
 A package registers a plugin by an entry point of the group `shoal.scheduler.plugins`, whose name
 is the plugin's and whose value is a factory: anything called with the plugin's arguments and the
-handle, such as the plugin's class.
+handle, such as the plugin's class. Nothing is looked up or imported before a profile asks for it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
+from typing import TYPE_CHECKING
 
 from shoal.scheduler.framework.extension_points import ProfileError
 from shoal.scheduler.framework.plugin import Plugin, PluginArguments
 from shoal.scheduler.framework.waiting_pods import WaitingPods
 from shoal.scheduler.state.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 ENTRY_POINT_GROUP = "shoal.scheduler.plugins"
 
@@ -26,11 +29,18 @@ class Handle:
 
 
 PluginFactory = Callable[[PluginArguments, Handle], Plugin]
+FindEntryPoints = Callable[[], Iterable["EntryPoint"]]
+"""Gives those of the group `ENTRY_POINT_GROUP`."""
+
+
+def _no_entry_points() -> Iterable["EntryPoint"]:
+    return ()
 
 
 class Registry:
     def __init__(self, factories: Mapping[str, PluginFactory]) -> None:
         self._factories = dict(factories)
+        self._find_entry_points = _no_entry_points
 
     def register(self, name: str, factory: PluginFactory) -> None:
         """Raises ProfileError where the name is taken."""
@@ -38,22 +48,23 @@ class Registry:
             raise ProfileError(f"a plugin named {name} already exists")
         self._factories[name] = factory
 
-    def register_entry_points(self, found: list[EntryPoint]) -> None:
-        """Of the group `ENTRY_POINT_GROUP`; each is imported only when a profile uses it."""
-        for each in found:
-            self.register(each.name, _loaded_on_use(each))
+    def register_entry_points(self, find: FindEntryPoints) -> None:
+        """Names that are not registered otherwise are looked for among those that `find` gives;
+        looking through all installed packages takes a while."""
+        self._find_entry_points = find
 
     def build(self, name: str, arguments: PluginArguments, handle: Handle) -> Plugin:
-        """Raises ProfileError where nobody registered the name."""
-        factory = self._factories.get(name)
-        if factory is None:
-            raise ProfileError(f'plugin "{name}" does not exist')
+        """Raises ProfileError where nobody registered the name, or several packages did."""
+        factory = self._factories.get(name) or self._load(name)
         return factory(arguments, handle)
 
-
-def _loaded_on_use(entry_point: EntryPoint) -> PluginFactory:
-    def build(arguments: PluginArguments, handle: Handle) -> Plugin:
-        factory: PluginFactory = entry_point.load()
-        return factory(arguments, handle)
-
-    return build
+    def _load(self, name: str) -> PluginFactory:
+        found = [each for each in self._find_entry_points() if each.name == name]
+        match found:
+            case []:
+                raise ProfileError(f'plugin "{name}" does not exist')
+            case [only]:
+                return only.load()
+            case _:
+                values = ", ".join(each.value for each in found)
+                raise ProfileError(f'several packages bring a plugin named "{name}": {values}')

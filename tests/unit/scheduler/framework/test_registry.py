@@ -35,11 +35,33 @@ def test_the_default_profiles_can_be_built() -> None:
     assert list(build(*DEFAULT_PROFILES)) == ["default-scheduler", "shoal"]
 
 
+def entry_point(name: str, target: str) -> EntryPoint:
+    return EntryPoint(name, f"shoal.scheduler.plugins.{target}", ENTRY_POINT_GROUP)
+
+
 def test_a_package_brings_plugins_by_entry_point() -> None:
-    registry = Registry({})
-    target = "shoal.scheduler.plugins.node_name:NodeName"
-    registry.register_entry_points([EntryPoint("Theirs", target, ENTRY_POINT_GROUP)])
+    registry = in_tree_registry()
+    registry.register_entry_points(lambda: [entry_point("Theirs", "node_name:NodeName")])
     assert isinstance(registry.build("Theirs", {}, HANDLE), NodeName)
+    with pytest.raises(ProfileError, match='plugin "Nobody" does not exist'):
+        registry.build("Nobody", {}, HANDLE)
+
+
+def test_packages_are_looked_through_only_for_names_nobody_else_registered() -> None:
+    def find() -> list[EntryPoint]:
+        raise AssertionError("looked through all packages")
+
+    registry = in_tree_registry()
+    registry.register_entry_points(find)
+    assert isinstance(registry.build("NodeName", {}, HANDLE), NodeName)
+
+
+def test_two_packages_cannot_bring_the_same_plugin() -> None:
+    registry = in_tree_registry()
+    theirs = [entry_point("Mine", "node_name:NodeName"), entry_point("Mine", "other:Other")]
+    registry.register_entry_points(lambda: theirs)
+    with pytest.raises(ProfileError, match='several packages bring a plugin named "Mine"'):
+        registry.build("Mine", {}, HANDLE)
 
 
 def test_a_name_is_registered_once() -> None:
