@@ -22,6 +22,10 @@ RETRY_BACKOFF = Backoff(initial_s=0.005, max_s=60.0)
 
 class WorkQueue(Generic[K]):
     def __init__(self, clock: Clock, backoff: Backoff = RETRY_BACKOFF) -> None:
+        self.adds = 0
+        """Keys that were added and did not wait already, since the start."""
+        self.retries = 0
+        """Calls of `retry` since the start."""
         self._clock = clock
         self._backoff = backoff
         self._ready: deque[K] = deque()
@@ -39,6 +43,7 @@ class WorkQueue(Generic[K]):
         if key in self._dirty:
             return
         self._dirty.add(key)
+        self.adds += 1
         if key not in self._processing:
             self._push(key)
 
@@ -58,6 +63,7 @@ class WorkQueue(Generic[K]):
 
     def retry(self, key: K) -> None:
         """Add the key after a back-off that grows with each retry until `forget`."""
+        self.retries += 1
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         self.add_after(key, self._backoff.delay_s(failures))
 

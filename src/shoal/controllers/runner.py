@@ -33,7 +33,7 @@ class Controller:
         """The keys may be of any type, as long as both sides mean the same."""
         self.name = name
         self._reconciler: Reconciler[Any] = reconciler
-        self._queue: WorkQueue[Any] = queue
+        self.queue: WorkQueue[Any] = queue
         self._workers = workers
 
     async def run(self) -> None:
@@ -43,24 +43,24 @@ class Controller:
                 for _ in range(self._workers):
                     group.create_task(self._work())
         finally:
-            self._queue.close()
+            self.queue.close()
 
     async def _work(self) -> None:
         while True:
-            key = await self._queue.get()
+            key = await self.queue.get()
             try:
                 self._settle(key, await attempt_async(self._reconciler.reconcile(key)))
             finally:
-                self._queue.done(key)
+                self.queue.done(key)
 
     def _settle(self, key: object, outcome: Result | Failed) -> None:
         if isinstance(outcome, Failed):
             self._log_failure(key, outcome.error)
-            self._queue.retry(key)
+            self.queue.retry(key)
             return
-        self._queue.forget(key)
+        self.queue.forget(key)
         if outcome.requeue_after_s is not None:
-            self._queue.add_after(key, outcome.requeue_after_s)
+            self.queue.add_after(key, outcome.requeue_after_s)
 
     def _log_failure(self, key: object, error: Exception) -> None:
         if isinstance(error, ApiError) and error.is_conflict:

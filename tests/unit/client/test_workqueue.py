@@ -133,3 +133,16 @@ def test_no_key_is_lost_and_none_is_worked_on_twice_at_once(
             assert len(queue) == len(owed - working)
 
     asyncio.run(run())
+
+
+async def test_adds_and_retries_are_counted() -> None:
+    clock = VirtualClock()
+    queue = make_queue(clock)
+    queue.add("a")
+    queue.add("a")
+    await queue.get()
+    queue.retry("a")
+    assert (queue.adds, queue.retries) == (1, 1)
+    await clock.advance(1.0)
+    queue.done("a")
+    assert (queue.adds, queue.retries, len(queue)) == (2, 1, 1)

@@ -29,7 +29,7 @@ class KubeControllers:
     ) -> None:
         """`recorder_of` gives the recorder of a component, the one that events name."""
         collector, follower = garbage_collector(client, informers, clock)
-        self._controllers = [
+        self.controllers = [
             replica_set_controller(client, informers, recorder_of("replicaset-controller"), clock),
             deployment_controller(client, informers, recorder_of("deployment-controller"), clock),
             endpoints_controller(client, informers, clock),
@@ -46,7 +46,7 @@ class KubeControllers:
         """Returns only when cancelled. Nothing is decided before the first lists are there."""
         await self._informers.wait_synced()
         async with asyncio.TaskGroup() as group:
-            for controller in self._controllers:
+            for controller in self.controllers:
                 group.create_task(controller.run())
             for name, run in (
                 ("garbage collection follower", self._follower.run),

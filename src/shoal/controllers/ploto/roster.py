@@ -8,6 +8,7 @@ being made twice. Pure: what to do about it all is `planning`'s business.
 
 import itertools
 from collections import deque
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from shoal.api.meta import ObjectKey
@@ -40,6 +41,13 @@ class Roster:
 
     def find_pool(self, key: PoolKey) -> PoolRoster | None:
         return self._pools.get(key)
+
+    def pools(self) -> Iterable[PoolRoster]:
+        """Those that exist, and those that are asked for."""
+        return self._pools.values()
+
+    def tasks(self) -> Iterable[Task]:
+        return self._tasks.values()
 
     def task(self, key: ObjectKey) -> Task | None:
         return self._tasks.get(key)
