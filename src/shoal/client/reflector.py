@@ -20,6 +20,7 @@ from shoal.api.resource import Resource
 from shoal.api.status import ApiError
 from shoal.base.backoff import Backoff
 from shoal.base.clock import Clock
+from shoal.base.transitions import follow
 from shoal.client.protocol import Client, ConnectionFailed, WatchEvent
 
 T = TypeVar("T")
@@ -45,6 +46,8 @@ class Sink(Protocol[T]):
 
 
 class ReflectorState(StrEnum):
+    """What it is doing; drawn on top."""
+
     LISTING = "Listing"
     LIST_BACKOFF = "ListBackoff"
     WATCHING = "Watching"
@@ -52,6 +55,8 @@ class ReflectorState(StrEnum):
 
 
 class ReflectorEvent(StrEnum):
+    """How what it was doing ended."""
+
     LISTED = "Listed"
     ENDED = "Ended"
     """The server closed the watch, as it does now and then."""
@@ -61,23 +66,21 @@ class ReflectorEvent(StrEnum):
     RESTED = "Rested"
 
 
+_TRANSITIONS: dict[tuple[ReflectorState, ReflectorEvent], ReflectorState] = {
+    (ReflectorState.LISTING, ReflectorEvent.LISTED): ReflectorState.WATCHING,
+    (ReflectorState.LISTING, ReflectorEvent.FAILED): ReflectorState.LIST_BACKOFF,
+    (ReflectorState.LISTING, ReflectorEvent.EXPIRED): ReflectorState.LIST_BACKOFF,
+    (ReflectorState.LIST_BACKOFF, ReflectorEvent.RESTED): ReflectorState.LISTING,
+    (ReflectorState.WATCHING, ReflectorEvent.ENDED): ReflectorState.WATCH_BACKOFF,
+    (ReflectorState.WATCHING, ReflectorEvent.FAILED): ReflectorState.WATCH_BACKOFF,
+    (ReflectorState.WATCHING, ReflectorEvent.EXPIRED): ReflectorState.LIST_BACKOFF,
+    (ReflectorState.WATCH_BACKOFF, ReflectorEvent.RESTED): ReflectorState.WATCHING,
+}
+
+
 def next_state(state: ReflectorState, event: ReflectorEvent) -> ReflectorState:
-    """Total; raises ValueError for an event that the state cannot have."""
-    match state, event:
-        case ReflectorState.LISTING, ReflectorEvent.LISTED:
-            return ReflectorState.WATCHING
-        case ReflectorState.LISTING, ReflectorEvent.FAILED | ReflectorEvent.EXPIRED:
-            return ReflectorState.LIST_BACKOFF
-        case ReflectorState.LIST_BACKOFF, ReflectorEvent.RESTED:
-            return ReflectorState.LISTING
-        case ReflectorState.WATCHING, ReflectorEvent.ENDED | ReflectorEvent.FAILED:
-            return ReflectorState.WATCH_BACKOFF
-        case ReflectorState.WATCHING, ReflectorEvent.EXPIRED:
-            return ReflectorState.LIST_BACKOFF
-        case ReflectorState.WATCH_BACKOFF, ReflectorEvent.RESTED:
-            return ReflectorState.WATCHING
-        case _:
-            raise ValueError(f"a reflector that is {state} cannot see {event}")
+    """Total; raises IllegalTransition for an event that the state cannot have."""
+    return follow(_TRANSITIONS, state, event, "a reflector")
 
 
 class Reflector(Generic[T]):

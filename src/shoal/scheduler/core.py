@@ -46,7 +46,7 @@ from shoal.scheduler.queueing.queued_pod import QueuedPod
 from shoal.scheduler.queueing.rooms import Room
 from shoal.scheduler.queueing.scheduling_queue import QueueSettings, SchedulingQueue
 from shoal.scheduler.queueing.wake_rules import Happening
-from shoal.scheduler.state.cache import Cache, PodState
+from shoal.scheduler.state.cache import Cache, CacheState
 
 _NOBODY: frozenset[str] = frozenset()
 
@@ -151,12 +151,12 @@ class Scheduler:
     def _bind_failed(self, event: BindFailed, now: datetime) -> list[Effect]:
         uid = event.pod.uid
         state = self._cache.state_of(uid)
-        if state is PodState.ADDED:
+        if state is CacheState.ADDED:
             # The answer was lost, but the pod has its node.
             self._bindings.finish(uid)
             return []
         placement = self._bindings.take_back(uid)
-        if placement is None or state is PodState.INITIAL:
+        if placement is None or state is CacheState.INITIAL:
             return []  # The pod is gone.
         return self._refused(Refused(placement, statuses.error(event.message)), now)
 

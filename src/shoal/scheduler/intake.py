@@ -24,7 +24,7 @@ from shoal.scheduler.framework.profile import Profile
 from shoal.scheduler.queueing.scheduling_queue import SchedulingQueue
 from shoal.scheduler.queueing.wake_rules import Happening
 from shoal.scheduler.state import pod_info
-from shoal.scheduler.state.cache import Cache, PodState
+from shoal.scheduler.state.cache import Cache, CacheState
 from shoal.scheduler.state.pod_info import PodInfo
 
 
@@ -78,7 +78,7 @@ class Intake:
         self._queue.remove(pod.uid)
         before = self._cache.pod(pod.uid)
         node_name = pod.spec.node_name
-        if before is None or self._cache.state_of(pod.uid) is PodState.ASSUMED:
+        if before is None or self._cache.state_of(pod.uid) is CacheState.ASSUMED:
             self._cache.add(pod, node_name)
             self._queue.move_all(Happening(ASSIGNED_POD_ADD, None, pod), now)
             return
@@ -88,7 +88,7 @@ class Intake:
 
     def _set_waiting(self, pod: PodInfo, now: datetime) -> None:
         profile = self._profiles.get(pod.spec.scheduler_name)
-        if profile is None or self._cache.state_of(pod.uid) is not PodState.INITIAL:
+        if profile is None or self._cache.state_of(pod.uid) is not CacheState.INITIAL:
             return
         if self._queue.get(pod.uid) is None:
             self._queue.add(pod, profile, now)

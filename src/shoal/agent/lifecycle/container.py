@@ -1,6 +1,6 @@
 """One container's state machine; drawn in docs/states/container.md.
 
-`next_phase` knows every legal step. A step that is not legal is a bug of the life cycle and
+`next_state` knows every legal step. A step that is not legal is a bug of the life cycle and
 raises: late news (the end of a hook whose container is gone) is sorted out before.
 """
 
@@ -11,12 +11,15 @@ from typing import assert_never
 
 from shoal.agent.lifecycle.crash_backoff import NEVER_RESTARTED, CrashBackoff
 from shoal.agent.lifecycle.plan import ContainerPlan, RestartPolicy, Role
+from shoal.base.transitions import follow
 
 CONTAINER_ID_SCHEME = "shoal://"
 """How container ids begin in a pod's status."""
 
 
 class ContainerPhase(StrEnum):
+    """How far its latest attempt has come."""
+
     WAITING = "Waiting"
     """Not running: its turn, or the end of its back-off, has not come."""
     STARTING = "Starting"
@@ -36,6 +39,8 @@ class ContainerPhase(StrEnum):
 
 
 class ContainerStep(StrEnum):
+    """What leads from one phase to another; docs/states/container.md says when."""
+
     START = "start"
     REFUSED = "refused"
     """Something the container needs is missing; nothing was started."""
@@ -50,44 +55,42 @@ class ContainerStep(StrEnum):
     BACK_OFF = "back off"
 
 
-class IllegalStep(Exception):
-    """A step that a container in this phase cannot take."""
-
-    def __init__(self, phase: ContainerPhase, step: ContainerStep) -> None:
-        super().__init__(f"a container that is {phase} cannot {step}")
-
-
 _P = ContainerPhase
+_S = ContainerStep
 _LIVE = frozenset(
     {_P.POST_START, _P.RUNNING, _P.PRE_STOP, _P.AWAITING_TURN, _P.TERMINATING, _P.KILLED}
 )
-_STEPS: dict[ContainerStep, tuple[frozenset[ContainerPhase], ContainerPhase]] = {
-    ContainerStep.START: (frozenset({_P.WAITING, _P.EXITED}), _P.STARTING),
-    ContainerStep.REFUSED: (frozenset({_P.STARTING}), _P.WAITING),
-    ContainerStep.STARTED: (frozenset({_P.STARTING}), _P.RUNNING),
-    ContainerStep.STARTED_WITH_HOOK: (frozenset({_P.STARTING}), _P.POST_START),
-    ContainerStep.POST_START_DONE: (frozenset({_P.POST_START}), _P.RUNNING),
-    ContainerStep.RUN_PRE_STOP: (frozenset({_P.POST_START, _P.RUNNING}), _P.PRE_STOP),
-    ContainerStep.AWAIT_TURN: (
-        frozenset({_P.POST_START, _P.RUNNING, _P.PRE_STOP}),
-        _P.AWAITING_TURN,
-    ),
-    ContainerStep.TERMINATE: (
-        frozenset({_P.POST_START, _P.RUNNING, _P.PRE_STOP, _P.AWAITING_TURN}),
-        _P.TERMINATING,
-    ),
-    ContainerStep.KILL: (frozenset({_P.TERMINATING}), _P.KILLED),
-    ContainerStep.EXIT: (_LIVE | {_P.STARTING}, _P.EXITED),
-    ContainerStep.BACK_OFF: (frozenset({_P.EXITED}), _P.WAITING),
+_TRANSITIONS: dict[tuple[ContainerPhase, ContainerStep], ContainerPhase] = {
+    (_P.WAITING, _S.START): _P.STARTING,
+    (_P.STARTING, _S.REFUSED): _P.WAITING,
+    (_P.STARTING, _S.STARTED): _P.RUNNING,
+    (_P.STARTING, _S.STARTED_WITH_HOOK): _P.POST_START,
+    (_P.STARTING, _S.EXIT): _P.EXITED,
+    (_P.POST_START, _S.POST_START_DONE): _P.RUNNING,
+    (_P.POST_START, _S.RUN_PRE_STOP): _P.PRE_STOP,
+    (_P.POST_START, _S.AWAIT_TURN): _P.AWAITING_TURN,
+    (_P.POST_START, _S.TERMINATE): _P.TERMINATING,
+    (_P.POST_START, _S.EXIT): _P.EXITED,
+    (_P.RUNNING, _S.RUN_PRE_STOP): _P.PRE_STOP,
+    (_P.RUNNING, _S.AWAIT_TURN): _P.AWAITING_TURN,
+    (_P.RUNNING, _S.TERMINATE): _P.TERMINATING,
+    (_P.RUNNING, _S.EXIT): _P.EXITED,
+    (_P.PRE_STOP, _S.AWAIT_TURN): _P.AWAITING_TURN,
+    (_P.PRE_STOP, _S.TERMINATE): _P.TERMINATING,
+    (_P.PRE_STOP, _S.EXIT): _P.EXITED,
+    (_P.AWAITING_TURN, _S.TERMINATE): _P.TERMINATING,
+    (_P.AWAITING_TURN, _S.EXIT): _P.EXITED,
+    (_P.TERMINATING, _S.KILL): _P.KILLED,
+    (_P.TERMINATING, _S.EXIT): _P.EXITED,
+    (_P.KILLED, _S.EXIT): _P.EXITED,
+    (_P.EXITED, _S.START): _P.STARTING,
+    (_P.EXITED, _S.BACK_OFF): _P.WAITING,
 }
 
 
-def next_phase(phase: ContainerPhase, step: ContainerStep) -> ContainerPhase:
-    """Raises IllegalStep."""
-    sources, target = _STEPS[step]
-    if phase not in sources:
-        raise IllegalStep(phase, step)
-    return target
+def next_state(phase: ContainerPhase, step: ContainerStep) -> ContainerPhase:
+    """Total; raises IllegalTransition for a step that the phase cannot have."""
+    return follow(_TRANSITIONS, phase, step, "a container")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +108,8 @@ class Termination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerRecord:
+    """All that the life cycle knows of one container."""
+
     plan: ContainerPlan
     phase: ContainerPhase = ContainerPhase.WAITING
     attempt: int = -1

@@ -12,9 +12,12 @@ from enum import StrEnum
 from shoal.agent.lifecycle.container import ContainerRecord
 from shoal.agent.lifecycle.plan import PodPlan, Role
 from shoal.agent.runtime.protocol import ContainerKey
+from shoal.base.transitions import follow
 
 
 class PodStage(StrEnum):
+    """How far the pod has come."""
+
     NEW = "New"
     """Volumes and sandbox do not stand yet."""
     PREPARING = "Preparing"
@@ -29,6 +32,8 @@ class PodStage(StrEnum):
 
 
 class PodStep(StrEnum):
+    """What leads from one stage to another."""
+
     PREPARE = "prepare"
     PREPARED = "prepared"
     PREPARE_FAILED = "prepare failed"
@@ -38,34 +43,28 @@ class PodStep(StrEnum):
     REMOVE = "remove"
 
 
-class IllegalPodStep(Exception):
-    """A step that a pod in this stage cannot take."""
-
-    def __init__(self, stage: PodStage, step: PodStep) -> None:
-        super().__init__(f"a pod that is {stage} cannot take the step '{step}'")
-
-
-_S = PodStage
-_STEPS: dict[PodStep, tuple[frozenset[PodStage], PodStage]] = {
-    PodStep.PREPARE: (frozenset({_S.NEW}), _S.PREPARING),
-    PodStep.PREPARED: (frozenset({_S.PREPARING}), _S.INITIALIZING),
-    PodStep.PREPARE_FAILED: (frozenset({_S.PREPARING}), _S.NEW),
-    PodStep.INITIALIZED: (frozenset({_S.INITIALIZING}), _S.RUNNING),
-    PodStep.END: (frozenset({_S.NEW, _S.PREPARING, _S.INITIALIZING, _S.RUNNING}), _S.ENDING),
-    PodStep.ALL_STOPPED: (frozenset({_S.ENDING}), _S.STOPPED),
-    PodStep.REMOVE: (frozenset({_S.STOPPED}), _S.REMOVED),
+_TRANSITIONS: dict[tuple[PodStage, PodStep], PodStage] = {
+    (PodStage.NEW, PodStep.PREPARE): PodStage.PREPARING,
+    (PodStage.NEW, PodStep.END): PodStage.ENDING,
+    (PodStage.PREPARING, PodStep.PREPARED): PodStage.INITIALIZING,
+    (PodStage.PREPARING, PodStep.PREPARE_FAILED): PodStage.NEW,
+    (PodStage.PREPARING, PodStep.END): PodStage.ENDING,
+    (PodStage.INITIALIZING, PodStep.INITIALIZED): PodStage.RUNNING,
+    (PodStage.INITIALIZING, PodStep.END): PodStage.ENDING,
+    (PodStage.RUNNING, PodStep.END): PodStage.ENDING,
+    (PodStage.ENDING, PodStep.ALL_STOPPED): PodStage.STOPPED,
+    (PodStage.STOPPED, PodStep.REMOVE): PodStage.REMOVED,
 }
 
 
-def next_stage(stage: PodStage, step: PodStep) -> PodStage:
-    """Raises IllegalPodStep."""
-    sources, target = _STEPS[step]
-    if stage not in sources:
-        raise IllegalPodStep(stage, step)
-    return target
+def next_state(stage: PodStage, step: PodStep) -> PodStage:
+    """Total; raises IllegalTransition for a step that the stage cannot have."""
+    return follow(_TRANSITIONS, stage, step, "a pod")
 
 
 class EndCause(StrEnum):
+    """Why a pod ends."""
+
     COMPLETED = "completed"
     """Its containers have ended and will not be started again, or an init container failed."""
     DEADLINE = "deadline"
@@ -77,6 +76,8 @@ class EndCause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
+    """Why and until when, once a pod is being stopped."""
+
     cause: EndCause
     stop_by: datetime
     """When the grace period is over."""
@@ -92,6 +93,8 @@ class Ending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodState:
+    """All that the life cycle knows of one pod."""
+
     plan: PodPlan
     first_seen_at: datetime
     """status.startTime."""

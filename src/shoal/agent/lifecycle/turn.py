@@ -7,12 +7,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from shoal.agent.lifecycle.container import ContainerRecord, ContainerStep, next_phase
+from shoal.agent.lifecycle import container, pod
+from shoal.agent.lifecycle.container import ContainerRecord, ContainerStep
 from shoal.agent.lifecycle.messages import Action, EventType, RecordEvent
-from shoal.agent.lifecycle.pod import PodState, PodStep, next_stage
+from shoal.agent.lifecycle.pod import PodState, PodStep
 
 
 class Turn:
+    """The pod's state, and the actions that the event gives rise to."""
+
     def __init__(self, state: PodState, now: datetime) -> None:
         self.state = state
         self.now = now
@@ -22,17 +25,18 @@ class Turn:
         self.actions.append(action)
 
     def tell(self, type: EventType, reason: str, message: str, container: str = "") -> None:
+        """Record an event that people read."""
         self.emit(RecordEvent(type=type, reason=reason, message=message, container=container))
 
     def later(self, delay_s: float) -> datetime:
         return self.now + timedelta(seconds=delay_s)
 
     def step_pod(self, step: PodStep, **changes: Any) -> None:
-        self.state = replace(self.state, stage=next_stage(self.state.stage, step), **changes)
+        self.state = replace(self.state, stage=pod.next_state(self.state.stage, step), **changes)
 
     def step(self, record: ContainerRecord, step: ContainerStep, **changes: Any) -> ContainerRecord:
         """Take a container one step further, and change what goes with it."""
-        return self.put(replace(record, phase=next_phase(record.phase, step), **changes))
+        return self.put(replace(record, phase=container.next_state(record.phase, step), **changes))
 
     def put(self, record: ContainerRecord) -> ContainerRecord:
         containers = tuple(

@@ -4,12 +4,14 @@ Drawn in docs/states/task.md.
 """
 
 from enum import StrEnum
-from typing import assert_never
 
 from shoal.api.ploto import Task, TaskPhase
+from shoal.base.transitions import follow
 
 
 class TaskEvent(StrEnum):
+    """What can happen to a task."""
+
     ASSIGN = "Assign"
     """An idle executor was found."""
     COMPLETE = "Complete"
@@ -22,32 +24,18 @@ class TaskEvent(StrEnum):
     """The executor died, and the task may run again."""
 
 
-class IllegalEvent(Exception):
-    """This cannot happen to a task in this phase."""
-
-    def __init__(self, phase: TaskPhase, event: TaskEvent) -> None:
-        super().__init__(f"a {phase} task cannot {event}")
+_TRANSITIONS: dict[tuple[TaskPhase, TaskEvent], TaskPhase] = {
+    (TaskPhase.PENDING, TaskEvent.ASSIGN): TaskPhase.RUNNING,
+    (TaskPhase.RUNNING, TaskEvent.COMPLETE): TaskPhase.COMPLETED,
+    (TaskPhase.RUNNING, TaskEvent.FAIL): TaskPhase.FAILED,
+    (TaskPhase.RUNNING, TaskEvent.LOSE): TaskPhase.FAILED,
+    (TaskPhase.RUNNING, TaskEvent.RETRY): TaskPhase.PENDING,
+}
 
 
 def next_state(phase: TaskPhase, event: TaskEvent) -> TaskPhase:
-    """The phase after `event`. Raises IllegalEvent."""
-    match phase, event:
-        case TaskPhase.PENDING, TaskEvent.ASSIGN:
-            return TaskPhase.RUNNING
-        case TaskPhase.RUNNING, TaskEvent.COMPLETE:
-            return TaskPhase.COMPLETED
-        case TaskPhase.RUNNING, TaskEvent.FAIL | TaskEvent.LOSE:
-            return TaskPhase.FAILED
-        case TaskPhase.RUNNING, TaskEvent.RETRY:
-            return TaskPhase.PENDING
-        case (
-            (TaskPhase.PENDING, _)
-            | (TaskPhase.RUNNING, TaskEvent.ASSIGN)
-            | (TaskPhase.COMPLETED | TaskPhase.FAILED, _)
-        ):
-            raise IllegalEvent(phase, event)
-        case _:
-            assert_never((phase, event))
+    """Total; raises IllegalTransition for an event that the phase cannot have."""
+    return follow(_TRANSITIONS, phase, event, "a task")
 
 
 def executor_death(task: Task) -> TaskEvent:

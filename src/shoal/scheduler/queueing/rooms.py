@@ -5,8 +5,12 @@ The rooms are kube-scheduler's. The drawing is docs/states/scheduling-queue.md.
 
 from enum import StrEnum
 
+from shoal.base.transitions import follow
+
 
 class Room(StrEnum):
+    """Where a pod is."""
+
     OUTSIDE = "outside"
     """Not in the queue: unknown, being bound, placed or gone."""
     ACTIVE = "active"
@@ -20,6 +24,8 @@ class Room(StrEnum):
 
 
 class Move(StrEnum):
+    """How it comes to another room."""
+
     ADMIT = "admit"
     """To be tried as soon as its turn comes."""
     BACK_OFF = "back-off"
@@ -28,14 +34,7 @@ class Move(StrEnum):
     LEAVE = "leave"
 
 
-class IllegalMove(Exception):
-    """A slip of the queue: the move cannot happen in that room."""
-
-    def __init__(self, pod: str, room: Room, move: Move) -> None:
-        super().__init__(f"pod {pod} is in room {room}: cannot {move}")
-
-
-_MOVES: dict[tuple[Room, Move], Room] = {
+_TRANSITIONS: dict[tuple[Room, Move], Room] = {
     (Room.OUTSIDE, Move.ADMIT): Room.ACTIVE,
     (Room.OUTSIDE, Move.SHELVE): Room.UNSCHEDULABLE,
     (Room.OUTSIDE, Move.BACK_OFF): Room.BACKOFF,
@@ -55,6 +54,7 @@ _MOVES: dict[tuple[Room, Move], Room] = {
 }
 
 
-def next_state(room: Room, move: Move) -> Room | None:
-    """None where the move is illegal in that room."""
-    return _MOVES.get((room, move))
+def next_state(room: Room, move: Move, pod: str = "") -> Room:
+    """Total; raises IllegalTransition, which names the pod, for a move that the room cannot
+    have."""
+    return follow(_TRANSITIONS, room, move, "pod", pod)

@@ -18,7 +18,7 @@ from shoal.scheduler.framework.cluster_event import UNSCHEDULED_POD, pod_changes
 from shoal.scheduler.framework.profile import Profile
 from shoal.scheduler.queueing.in_flight import InFlight
 from shoal.scheduler.queueing.queued_pod import QueuedPod
-from shoal.scheduler.queueing.rooms import IllegalMove, Move, Room, next_state
+from shoal.scheduler.queueing.rooms import Move, Room, next_state
 from shoal.scheduler.queueing.unschedulable_room import UnschedulableRoom
 from shoal.scheduler.queueing.wake_rules import TIMEOUT, Happening, Wake, WakeRules
 from shoal.scheduler.state.pod_info import PodInfo
@@ -206,9 +206,7 @@ class SchedulingQueue:
 
     def _move(self, queued: QueuedPod, move: Move) -> None:
         uid = queued.pod.uid
-        room = next_state(queued.room, move)
-        if room is None:
-            raise IllegalMove(str(queued.pod.key), queued.room, move)
+        room = next_state(queued.room, move, uid)
         match queued.room:
             case Room.ACTIVE:
                 self._active.remove(uid)

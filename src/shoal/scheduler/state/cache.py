@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shoal.api.node import Node
+from shoal.base.transitions import follow
 from shoal.scheduler.state.node_table import NodeTable
 from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.snapshot import Snapshot
 
 
-class PodState(StrEnum):
+class CacheState(StrEnum):
+    """What the cache knows of a pod."""
+
     INITIAL = "Initial"
     """Not in the cache."""
     ASSUMED = "Assumed"
@@ -27,7 +30,9 @@ class PodState(StrEnum):
     """Left the cache for good."""
 
 
-class PodEvent(StrEnum):
+class CacheEvent(StrEnum):
+    """What the scheduler or the API server say of it."""
+
     ASSUME = "assume"
     FORGET = "forget"
     ADD = "add"
@@ -35,34 +40,28 @@ class PodEvent(StrEnum):
     REMOVE = "remove"
 
 
-class IllegalTransition(Exception):
-    """A caller's slip: the event cannot happen to a pod in that state."""
-
-    def __init__(self, uid: str, state: PodState, event: PodEvent) -> None:
-        super().__init__(f"pod {uid} is {state} in the scheduler cache: cannot {event}")
-
-
-_TRANSITIONS: dict[tuple[PodState, PodEvent], PodState] = {
-    (PodState.INITIAL, PodEvent.ASSUME): PodState.ASSUMED,
-    (PodState.INITIAL, PodEvent.ADD): PodState.ADDED,
-    (PodState.ASSUMED, PodEvent.FORGET): PodState.INITIAL,
-    (PodState.ASSUMED, PodEvent.ADD): PodState.ADDED,
-    (PodState.ASSUMED, PodEvent.REMOVE): PodState.DELETED,
-    (PodState.ADDED, PodEvent.UPDATE): PodState.ADDED,
-    (PodState.ADDED, PodEvent.REMOVE): PodState.DELETED,
+_TRANSITIONS: dict[tuple[CacheState, CacheEvent], CacheState] = {
+    (CacheState.INITIAL, CacheEvent.ASSUME): CacheState.ASSUMED,
+    (CacheState.INITIAL, CacheEvent.ADD): CacheState.ADDED,
+    (CacheState.ASSUMED, CacheEvent.FORGET): CacheState.INITIAL,
+    (CacheState.ASSUMED, CacheEvent.ADD): CacheState.ADDED,
+    (CacheState.ASSUMED, CacheEvent.REMOVE): CacheState.DELETED,
+    (CacheState.ADDED, CacheEvent.UPDATE): CacheState.ADDED,
+    (CacheState.ADDED, CacheEvent.REMOVE): CacheState.DELETED,
 }
 
 
-def next_state(state: PodState, event: PodEvent) -> PodState | None:
-    """None where the event is illegal in that state."""
-    return _TRANSITIONS.get((state, event))
+def next_state(state: CacheState, event: CacheEvent, pod: str = "") -> CacheState:
+    """Total; raises IllegalTransition, which names the pod, for an event that the state cannot
+    have."""
+    return follow(_TRANSITIONS, state, event, "pod", pod)
 
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
     pod: PodInfo
     node_name: str
-    state: PodState
+    state: CacheState
 
 
 class Cache:
@@ -87,13 +86,13 @@ class Cache:
         standing = self._standings.get(uid)
         return standing.node_name if standing else ""
 
-    def state_of(self, uid: str) -> PodState:
+    def state_of(self, uid: str) -> CacheState:
         """Initial for every pod that is not here, gone ones included."""
         standing = self._standings.get(uid)
-        return standing.state if standing else PodState.INITIAL
+        return standing.state if standing else CacheState.INITIAL
 
     def is_assumed(self, uid: str) -> bool:
-        return self.state_of(uid) is PodState.ASSUMED
+        return self.state_of(uid) is CacheState.ASSUMED
 
     def set_node(self, node: Node) -> None:
         """Add the node, or take over its changes."""
@@ -112,45 +111,43 @@ class Cache:
 
     def assume(self, pod: PodInfo, node_name: str) -> None:
         """Count the pod on the node before the API server knows."""
-        self._step(pod.uid, PodEvent.ASSUME)
-        self._stand(pod, node_name, PodState.ASSUMED)
+        self._step(pod.uid, CacheEvent.ASSUME)
+        self._stand(pod, node_name, CacheState.ASSUMED)
 
     def forget(self, uid: str) -> None:
         """Take an assumption back."""
-        self._step(uid, PodEvent.FORGET)
+        self._step(uid, CacheEvent.FORGET)
         self._leave(uid)
 
     def add(self, pod: PodInfo, node_name: str) -> None:
         """The API server says the pod stands on the node: confirms or corrects an assumption."""
-        self._step(pod.uid, PodEvent.ADD)
+        self._step(pod.uid, CacheEvent.ADD)
         self._replace(pod, node_name)
 
     def update(self, pod: PodInfo, node_name: str) -> None:
-        self._step(pod.uid, PodEvent.UPDATE)
+        self._step(pod.uid, CacheEvent.UPDATE)
         self._replace(pod, node_name)
 
     def remove(self, uid: str) -> None:
-        self._step(uid, PodEvent.REMOVE)
+        self._step(uid, CacheEvent.REMOVE)
         self._leave(uid)
 
-    def _step(self, uid: str, event: PodEvent) -> None:
-        state = self.state_of(uid)
-        if next_state(state, event) is None:
-            raise IllegalTransition(uid, state, event)
+    def _step(self, uid: str, event: CacheEvent) -> None:
+        next_state(self.state_of(uid), event, uid)
 
     def _replace(self, pod: PodInfo, node_name: str) -> None:
         before = self._standings.get(pod.uid)
         # A pod that asks for the same on the same node leaves the table's row untouched, so
         # confirming a binding does not outdate anybody's results.
         if before and before.node_name == node_name and _stands_alike(before.pod, pod):
-            self._standings[pod.uid] = _Standing(pod, node_name, PodState.ADDED)
+            self._standings[pod.uid] = _Standing(pod, node_name, CacheState.ADDED)
             self._pods_by_node[node_name][pod.uid] = pod
             return
         if before:
             self._leave(pod.uid)
-        self._stand(pod, node_name, PodState.ADDED)
+        self._stand(pod, node_name, CacheState.ADDED)
 
-    def _stand(self, pod: PodInfo, node_name: str, state: PodState) -> None:
+    def _stand(self, pod: PodInfo, node_name: str, state: CacheState) -> None:
         self._standings[pod.uid] = _Standing(pod, node_name, state)
         self._pods_by_node.setdefault(node_name, {})[pod.uid] = pod
         row = self._table.row_of.get(node_name)

@@ -1,4 +1,5 @@
-import itertools
+"""The three rooms: who waits where, for how long, and what wakes whom."""
+
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,6 +30,7 @@ from shoal.scheduler.queueing.wake_rules import Happening
 from shoal.scheduler.state import pod_info
 from shoal.scheduler.state.cache import Cache
 from shoal.testing.builders import PodBuilder, make_pod
+from tests.transitions import transitions
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LABELS_CHANGED = ClusterEvent(NODE, ActionType.UPDATE_NODE_LABEL)
@@ -137,7 +139,7 @@ def rooms() -> Queueing:
 
 
 def test_every_room_answers_every_move() -> None:
-    legal = {pair for pair in itertools.product(Room, Move) if next_state(*pair) is not None}
+    legal = transitions(next_state)
     assert (Room.OUTSIDE, Move.POP) not in legal
     assert (Room.IN_FLIGHT, Move.POP) not in legal
     assert (Room.UNSCHEDULABLE, Move.POP) not in legal

@@ -1,14 +1,16 @@
-import itertools
+"""Which pods stand where, and that the books of the node table agree."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shoal.base.transitions import IllegalTransition
 from shoal.scheduler.state import pod_info
-from shoal.scheduler.state.cache import Cache, IllegalTransition, PodEvent, PodState, next_state
+from shoal.scheduler.state.cache import Cache, CacheEvent, CacheState, next_state
 from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.statement import Statement
 from shoal.testing.builders import make_node, make_pod
+from tests.transitions import transitions
 
 
 def make_cache(*nodes: str) -> Cache:
@@ -36,19 +38,14 @@ def books(cache: Cache) -> dict[str, tuple[int, ...]]:
 
 
 def test_every_state_answers_every_event() -> None:
-    legal = {
-        pair: after
-        for pair in itertools.product(PodState, PodEvent)
-        if (after := next_state(*pair)) is not None
-    }
-    assert legal == {
-        (PodState.INITIAL, PodEvent.ASSUME): PodState.ASSUMED,
-        (PodState.INITIAL, PodEvent.ADD): PodState.ADDED,
-        (PodState.ASSUMED, PodEvent.FORGET): PodState.INITIAL,
-        (PodState.ASSUMED, PodEvent.ADD): PodState.ADDED,
-        (PodState.ASSUMED, PodEvent.REMOVE): PodState.DELETED,
-        (PodState.ADDED, PodEvent.UPDATE): PodState.ADDED,
-        (PodState.ADDED, PodEvent.REMOVE): PodState.DELETED,
+    assert transitions(next_state) == {
+        (CacheState.INITIAL, CacheEvent.ASSUME): CacheState.ASSUMED,
+        (CacheState.INITIAL, CacheEvent.ADD): CacheState.ADDED,
+        (CacheState.ASSUMED, CacheEvent.FORGET): CacheState.INITIAL,
+        (CacheState.ASSUMED, CacheEvent.ADD): CacheState.ADDED,
+        (CacheState.ASSUMED, CacheEvent.REMOVE): CacheState.DELETED,
+        (CacheState.ADDED, CacheEvent.UPDATE): CacheState.ADDED,
+        (CacheState.ADDED, CacheEvent.REMOVE): CacheState.DELETED,
     }
 
 
@@ -60,7 +57,7 @@ def test_an_assumed_pod_is_counted_and_a_forgotten_one_is_not() -> None:
     assert cache.is_assumed("p")
     cache.forget("p")
     assert books(cache) == before
-    assert cache.state_of("p") is PodState.INITIAL
+    assert cache.state_of("p") is CacheState.INITIAL
 
 
 def test_a_pod_cannot_be_assumed_twice() -> None:
@@ -76,7 +73,7 @@ def test_a_confirmed_pod_does_not_outdate_its_row() -> None:
     seen = cache.snapshot.generation
     cache.add(info("p"), "a")
     assert cache.snapshot.generation == seen
-    assert cache.state_of("p") is PodState.ADDED
+    assert cache.state_of("p") is CacheState.ADDED
 
 
 def test_a_pod_that_was_bound_elsewhere_moves() -> None:
@@ -147,15 +144,15 @@ def test_the_table_equals_one_rebuilt_from_scratch(
         pod = info(f"p{number}", cpu)
         state = cache.state_of(pod.uid)
         match step, state:
-            case "assume", PodState.INITIAL:
+            case "assume", CacheState.INITIAL:
                 cache.assume(pod, node)
-            case "forget", PodState.ASSUMED:
+            case "forget", CacheState.ASSUMED:
                 cache.forget(pod.uid)
-            case "add", PodState.INITIAL | PodState.ASSUMED:
+            case "add", CacheState.INITIAL | CacheState.ASSUMED:
                 cache.add(pod, node)
-            case "add", PodState.ADDED:
+            case "add", CacheState.ADDED:
                 cache.update(pod, node)
-            case "remove", PodState.ASSUMED | PodState.ADDED:
+            case "remove", CacheState.ASSUMED | CacheState.ADDED:
                 cache.remove(pod.uid)
             case "drop_node", _:
                 cache.remove_node(node)
