@@ -2,8 +2,8 @@
 
     read -> change -> keep what is the server's -> prepare, default, validate -> compare-and-set
 
-A change without a resourceVersion is tried again when another write comes between; one with a
-resourceVersion is refused.
+A change is tried again when another write comes between. One that names a resourceVersion is
+refused then: it names that of an object which is there no more.
 """
 
 from collections.abc import Awaitable, Callable
@@ -26,7 +26,9 @@ from shoal.store.protocol import Entry, KeyMissing, RevisionMismatch
 Revise = Callable[[JsonObject], tuple[JsonObject, tuple[str, ...]]]
 """Makes the wanted object, and warnings, from a copy of the present one. Called once a try."""
 
-_TRIES = 20
+_TRIES = 100
+"""As many writers of one object may come between; real contention ends long before."""
+
 _KEPT = (
     "uid",
     "creationTimestamp",
@@ -61,7 +63,7 @@ async def revise(core: Core, target: Target, change: Revise, options: WriteOptio
         entry = get_entry(core, target)
         old = load(target.served, entry.value)
         new, warnings = change(load(target.served, entry.value))
-        is_conditional = _check_conditions(target, entry, new)
+        _check_conditions(target, entry, new)
         outcome = _settle(core, target, old, new)
         if options.dry_run or not (outcome.is_change or outcome.is_deletion):
             value = stamper(outcome.unstamped)(entry.revision)
@@ -69,8 +71,6 @@ async def revise(core: Core, target: Target, change: Revise, options: WriteOptio
         stored = await _store(core, target, entry, outcome)
         if stored is not None:
             return Written(present(target.served, stored.value), warnings=warnings)
-        if is_conditional:
-            break
     raise conflict(target.group_resource, target.name)
 
 
@@ -123,18 +123,18 @@ def _check_unconditional(target: Target) -> None:
     raise invalid(resource.group, resource.kind, target.name, [cause])
 
 
-def _check_conditions(target: Target, entry: Entry, new: JsonObject) -> bool:
-    """Whether the change names the version it is for; raises ApiError where that is gone."""
+def _check_conditions(target: Target, entry: Entry, new: JsonObject) -> None:
+    """Raises ApiError where the change names another object or version than the present one.
+    A patched object bears the present version unless the patch itself names one."""
     metadata = new["metadata"]
     check_uid(target, entry, metadata.get("uid") or "")
     wanted = metadata.get("resourceVersion")
     if not wanted or wanted == "0":
-        return False
+        return
     if not wanted.isdigit():
         raise bad_request(f'Invalid value: "{wanted}": strconv.ParseUint: invalid syntax')
     if wanted != str(entry.revision):
         raise conflict(target.group_resource, target.name)
-    return True
 
 
 def _settle(core: Core, target: Target, old: JsonObject, new: JsonObject) -> _Outcome:

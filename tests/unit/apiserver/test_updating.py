@@ -1,6 +1,7 @@
 """replace and patch: what may change, versions, generations, conflicts."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,10 @@ from shoal.api.apps import DEPLOYMENTS
 from shoal.api.core import CONFIG_MAPS, NAMESPACES, SERVICES
 from shoal.api.pod import PODS
 from shoal.api.status import ApiError
+from shoal.base.clock import SystemClock
 from shoal.client.protocol import Client, PatchType
+from shoal.store.sqlite import SqliteStore
+from shoal.testing.cluster import memory_cluster
 from tests.unit.apiserver.cron_tabs import CRON_TABS, cron_tab
 
 MAPS = CONFIG_MAPS.untyped()
@@ -98,12 +102,36 @@ async def test_spec_and_status_are_written_apart(client: Client):
     assert status["metadata"]["generation"] == 2
 
 
-async def test_patches_without_a_version_are_tried_again(client: Client):
-    await client.create(MAPS, {"metadata": {"name": "c"}}, "default")
-    patches = [{"data": {f"k{n}": "v"}} for n in range(15)]
-    await asyncio.gather(*(client.patch(MAPS, "c", patch, "default") for patch in patches))
-    read = await client.get(MAPS, "c", "default")
-    assert len(read["data"]) == 15
+async def test_patches_without_a_version_are_tried_again(tmp_path: Path):
+    # Writes of the store in memory never come between each other.
+    clock = SystemClock()
+    store = await SqliteStore.open(tmp_path / "store.db", clock=clock)
+    async with memory_cluster(clock=clock, store=store) as cluster:
+        client = cluster.client
+        await client.create(MAPS, {"metadata": {"name": "c"}}, "default")
+        operation = {"op": "add", "path": "/metadata/labels", "value": {"a": "b"}}
+        await asyncio.gather(
+            *(client.patch(MAPS, "c", {"data": {f"k{n}": "v"}}, "default") for n in range(30)),
+            client.patch(MAPS, "c", [operation], "default", type=PatchType.JSON),
+        )
+        read = await client.get(MAPS, "c", "default")
+    assert len(read["data"]) == 30
+    assert read["metadata"]["labels"] == {"a": "b"}
+
+
+async def test_of_replacements_of_one_version_only_one_wins(tmp_path: Path):
+    clock = SystemClock()
+    store = await SqliteStore.open(tmp_path / "store.db", clock=clock)
+    async with memory_cluster(clock=clock, store=store) as cluster:
+        client = cluster.client
+        made = await client.create(MAPS, {"metadata": {"name": "c"}}, "default")
+        bodies = [{**made, "data": {"n": str(n)}} for n in range(10)]
+        outcomes = await asyncio.gather(
+            *(client.replace(MAPS, body, "c", "default") for body in bodies),
+            return_exceptions=True,
+        )
+    refused = [each for each in outcomes if isinstance(each, ApiError) and each.is_conflict]
+    assert len(refused) == 9
 
 
 async def test_a_patch_may_demand_a_version(client: Client):
