@@ -1,6 +1,7 @@
 """Where finished tasks go before they are removed."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +17,8 @@ class ArchiveSink(Protocol):
 
 
 class FileArchive:
-    """A JSON document a line, appended to one file."""
+    """A JSON document a line, appended to one file. What was appended survives a power cut: the
+    task that it is a copy of is removed next."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -28,3 +30,5 @@ class FileArchive:
     def _write(self, line: bytes) -> None:
         with self._path.open("ab") as file:
             file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
