@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import yaml
@@ -19,10 +19,34 @@ class ConfigError(Exception):
     """A flag or a line of shoal.yaml that cannot be used; the text says which and why."""
 
 
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+
+
+class PlotoSection(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"
+):
+    """What Ploto's controller was told by flags; all of it is off until it is named."""
+
+    health_port: Port | None = None
+    metrics_port: Port | None = None
+    archive: Path | None = None
+    """A file; relative paths start at the folder of shoal.yaml."""
+    archive_after_s: Annotated[float, msgspec.Meta(ge=0)] | None = msgspec.field(
+        default=None, name="archiveAfterSeconds"
+    )
+
+    def __post_init__(self) -> None:
+        if self.health_port is not None and self.health_port == self.metrics_port:
+            raise ValueError("`healthPort` and `metricsPort` must differ")
+        if self.archive is None and self.archive_after_s is not None:
+            raise ValueError("`archiveAfterSeconds` needs an `archive`")
+
+
 class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """shoal.yaml."""
 
     images: list[ImageMapping] = []
+    ploto: PlotoSection = PlotoSection()
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     runtime: str
     images: tuple[ImageMapping, ...]
+    ploto: PlotoSection
     kubeconfig: Path
     nodes: int
     node_resources: dict[str, str]
@@ -56,12 +81,14 @@ def load(
         raise ConfigError(f'--runtime "{runtime}" is not one of {", ".join(_RUNTIMES)}')
     if not 0 <= port <= 65535:
         raise ConfigError(f"--port {port} is not between 0 and 65535")
+    file = _read_file(config_file)
     folder = (data_dir or default_data_dir()).expanduser().resolve()
     return Settings(
         data_dir=folder,
         port=port,
         runtime=runtime,
-        images=tuple(_read_file(config_file).images),
+        images=tuple(file.images),
+        ploto=file.ploto,
         kubeconfig=(kubeconfig or folder / KUBECONFIG_NAME).expanduser().resolve(),
         nodes=nodes,
         node_resources=parse_resources(node_resources),
@@ -77,10 +104,21 @@ def _read_file(path: Path | None) -> ConfigFile:
         raise ConfigError(f"--config {path} does not exist") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+
+    def read_path(kind: type, value: object) -> Path:
+        if not isinstance(value, str):
+            raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
+        return (path.parent / Path(value).expanduser()).resolve()
+
     try:
-        return msgspec.convert(raw or {}, ConfigFile)
+        file = msgspec.convert({} if raw is None else raw, ConfigFile, dec_hook=read_path)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {error}") from error
+    if file.ploto.archive is not None and not file.ploto.archive.parent.is_dir():
+        raise ConfigError(
+            f"{path}: the folder of ploto.archive, {file.ploto.archive.parent}, does not exist"
+        )
+    return file
 
 
 def parse_resources(text: str) -> dict[str, str]:

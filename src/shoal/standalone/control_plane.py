@@ -36,7 +36,7 @@ from shoal.apiserver.assembly import assemble
 from shoal.apiserver.auth import Authenticator, ServiceAccountTokens
 from shoal.apiserver.bootstrap import bootstrap
 from shoal.apiserver.certificates import ensure_certificates
-from shoal.apiserver.core import Core, NoMetrics
+from shoal.apiserver.core import Core, MetricsSource
 from shoal.apiserver.endpoints import ApiEndpoints
 from shoal.apiserver.kubeconfig import write_kubeconfig
 from shoal.apiserver.local import LocalClient
@@ -47,6 +47,8 @@ from shoal.client.protocol import Client
 from shoal.controllers.ploto.webhook import HttpAdviser
 from shoal.standalone.config import Settings
 from shoal.standalone.images import own_images
+from shoal.standalone.metrics import Metrics, Parts
+from shoal.standalone.ploto_server import ploto_served
 from shoal.standalone.services import Services
 from shoal.store.sqlite import SqliteStore
 
@@ -76,8 +78,8 @@ class _Server:
 @asynccontextmanager
 async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[ControlPlane]:
     """A control plane that answers and whose parts run. Raises OSError where the port is taken,
-    StoreUnusable where the data cannot be used, RuntimeUnavailableError where this machine does
-    not allow the runtime that was asked for."""
+    ConfigError where one of shoal.yaml is, StoreUnusable where the data cannot be used,
+    RuntimeUnavailableError where this machine does not allow the runtime that was asked for."""
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     running: dict[str, Agent] = {}
 
@@ -85,10 +87,11 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
         # The agent comes up after the server that asks for its logs.
         return any(agent.is_running(key) for agent in running.values())
 
+    metrics = Metrics()
     pods_dir = settings.data_dir / "pods"
     async with AsyncExitStack() as stack:
         pod_logs = AgentPodLogs(pods_dir, clock, is_running)
-        server = await stack.enter_async_context(_served(settings, pod_logs, clock))
+        server = await stack.enter_async_context(_served(settings, pod_logs, metrics, clock))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         choice = await RuntimeChooser(clock).choose(settings.runtime, pods_dir)
         stack.push_async_callback(choice.runtime.close)
@@ -110,9 +113,12 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
         )
         pods = services.informers.informer(PODS)
         agent = running["agent"] = Agent(context, nodes(settings), read_machine(), pods)
-        services.add_scheduler()
-        services.add_kube_controllers()
-        services.add_ploto_controllers(HttpAdviser(server.client, session))
+        scheduler = services.add_scheduler()
+        kube = services.add_kube_controllers()
+        pools = services.add_executor_pools(HttpAdviser(server.client, session), settings.ploto)
+        controllers = [*kube.controllers, *pools.controllers]
+        metrics.show(Parts(server.core, scheduler, controllers, pools.roster))
+        await stack.enter_async_context(ploto_served(settings.ploto, metrics, pools.is_at_work))
         await stack.enter_async_context(services.running())
         await stack.enter_async_context(_running(agent))
         yield ControlPlane(
@@ -125,7 +131,7 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
 
 @asynccontextmanager
 async def _served(
-    settings: Settings, pod_logs: AgentPodLogs, clock: Clock
+    settings: Settings, pod_logs: AgentPodLogs, metrics: MetricsSource, clock: Clock
 ) -> AsyncGenerator[_Server]:
     """Store and API server, with the objects that must exist, and the kubeconfig written."""
     secrets_dir = settings.data_dir / "pki"
@@ -139,7 +145,7 @@ async def _served(
         core = assemble(
             store, clock=clock, rng=random.SystemRandom(), pod_logs=pod_logs, tokens=tokens
         )
-        endpoints = ApiEndpoints(core, NoMetrics())
+        endpoints = ApiEndpoints(core, metrics)
         client = LocalClient(core, endpoints)
         await bootstrap(client, all_crds())
         authenticator = Authenticator(admin_token, tokens)

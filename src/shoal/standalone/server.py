@@ -12,6 +12,7 @@ import uvloop
 from shoal.base.clock import SystemClock
 from shoal.standalone.config import Settings
 from shoal.standalone.control_plane import control_plane
+from shoal.standalone.cyclic_garbage import resume_search
 
 _LOG_BYTES = 10 * 1024 * 1024
 _LOG_FILES = 3
@@ -33,6 +34,7 @@ async def _serve(settings: Settings, on_ready: OnReady) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     async with control_plane(settings, SystemClock()) as plane:
+        resume_search()
         logging.getLogger(__name__).info("serving %s; %s", plane.url, plane.runtime)
         on_ready(plane.url, plane.kubeconfig)
         await stopped.wait()

@@ -8,24 +8,24 @@ import random
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
-import shoal
 from shoal.base.clock import Clock
 from shoal.base.supervision import keep_running
 from shoal.client.events import EventRecorder
 from shoal.client.informer import InformerSet
 from shoal.client.protocol import Client
 from shoal.controllers.kube.family import KubeControllers
-from shoal.controllers.ploto.controller import (
-    DEFAULT_SIDECAR_IMAGE,
-    PlotoOptions,
-    ploto_controllers,
-)
-from shoal.controllers.ploto.roster import Roster
 from shoal.controllers.ploto.webhook import ScaleAdviser
-from shoal.scheduler.core import build_scheduler
+from shoal.scheduler.core import Scheduler, build_scheduler
+from shoal.scheduler.framework.registry import ENTRY_POINT_GROUP
 from shoal.scheduler.loop import SchedulerLoop
 from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES, in_tree_registry
+from shoal.standalone.config import PlotoSection
+from shoal.standalone.executor_pools import ExecutorPools, ploto_options
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 Run = Callable[[], Awaitable[None]]
 
@@ -48,35 +48,26 @@ class Services:
         self.add(f"events of {component}", recorder.run)
         return recorder
 
-    def add_scheduler(self) -> None:
-        scheduler = build_scheduler(DEFAULT_PROFILES, in_tree_registry())
+    def add_scheduler(self) -> Scheduler:
+        registry = in_tree_registry()
+        registry.register_entry_points(installed_plugins)
+        scheduler = build_scheduler(DEFAULT_PROFILES, registry)
         recorder = self.recorder_of("default-scheduler")
         loop = SchedulerLoop(scheduler, self._client, self.informers, recorder, self._clock)
         self.add("scheduler", loop.run)
+        return scheduler
 
-    def add_kube_controllers(self) -> None:
+    def add_kube_controllers(self) -> KubeControllers:
         family = KubeControllers(self._client, self.informers, self.recorder_of, self._clock)
         self.add("kube controllers", family.run)
+        return family
 
-    def add_ploto_controllers(self, adviser: ScaleAdviser) -> None:
-        options = PlotoOptions(sidecar_image=f"{DEFAULT_SIDECAR_IMAGE}:{shoal.__version__}")
-        controllers = ploto_controllers(
-            self._client,
-            self.informers,
-            self.recorder_of("executorpool-controller"),
-            adviser,
-            self._clock,
-            options,
-            Roster(),
-        )
-
-        async def run() -> None:
-            await self.informers.wait_synced()
-            async with asyncio.TaskGroup() as group:
-                for controller in controllers:
-                    group.create_task(controller.run())
-
-        self.add("executor pool controllers", run)
+    def add_executor_pools(self, adviser: ScaleAdviser, section: PlotoSection) -> ExecutorPools:
+        recorder = self.recorder_of("executorpool-controller")
+        options = ploto_options(section)
+        pools = ExecutorPools(self._client, self.informers, recorder, adviser, self._clock, options)
+        self.add("executor pool controllers", pools.run)
+        return pools
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -90,3 +81,10 @@ class Services:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def installed_plugins() -> "EntryPoints":
+    """The scheduler plugins that installed packages bring."""
+    from importlib.metadata import entry_points
+
+    return entry_points(group=ENTRY_POINT_GROUP)

@@ -49,6 +49,7 @@ P = TypeVar("P", DynamicExecutorPool, FixedExecutorPool)
 
 DEFAULT_SIDECAR_IMAGE = "shoal/executor-sidecar"
 """With the version of Shoal as its tag."""
+DEFAULT_ARCHIVE_AFTER_S = 3600.0
 _POOL_WORKERS = 4
 """So that a slow webhook, or a pool whose writes are slow, does not hold up all the others."""
 
@@ -58,7 +59,7 @@ class PlotoOptions:
     sidecar_image: str
     archive: ArchiveSink | None = None
     """Where finished tasks go; None keeps them."""
-    archive_after_s: float = 3600.0
+    archive_after_s: float = DEFAULT_ARCHIVE_AFTER_S
     """When those go that have no `ttlSecondsAfterFinished`."""
 
 

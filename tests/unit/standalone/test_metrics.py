@@ -1,0 +1,37 @@
+from prometheus_client.parser import text_string_to_metric_families
+
+from shoal.base.clock import VirtualClock
+from shoal.client.workqueue import WorkQueue
+from shoal.controllers.ploto.roster import Roster
+from shoal.controllers.reconciler import Result
+from shoal.controllers.runner import Controller
+from shoal.scheduler.core import build_scheduler
+from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES, in_tree_registry
+from shoal.standalone.metrics import Metrics, Parts
+from shoal.testing.cluster import memory_cluster
+
+
+class Idle:
+    async def reconcile(self, key: str) -> Result:
+        return Result()
+
+
+async def test_every_part_and_the_process_are_shown_once_they_are_there() -> None:
+    metrics = Metrics()
+    assert metrics.render() == b""
+    async with memory_cluster() as cluster:
+        controller = Controller("idle", Idle(), WorkQueue[str](VirtualClock()))
+        scheduler = build_scheduler(DEFAULT_PROFILES, in_tree_registry())
+        metrics.show(Parts(cluster.core, scheduler, [controller], Roster()))
+        families = text_string_to_metric_families(metrics.render().decode())
+        names = {family.name for family in families}
+        assert metrics.render(), "a second scrape is as good as the first"
+    assert names >= {
+        "apiserver_request",
+        "process_resident_memory_bytes",
+        "scheduler_pending_pods",
+        "shoal_executors",
+        "shoal_store_revision",
+        "shoal_tasks",
+        "workqueue_depth",
+    }
