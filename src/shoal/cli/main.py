@@ -83,6 +83,9 @@ def up(
     ] = "",
 ) -> None:
     """Start a whole control plane on this machine; runs until interrupted."""
+    from shoal.standalone.cyclic_garbage import pause_search
+
+    pause_search()
     from shoal.agent.runtime.probing import RuntimeUnavailableError
     from shoal.standalone import config as configuration
     from shoal.standalone.server import serve
