@@ -1,0 +1,126 @@
+"""Pools that cannot work, applied by kubectl: each says why, and the rest goes on."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.kubectl import OF_THE_WHEEL, Kubectl
+from tests.plane import Plane
+
+pytestmark = [
+    pytest.mark.kubectl,
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.xdist_group("python-client"),
+]
+
+POOL = {
+    "apiVersion": "ploto.io/v1",
+    "kind": "DynamicExecutorPool",
+    "metadata": {"name": "pool"},
+    "spec": {
+        "initialExecutor": 1,
+        "minExecutor": 1,
+        "maxExecutor": 3,
+        "scalePeriodSeconds": 1,
+        "container": {"name": "worker", "image": "shoal/simple-logger"},
+    },
+}
+TASK = {
+    "apiVersion": "ploto.io/v1",
+    "kind": "Task",
+    "metadata": {"name": "t"},
+    "spec": {"executorPool": "pool", "executorPoolType": "Dynamic", "para": "hello"},
+}
+
+
+@pytest.fixture
+def kubectl(up: Plane, homes: Path, namespace: str) -> Kubectl:
+    return Kubectl(OF_THE_WHEEL, up.kubeconfig, homes).in_namespace(namespace)
+
+
+def pool(**spec: object) -> str:
+    return json.dumps({**POOL, "spec": {**POOL["spec"], **spec}})
+
+
+async def until_told(kubectl: Kubectl, of: str, text: str) -> None:
+    async with asyncio.timeout(60):
+        while text not in (await kubectl("events", "--for", of)):
+            await asyncio.sleep(0.1)
+
+
+@asynccontextmanager
+async def answering(answer: bytes | None) -> AsyncIterator[str]:
+    """The address of a webhook that answers always the same, or never (None)."""
+    ended = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if answer is None:
+            await ended.wait()
+        else:
+            writer.write(
+                b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b"
+                % (len(answer), answer)
+            )
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/scale"
+        ended.set()
+
+
+async def test_a_pool_whose_container_does_not_exist_says_so(kubectl: Kubectl):
+    container = {"name": "worker", "image": "nobody/knows:1"}
+    await kubectl("create", "-f", "-", stdin=pool(container=container))
+    await kubectl("create", "-f", "-", stdin=json.dumps(TASK))
+    async with asyncio.timeout(60):
+        while "NoImageCommand" not in (await kubectl("get", "pods")):
+            await asyncio.sleep(0.1)
+    [executor] = (await kubectl("get", "pods", "-o", "name")).split()
+    assert 'no mapping in shoal.yaml matches its image "nobody/knows:1"' in (
+        await kubectl("describe", executor)
+    )
+    assert await kubectl("get", "task", "t", "-o", "jsonpath={.status.phase}") == "Pending"
+    # Mended: the executor is replaced and the task runs.
+    await kubectl("apply", "-f", "-", stdin=pool())
+    await kubectl("wait", "--for=jsonpath={.status.phase}=Completed", "task/t", "--timeout=50s")
+
+
+async def test_a_pool_without_a_possible_container_is_refused(kubectl: Kubectl):
+    nameless = await kubectl.refused(
+        "create", "-f", "-", stdin=pool(container={"image": "shoal/simple-logger"})
+    )
+    assert "spec.container.name: Required value" in nameless
+    upside_down = await kubectl.refused("create", "-f", "-", stdin=pool(minExecutor=9))
+    assert "Invalid value" in upside_down
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"), [(None, "no answer within 1 s"), (b"lots", "the answer makes no sense")]
+)
+async def test_a_webhook_that_hangs_or_talks_nonsense_leaves_the_size(
+    kubectl: Kubectl, answer: bytes | None, text: str
+):
+    async with answering(answer) as url:
+        webhook = {"url": url, "timeoutSeconds": 1}
+        await kubectl("create", "-f", "-", stdin=pool(webhook=webhook))
+        await until_told(kubectl, "DynamicExecutorPool/pool", text)
+        await kubectl("create", "-f", "-", stdin=json.dumps(TASK))
+        completed = "--for=jsonpath={.status.phase}=Completed"
+        await kubectl("wait", completed, "task/t", "--timeout=50s")
+        size = await kubectl("get", "dep", "pool", "-o", "jsonpath={.status.totalExecutor}")
+        assert size == "1"
+
+
+async def test_a_webhook_whose_service_has_no_pod_is_named(kubectl: Kubectl):
+    service = {"name": "none", "path": "/scale", "port": 80}
+    await kubectl("create", "-f", "-", stdin=pool(webhook={"service": service}))
+    await until_told(kubectl, "DynamicExecutorPool/pool", 'services "none" not found')
+    await kubectl("create", "service", "clusterip", "none", "--tcp=80:80")
+    await until_told(kubectl, "DynamicExecutorPool/pool", "has no ready pod")
