@@ -9,6 +9,9 @@ from prometheus_client.registry import Collector
 from shoal.scheduler.core import Scheduler
 from shoal.scheduler.queueing.rooms import Room
 
+# No cycle is under way while metrics are collected, so no pod is in flight.
+_WAITING = (Room.ACTIVE, Room.BACKOFF, Room.UNSCHEDULABLE)
+
 
 class SchedulerMetrics(Collector):
     """The name is kube-scheduler's, and so is its label `queue`: a room."""
@@ -22,7 +25,7 @@ class SchedulerMetrics(Collector):
             "Pods that wait for a node, by room; gated ones are unschedulable.",
             labels=["queue"],
         )
-        for room, count in self._scheduler.statistics().items():
-            if room is not Room.OUTSIDE:
-                family.add_metric([room.value], count)
+        counts = self._scheduler.statistics()
+        for room in _WAITING:
+            family.add_metric([room.value], counts[room])
         yield family
