@@ -55,7 +55,7 @@ def _totals(requests: RequestCounts) -> Metric:
 def _durations(requests: RequestCounts) -> Metric:
     family = HistogramMetricFamily(
         "apiserver_request_duration_seconds",
-        "Time from a request's arrival to its answer, or to the start of its stream.",
+        "Time that answering took, up to the start of a stream.",
         labels=["verb"],
     )
     bounds = [*map(str, BUCKETS_S), "+Inf"]

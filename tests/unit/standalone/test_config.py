@@ -80,6 +80,14 @@ def test_what_cannot_be_used_is_said_in_one_sentence(written, text: str, sentenc
     assert str(refusal.value) == f"{path}: {sentence}"
 
 
+def test_the_reference_s_example_can_be_used(written) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "shoal-yaml.md").read_text()
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+    settings = read(written(example))
+    assert len(settings.images) == 2
+    assert settings.ploto.archive_after_s == 3600
+
+
 def test_broken_yaml_and_missing_files_are_named(written, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is not valid YAML"):
         read(written("images: ["))
