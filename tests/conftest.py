@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""What all tests share: hypothesis' profile and the option of a live cluster."""
 
 import pytest
 from hypothesis import HealthCheck, settings

@@ -1,7 +1,8 @@
 """Shoal: a batch platform for Kubernetes, on one machine or any cluster.
 
-The package has no public names of its own: import the module that has the word you need
-(ARCHITECTURE.md gives the reading order).
+Belongs here: folders, each with a charter like this one (ARCHITECTURE.md gives their reading
+order), and the version.
+Must not: have other public names; import the module that has the word you need.
 """
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The verb create."""
+"""The verb create: a body becomes a stored object, or is refused."""
 
 import uuid
 

@@ -1,3 +1,5 @@
+"""A container of the API as a specification for a runtime."""
+
 import msgspec
 import pytest
 

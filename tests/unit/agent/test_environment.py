@@ -1,3 +1,5 @@
+"""Variables of a container: literals, references, expansion, services."""
+
 from base64 import b64encode
 
 import msgspec

@@ -1,3 +1,5 @@
+"""Image globs of `shoal.yaml` and the commands they give."""
+
 from shoal.agent.images import ImageMapping, NoProgram, Program, resolve
 from shoal.api.pod import Container
 

@@ -1,3 +1,5 @@
+"""A pod's log as the API server asks for it, read from log files."""
+
 import asyncio
 from datetime import timedelta
 

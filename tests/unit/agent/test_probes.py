@@ -1,3 +1,5 @@
+"""Thresholds and delays of probes, without any probing."""
+
 from datetime import UTC, datetime, timedelta
 
 from shoal.agent.lifecycle.messages import ProbeKind

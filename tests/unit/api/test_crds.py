@@ -1,3 +1,5 @@
+"""The CRDs of Shoal's own kinds, made from their structs."""
+
 from typing import Annotated, Any
 
 import msgspec

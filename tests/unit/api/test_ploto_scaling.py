@@ -1,3 +1,5 @@
+"""The size of a pool that has no webhook."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

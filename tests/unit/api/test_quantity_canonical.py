@@ -1,3 +1,5 @@
+"""Quantities in the form in which the server answers them."""
+
 from decimal import Decimal
 
 import pytest

@@ -1,3 +1,5 @@
+"""Which tolerations put up with which taints."""
+
 import pytest
 
 from shoal.api.node import Taint

@@ -1,4 +1,4 @@
-"""Virtual time."""
+"""Virtual time, and what waits by it."""
 
 import asyncio
 

@@ -1,3 +1,5 @@
+"""A heap by key against a sorted list."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 

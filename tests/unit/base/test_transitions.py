@@ -1,4 +1,4 @@
-"""State machines as tables."""
+"""State machines as tables: rows and refusals."""
 
 from enum import StrEnum
 

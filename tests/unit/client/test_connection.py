@@ -1,4 +1,4 @@
-"""Kubeconfigs and service accounts."""
+"""Kubeconfigs and service accounts, and sentences for broken ones."""
 
 import base64
 import sys

@@ -1,3 +1,5 @@
+"""Answers of an API server as values, odd ones included."""
+
 from datetime import UTC, datetime
 from types import MappingProxyType
 

@@ -1,3 +1,5 @@
+"""Keys that wait: once each, one worker a key, delays."""
+
 import asyncio
 
 from hypothesis import given

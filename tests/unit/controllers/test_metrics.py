@@ -1,3 +1,5 @@
+"""Controllers in numbers, by their names."""
+
 from prometheus_client import CollectorRegistry
 
 from shoal.base.clock import VirtualClock

@@ -1,3 +1,5 @@
+"""A controller: keys, results, failures, workers."""
+
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

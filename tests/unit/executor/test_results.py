@@ -1,3 +1,5 @@
+"""What a container's result file says, and the status it becomes."""
+
 from datetime import UTC, datetime
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""`for task in tasks()` as users' programs run it."""
+
 import json
 import os
 import signal

@@ -1,3 +1,5 @@
+"""The scheduler in numbers, by room."""
+
 from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry

@@ -1,3 +1,5 @@
+"""What `shoal.yaml` may say, and sentences for what it may not."""
+
 from pathlib import Path
 
 import pytest

@@ -1,3 +1,5 @@
+"""The whole control plane in numbers."""
+
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families

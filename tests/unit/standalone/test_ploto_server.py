@@ -1,3 +1,5 @@
+"""Ploto's ports for health and metrics, where they are asked for."""
+
 import socket
 
 import aiohttp

@@ -1,3 +1,5 @@
+"""Which parts run beside the API server."""
+
 from pathlib import Path
 
 import pytest

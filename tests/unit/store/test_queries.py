@@ -1,3 +1,5 @@
+"""Named queries of the SQL file."""
+
 import pytest
 
 from shoal.store.queries import queries, repeated

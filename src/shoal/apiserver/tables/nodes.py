@@ -1,4 +1,4 @@
-"""Nodes."""
+"""Nodes: readiness, roles, addresses, the machine."""
 
 from datetime import datetime
 

@@ -1,3 +1,5 @@
+"""What the life cycle makes of a pod that an earlier agent ran."""
+
 from datetime import UTC, datetime, timedelta
 
 import msgspec

@@ -1,3 +1,5 @@
+"""Limits by control groups, on folders that stand in for both hierarchies."""
+
 import os
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""What plain processes cannot honour is pointed elsewhere, warned about or refused."""
+
 from pathlib import Path
 
 import pytest

@@ -1,3 +1,5 @@
+"""The termination message: a file, or the end of the log."""
+
 from pathlib import Path
 
 from shoal.agent.runtime.termination import read_termination_message

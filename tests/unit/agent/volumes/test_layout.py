@@ -1,3 +1,5 @@
+"""Volumes on disk: whole versions, swapped at once."""
+
 import stat
 from datetime import UTC, datetime, timedelta
 

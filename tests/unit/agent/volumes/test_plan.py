@@ -1,3 +1,5 @@
+"""Volumes planned from a spec and what it refers to."""
+
 from base64 import b64encode
 
 import msgspec

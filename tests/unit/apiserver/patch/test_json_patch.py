@@ -1,4 +1,4 @@
-"""JSON patches."""
+"""JSON patches, and the server's texts for those it refuses."""
 
 import copy
 from typing import Any

@@ -1,4 +1,4 @@
-"""JSON merge patches."""
+"""JSON merge patches, by the RFC's examples and by properties."""
 
 import copy
 from typing import Any

@@ -1,3 +1,5 @@
+"""Bodies of built-in kinds: types, unknown fields, canonical forms, and the quick answer."""
+
 import copy
 
 import pytest

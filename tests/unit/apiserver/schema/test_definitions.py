@@ -1,3 +1,5 @@
+"""The committed schema tables are whole and what their generator makes."""
+
 import importlib.util
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""A pod's quality of service, from its requests and limits."""
+
 import pytest
 
 from shoal.apiserver.schema.qos import qos_class

@@ -1,4 +1,4 @@
-"""Tables on the wire."""
+"""Tables on the wire: rows, their objects, headers in watches."""
 
 from datetime import UTC, datetime
 from typing import Any

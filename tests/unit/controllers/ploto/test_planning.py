@@ -1,3 +1,5 @@
+"""What is decided for a pool: sizes, assignments, losses, reasons to wait."""
+
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""Plugins by name: in-tree ones, and those that packages bring."""
+
 from importlib.metadata import EntryPoint
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""Nodes as rows: where they stand, what they hold, when they changed."""
+
 import pytest
 
 from shoal.scheduler.state import request

@@ -1,3 +1,5 @@
+"""What a pod asks for, by Kubernetes' rules of adding up."""
+
 import pytest
 
 from shoal.scheduler.state import request

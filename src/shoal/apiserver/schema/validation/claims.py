@@ -1,4 +1,4 @@
-"""Rules for volume claims."""
+"""Rules for volume claims: access modes, size, what may change."""
 
 from shoal.api.quantity import parse
 from shoal.api.resource import JsonObject

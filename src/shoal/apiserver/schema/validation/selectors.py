@@ -1,4 +1,4 @@
-"""Rules for label selectors."""
+"""Rules for label selectors, wherever a kind has one."""
 
 from collections.abc import Iterator
 

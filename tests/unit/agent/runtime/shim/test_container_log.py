@@ -1,3 +1,5 @@
+"""Log files in CRI format: entries, partial lines, rotation."""
+
 from pathlib import Path
 
 from hypothesis import given

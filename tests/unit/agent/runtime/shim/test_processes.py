@@ -1,3 +1,5 @@
+"""Processes are opened by who they are, never by a recycled pid."""
+
 import os
 import signal
 import subprocess

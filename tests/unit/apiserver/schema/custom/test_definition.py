@@ -1,3 +1,5 @@
+"""CustomResourceDefinitions: served when sound, refused in the server's words."""
+
 import copy
 
 import pytest

@@ -1,3 +1,5 @@
+"""CEL rules of custom kinds: what is evaluated, when, and how it is told."""
+
 import pytest
 
 from shoal.apiserver.schema.custom.schema import CustomSchema

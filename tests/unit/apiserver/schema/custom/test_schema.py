@@ -1,3 +1,5 @@
+"""Pruning, defaults and validation by a custom kind's schema."""
+
 import copy
 
 import pytest

@@ -1,3 +1,5 @@
+"""Small objects of built-in kinds but pods come back complete."""
+
 import copy
 
 import pytest

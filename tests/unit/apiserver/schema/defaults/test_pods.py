@@ -1,3 +1,5 @@
+"""Small pods come back complete."""
+
 import copy
 
 from shoal.apiserver.schema.builtin import builtin_schema

@@ -1,3 +1,5 @@
+"""The rules of built-in kinds but pods, with the server's texts."""
+
 import copy
 
 import pytest
