@@ -75,7 +75,7 @@ def up(
     data_dir: Annotated[Path | None, typer.Option(help="Where state and logs live.")] = None,
     port: Annotated[int, typer.Option(help="HTTPS port on 127.0.0.1; 0 picks one.")] = 6443,
     runtime: Annotated[str, typer.Option(help="auto, sandbox or process.")] = "auto",
-    config: Annotated[Path | None, typer.Option(help="shoal.yaml: image mappings.")] = None,
+    config: Annotated[Path | None, typer.Option(help="shoal.yaml: images, Ploto.")] = None,
     kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig file to write.")] = None,
     nodes: Annotated[int, typer.Option(help="Virtual nodes on this machine.", min=1)] = 1,
     node_resources: Annotated[
