@@ -8,8 +8,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import aiohttp
-
 from shoal.agent.runtime.protocol import ContainerKey, Runtime
 from shoal.api.pod import (
     Container,
@@ -21,6 +19,7 @@ from shoal.api.pod import (
     TcpSocketAction,
 )
 from shoal.base.clock import Clock
+from shoal.client.http_session import HttpSession
 
 _USER_AGENT = "shoal-probe/1"
 _MAX_BODY = 10 * 1024
@@ -44,7 +43,7 @@ class Checked:
 class Checks:
     """Carries checks out."""
 
-    def __init__(self, runtime: Runtime, session: aiohttp.ClientSession, clock: Clock) -> None:
+    def __init__(self, runtime: Runtime, session: HttpSession, clock: Clock) -> None:
         self._runtime = runtime
         self._session = session
         self._clock = clock
@@ -83,6 +82,8 @@ class Checks:
     async def _http_get(
         self, checked: Checked, action: HttpGetAction, timeout_s: float
     ) -> CheckResult:
+        import aiohttp
+
         port = port_number(checked.container, action.port)
         if port is None:
             return CheckResult(is_success=False, message=f"unknown port {action.port}")
@@ -92,7 +93,7 @@ class Checks:
         headers = {"User-Agent": _USER_AGENT, "Accept": "*/*", "Connection": "close"}
         headers |= {header.name: header.value for header in action.http_headers}
         try:
-            async with self._session.get(
+            async with self._session.open().get(
                 url,
                 headers=headers,
                 ssl=False,

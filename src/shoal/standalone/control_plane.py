@@ -17,8 +17,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import aiohttp
-
 from shoal.agent.addresses import PodAddresses
 from shoal.agent.agent import Agent
 from shoal.agent.checks import Checks
@@ -43,6 +41,7 @@ from shoal.apiserver.local import LocalClient
 from shoal.apiserver.private_files import read_or_write_private
 from shoal.apiserver.server import ApiServer
 from shoal.base.clock import Clock
+from shoal.client.http_session import HttpSession
 from shoal.client.protocol import Client
 from shoal.controllers.ploto.webhook import HttpAdviser
 from shoal.standalone.config import Settings
@@ -92,7 +91,7 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
     async with AsyncExitStack() as stack:
         pod_logs = AgentPodLogs(pods_dir, clock, is_running)
         server = await stack.enter_async_context(_served(settings, pod_logs, metrics, clock))
-        session = await stack.enter_async_context(aiohttp.ClientSession())
+        session = await stack.enter_async_context(HttpSession())
         choice = await RuntimeChooser(clock).choose(settings.runtime, pods_dir)
         stack.push_async_callback(choice.runtime.close)
         services = Services(server.client, clock)

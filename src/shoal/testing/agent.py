@@ -10,8 +10,6 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import aiohttp
-
 from shoal.agent.addresses import PodAddresses
 from shoal.agent.agent import Agent
 from shoal.agent.checks import Checks
@@ -23,6 +21,7 @@ from shoal.agent.pod_events import PodEvents
 from shoal.agent.references import ReferenceReader
 from shoal.api.pod import PODS
 from shoal.client.events import EventRecorder
+from shoal.client.http_session import HttpSession
 from shoal.client.informer import InformerSet
 from shoal.client.protocol import Client
 from shoal.testing.runtime import FakeMachine, FakeRuntime
@@ -47,7 +46,7 @@ async def fake_machine_agent(
     runtime = FakeRuntime(machine)
     recorder = EventRecorder(client, "kubelet", clock)
     informers = InformerSet(client, clock, random.Random(0))
-    async with aiohttp.ClientSession() as session:
+    async with HttpSession() as session:
         context = NodeContext(
             client=client,
             runtime=runtime,

@@ -2,7 +2,6 @@
 
 import socket
 
-import aiohttp
 import pytest
 from aiohttp import web
 
@@ -19,6 +18,7 @@ from shoal.api.pod import (
     TcpSocketAction,
 )
 from shoal.base.clock import VirtualClock
+from shoal.client.http_session import HttpSession
 from shoal.testing.runtime import FakeMachine, FakeRuntime
 
 KEY = ContainerKey("u", "c", 0)
@@ -37,7 +37,7 @@ async def checks(machine):
     runtime = FakeRuntime(machine)
     await runtime.prepare_pod(SANDBOX)
     await runtime.start(ContainerSpec(key=KEY, pod=SANDBOX, argv=["serve"], env={}))
-    async with aiohttp.ClientSession() as session:
+    async with HttpSession() as session:
         yield Checks(runtime, session, machine.clock)
 
 

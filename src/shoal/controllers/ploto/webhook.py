@@ -3,13 +3,13 @@
 import asyncio
 from typing import Protocol
 
-import aiohttp
 import msgspec
 
 from shoal.api.core import ENDPOINTS, SERVICES, Endpoints, Service
 from shoal.api.ploto import Webhook, WebhookService
 from shoal.api.ploto_scaling import ANSWER_LIMIT_BYTES, ScaleAnswer, ScaleQuestion
 from shoal.api.status import ApiError
+from shoal.client.http_session import HttpSession
 from shoal.client.protocol import Client
 
 
@@ -18,6 +18,8 @@ class WebhookFailed(Exception):
 
 
 class ScaleAdviser(Protocol):
+    """Whom the autoscaler asks."""
+
     async def advise(self, webhook: Webhook, question: ScaleQuestion) -> int:
         """The number of executors the webhook wants. Raises WebhookFailed."""
         ...
@@ -30,7 +32,7 @@ class HttpAdviser:
     that works where nobody routes cluster addresses, and says when no pod is ready.
     """
 
-    def __init__(self, client: Client, session: aiohttp.ClientSession) -> None:
+    def __init__(self, client: Client, session: HttpSession) -> None:
         self._client = client
         self._session = session
 
@@ -43,10 +45,12 @@ class HttpAdviser:
             raise WebhookFailed(f"no answer within {webhook.timeout_seconds} s") from error
 
     async def _post(self, url: str, question: ScaleQuestion) -> bytes:
+        import aiohttp
+
         headers = {"Content-Type": "application/json"}
         body = msgspec.json.encode(question)
         try:
-            async with self._session.post(url, data=body, headers=headers) as response:
+            async with self._session.open().post(url, data=body, headers=headers) as response:
                 if response.status != 200:
                     raise WebhookFailed(f"{url} answered status {response.status}")
                 content = b""

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
@@ -16,6 +15,7 @@ from shoal.api.ploto import Webhook, WebhookService
 from shoal.api.ploto_scaling import ScaledPool, ScaleQuestion
 from shoal.api.resource import Resource
 from shoal.api.status import not_found
+from shoal.client.http_session import HttpSession
 from shoal.controllers.ploto.webhook import (
     HttpAdviser,
     WebhookFailed,
@@ -75,25 +75,25 @@ async def served(
 
 
 @pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
+async def session() -> AsyncIterator[HttpSession]:
+    async with HttpSession() as session:
         yield session
 
 
 async def test_the_default_webhook_answers_through_a_service(
-    session: aiohttp.ClientSession,
+    session: HttpSession,
 ) -> None:
     async with TestServer(make_app()) as server:
         adviser = HttpAdviser(Services(server.port or 0), session)  # type: ignore[arg-type]
         webhook = Webhook(service=WebhookService(name="hook", port=80))
         assert await adviser.advise(webhook, QUESTION) == 6
-        health = await session.get(server.make_url("/health"))
+        health = await session.open().get(server.make_url("/health"))
         assert health.status == 200
-        bad = await session.post(server.make_url("/scale"), data=b"{}")
+        bad = await session.open().post(server.make_url("/scale"), data=b"{}")
         assert bad.status == 400
 
 
-async def test_a_service_that_is_not_there_is_said_to_be(session: aiohttp.ClientSession) -> None:
+async def test_a_service_that_is_not_there_is_said_to_be(session: HttpSession) -> None:
     adviser = HttpAdviser(Services(), session)  # type: ignore[arg-type]
     with pytest.raises(WebhookFailed, match='services "hook" not found'):
         await adviser.advise(Webhook(service=WebhookService(name="hook")), QUESTION)
@@ -112,7 +112,7 @@ async def test_a_service_that_is_not_there_is_said_to_be(session: aiohttp.Client
     ],
 )
 async def test_nonsense_is_refused(
-    session: aiohttp.ClientSession, status: int, body: bytes, why: str
+    session: HttpSession, status: int, body: bytes, why: str
 ) -> None:
     async def answer(request: web.Request) -> web.Response:
         return web.Response(status=status, body=body)
@@ -124,7 +124,7 @@ async def test_nonsense_is_refused(
             )
 
 
-async def test_a_webhook_that_hangs_is_given_up(session: aiohttp.ClientSession) -> None:
+async def test_a_webhook_that_hangs_is_given_up(session: HttpSession) -> None:
     never = asyncio.Event()
 
     async def answer(request: web.Request) -> web.Response:
@@ -139,7 +139,7 @@ async def test_a_webhook_that_hangs_is_given_up(session: aiohttp.ClientSession) 
 
 
 async def test_an_address_that_cannot_be_asked_is_said_to_be(
-    session: aiohttp.ClientSession,
+    session: HttpSession,
 ) -> None:
     adviser = HttpAdviser(Services(), session)  # type: ignore[arg-type]
     with pytest.raises(WebhookFailed, match="cannot be asked"):
