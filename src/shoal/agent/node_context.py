@@ -36,6 +36,8 @@ class NodeConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeContext:
+    """What every pod worker of the node uses; nothing of it belongs to one pod."""
+
     client: Client
     runtime: Runtime
     clock: Clock

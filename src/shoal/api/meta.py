@@ -28,6 +28,8 @@ class OwnerReference(ApiStruct):
 
 
 class ObjectMeta(ApiStruct):
+    """Names, versions, labels, owners: metadata/v1 as far as it is read."""
+
     name: str = ""
     generate_name: str = ""
     namespace: str = ""

@@ -145,6 +145,8 @@ class SecurityContext(ApiStruct):
 
 
 class Container(ApiStruct):
+    """A container of any role: main, init or sidecar."""
+
     name: str
     image: str = ""
     command: list[str] = []
@@ -412,6 +414,8 @@ class PodStatus(ApiStruct):
 
 
 class Pod(Object):
+    """Its spec, which hardly changes, and its status, which the node writes."""
+
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
 

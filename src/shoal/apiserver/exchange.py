@@ -28,6 +28,8 @@ ADMIN = User("shoal-admin", groups=("system:masters", "system:authenticated"))
 
 
 class Request(msgspec.Struct, frozen=True):
+    """What came in, with who sent it."""
+
     method: str
     path: str
     query_string: str = ""
@@ -62,6 +64,8 @@ class Response(msgspec.Struct, frozen=True):
 
 
 class Endpoints(Protocol):
+    """What answers requests: the whole server, or a part of it."""
+
     async def answer(self, request: Request) -> Response:
         """Never raises ApiError: refusals are answers too."""
         ...

@@ -29,6 +29,8 @@ class CustomKind(msgspec.Struct, frozen=True):
 
 
 class Registry:
+    """Finds what is served; custom kinds follow their definitions in the store."""
+
     def __init__(self, builtin: Iterable[Served], custom: CustomKinds, store: Store) -> None:
         self._builtin = {
             (s.resource.group, s.resource.version, s.resource.plural): s for s in builtin

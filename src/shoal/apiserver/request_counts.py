@@ -42,6 +42,8 @@ class Durations:
 
 
 class RequestCounts:
+    """Counts as requests pass through; `metrics` shows them."""
+
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.in_flight = dict.fromkeys(RequestKind, 0)

@@ -62,6 +62,8 @@ class Written(msgspec.Struct, frozen=True):
 
 
 class Selection(msgspec.Struct, frozen=True):
+    """Which objects of a collection, by labels and fields."""
+
     labels: Selector = EVERYTHING
     fields: tuple[FieldRequirement, ...] = ()
 

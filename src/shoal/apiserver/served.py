@@ -114,6 +114,8 @@ class ScalePaths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
+    """A kind in one version: all that the server knows of it."""
+
     resource: Resource[JsonObject]
     singular: str
     schema: Schema

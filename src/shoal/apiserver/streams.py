@@ -9,10 +9,14 @@ from typing import Protocol
 
 
 class Closable(Protocol):
+    """A stream that can be ended by somebody else."""
+
     def close(self) -> None: ...
 
 
 class OpenStreams:
+    """All that are open, to be ended together."""
+
     def __init__(self) -> None:
         self._open: set[Closable] = set()
         self._is_closed = False

@@ -8,6 +8,8 @@ from shoal.api.ploto import Task, TaskPhase
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
+    """The demo at one moment."""
+
     at_s: float
     """Since the manifests were applied."""
     tasks: tuple[Task, ...]
@@ -24,6 +26,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
+    """The demo so far."""
+
     task_count: int
     """Tasks that were applied."""
     samples: tuple[Sample, ...] = ()

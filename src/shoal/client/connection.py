@@ -33,6 +33,8 @@ class KubeconfigError(Exception):
 
 
 class TokenSource(Protocol):
+    """Where bearer tokens come from."""
+
     async def token(self, refused: str = "") -> str:
         """A bearer token, empty for none. `refused` is one that the server has just turned
         down; the same again means that there is no better one."""
@@ -40,6 +42,8 @@ class TokenSource(Protocol):
 
 
 class FixedToken:
+    """A token that stays; empty for none."""
+
     def __init__(self, token: str) -> None:
         self._token = token
 

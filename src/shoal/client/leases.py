@@ -55,6 +55,8 @@ def decide(lease: Lease | None, identity: str, unchanged_s: float) -> LeaseMove:
 
 
 class LeaderElector:
+    """Holds one Lease or waits for it, and leads while it holds it."""
+
     def __init__(
         self,
         client: Client,

@@ -82,6 +82,12 @@ class LogOptions(msgspec.Struct, frozen=True):
 
 
 class Client(Protocol):
+    """The Kubernetes API as a caller sees it.
+
+    An empty namespace in `get` and the like is that of cluster-wide kinds. Every method raises
+    ApiError or ConnectionFailed.
+    """
+
     async def get(self, resource: Resource[T], name: str, namespace: str = "") -> T: ...
 
     async def list(

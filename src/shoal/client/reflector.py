@@ -84,6 +84,8 @@ def next_state(state: ReflectorState, event: ReflectorEvent) -> ReflectorState:
 
 
 class Reflector(Generic[T]):
+    """Lists and watches one collection for as long as it runs."""
+
     def __init__(
         self,
         client: Client,

@@ -20,6 +20,8 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class Reconciler(Protocol[K_contra]):
+    """Brings the world nearer to what the object of a key asks for."""
+
     async def reconcile(self, key: K_contra) -> Result:
         """What it raises is logged, and the key comes back after a back-off."""
         ...

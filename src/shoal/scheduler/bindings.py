@@ -25,6 +25,8 @@ class Refused:
 
 
 class Bindings:
+    """Placed pods, from their permission to the answer of their binding."""
+
     def __init__(self, cache: Cache, waiting: WaitingPods) -> None:
         self._cache = cache
         self._waiting = waiting

@@ -58,6 +58,8 @@ class FileLock:
 
 
 class Database:
+    """The file: its schema, its entries and its change log. One thread at a time."""
+
     def __init__(self, path: Path) -> None:
         """Opens or makes the file. Raises StoreUnusable."""
         self._path = path

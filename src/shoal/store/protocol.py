@@ -141,6 +141,8 @@ class Watch(Protocol):
 
 
 class Store(Protocol):
+    """Keys to bytes, with one revision for all of them."""
+
     @property
     def revision(self) -> int:
         """The last published revision."""

@@ -114,6 +114,8 @@ class _Bucket:
 
 
 class Published:
+    """Everything readers see, in memory; changed on the event loop only."""
+
     def __init__(self, retention: Retention, *, revision: int = 0, oldest: int = 0) -> None:
         """`oldest`: events up to this revision are not known any more."""
         self._retention = retention

@@ -76,6 +76,8 @@ class LogTrimmer:
 
 
 class Writer:
+    """The thread: takes what is queued, commits it as one batch, says so."""
+
     def __init__(
         self,
         jobs: JobQueue,

@@ -47,6 +47,8 @@ class _Builder:
 
 
 class PodBuilder(_Builder):
+    """A pod under construction; each call adds to it."""
+
     def obj(self) -> Pod:
         return msgspec.convert(self._manifest, Pod)
 
@@ -114,6 +116,8 @@ class PodBuilder(_Builder):
 
 
 class NodeBuilder(_Builder):
+    """A node under construction; each call adds to it."""
+
     def obj(self) -> Node:
         return msgspec.convert(self._manifest, Node)
 

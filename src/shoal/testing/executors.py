@@ -45,6 +45,8 @@ async def complete(task: JsonObject) -> Outcome:
 
 
 class FakeExecutors:
+    """Plays the node and the container of every executor pod there is."""
+
     def __init__(
         self,
         client: Client,

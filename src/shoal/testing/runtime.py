@@ -112,6 +112,8 @@ class FakeMachine:
 
 
 class FakeRuntime:
+    """A `Runtime` whose processes are entries of a `FakeMachine`."""
+
     def __init__(self, machine: FakeMachine) -> None:
         self._machine = machine
         self._exits: asyncio.Queue[ContainerExit] = asyncio.Queue()

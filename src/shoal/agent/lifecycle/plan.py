@@ -38,6 +38,8 @@ class ContainerPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodPlan:
+    """What of the pod itself counts, and its containers in order."""
+
     uid: str
     namespace: str
     name: str

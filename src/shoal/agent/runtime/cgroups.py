@@ -25,6 +25,8 @@ _PAUSE_S = 0.001
 
 
 class Cgroups(Protocol):
+    """One hierarchy in which groups can be made, of either version."""
+
     @property
     def controllers(self) -> frozenset[str]:
         """Of memory, cpu and pids, those that can be limited."""

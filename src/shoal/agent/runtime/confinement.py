@@ -30,6 +30,8 @@ class ConfinedProgram:
 
 
 class Confinement(Protocol):
+    """One way to confine a container; the shim runtime does all else."""
+
     @property
     def level(self) -> str: ...
 

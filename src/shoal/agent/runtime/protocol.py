@@ -182,6 +182,8 @@ class Capabilities:
 
 
 class Runtime(Protocol):
+    """Makes, finds again and removes the processes of pods."""
+
     @property
     def name(self) -> str: ...
 

@@ -60,6 +60,8 @@ class Opaque:
 
 
 class ListOf:
+    """A list whose items are of one node; nulls in it stand for its zero."""
+
     __slots__ = ("_item", "go_type", "zero")
 
     def __init__(self, item: Node) -> None:
@@ -90,6 +92,8 @@ class ListOf:
 
 
 class MapOf:
+    """A map whose values are of one node; nulls in it stand for its zero."""
+
     __slots__ = ("_item", "go_type", "zero")
 
     def __init__(self, item: Node) -> None:

@@ -77,6 +77,8 @@ class Leaf:
 
 
 class Integer:
+    """A whole number of 32 or 64 bits."""
+
     __slots__ = ("_limit", "go_type", "zero")
 
     def __init__(self, bits: int) -> None:
@@ -97,6 +99,8 @@ class Integer:
 
 
 class Quantity:
+    """A quantity, kept in its canonical form."""
+
     go_type = "resource.Quantity"
     zero = "0"
 
@@ -116,6 +120,8 @@ class Quantity:
 
 
 class IntOrString:
+    """A whole number or any text: ports, percentages."""
+
     go_type = "intstr.IntOrString"
     zero = 0
 

@@ -27,6 +27,8 @@ class CountedStrategy(Strategy):
 
 
 class PriorityClassStrategy(Strategy):
+    """Only its value counts as desired."""
+
     has_generation = True
 
     def desired(self, obj: JsonObject) -> object:
@@ -34,6 +36,8 @@ class PriorityClassStrategy(Strategy):
 
 
 class ClaimStrategy(Strategy):
+    """Claims begin as Pending; nothing binds them yet."""
+
     def prepare_create(self, core: Core, target: Target, obj: JsonObject) -> None:
         obj["status"] = {"phase": "Pending"}
 

@@ -64,6 +64,8 @@ _Step = _Field | _All | _Slice | _Filter
 
 
 class JsonPath(msgspec.Struct, frozen=True):
+    """A path that has been parsed, to be asked of many objects."""
+
     steps: tuple[_Step, ...]
 
     def find(self, obj: Any) -> list[Any]:

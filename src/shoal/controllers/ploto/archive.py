@@ -11,6 +11,8 @@ from shoal.api.resource import JsonObject
 
 
 class ArchiveSink(Protocol):
+    """Where tasks are kept for good."""
+
     async def append(self, task: JsonObject) -> None:
         """Keep the task for good; raises OSError. A task may come twice: its uid tells."""
         ...

@@ -20,6 +20,8 @@ START_BACKOFF = Backoff(initial_s=1.0, max_s=60.0)
 
 @dataclass(slots=True)
 class Plan:
+    """What is to be done for the pool; all of it at once."""
+
     lost: list[tuple[Task, str]] = field(default_factory=list[tuple[Task, str]])
     """Tasks whose executor died, and how it died."""
     unseen: list[Task] = field(default_factory=list[Task])

@@ -48,6 +48,8 @@ QueuePosition = tuple[int, datetime, int]
 
 
 class PoolRoster:
+    """One pool and everybody who has to do with it."""
+
     def __init__(self, key: PoolKey) -> None:
         self.key = key
         self.pool: Pool | None = None

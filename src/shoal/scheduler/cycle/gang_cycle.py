@@ -67,6 +67,8 @@ class GangOutcome:
 
 
 class GangCycle:
+    """Places gangs on the cache, all members or none."""
+
     def __init__(self, cache: Cache, evaluations: Evaluations) -> None:
         self._cache = cache
         self._evaluations = evaluations

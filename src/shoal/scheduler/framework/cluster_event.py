@@ -53,6 +53,8 @@ UNSCHEDULED_POD = "UnscheduledPod"
 
 @dataclass(frozen=True, slots=True)
 class ClusterEvent:
+    """What kind of thing happened to what kind of object."""
+
     resource: str
     """One of the names above, or `plural.version.group` of any other kind."""
     action: ActionType

@@ -16,6 +16,8 @@ class StateData(Protocol):
 
 
 class CycleState:
+    """One pod's data in one cycle, by key."""
+
     def __init__(self) -> None:
         self._data: dict[str, StateData] = {}
         self.skip_filter: frozenset[str] = frozenset()

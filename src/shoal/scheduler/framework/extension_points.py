@@ -78,6 +78,8 @@ class ScoreSlot:
 
 @dataclass(frozen=True, slots=True)
 class ExtensionPoints:
+    """One profile's plugins, by the point at which they are run."""
+
     queue_sort: KeyedQueueSortPlugin
     pre_enqueue: tuple[PreEnqueuePlugin, ...]
     pre_filter: tuple[PreFilterPlugin, ...]

@@ -79,6 +79,8 @@ class NodeStatuses(Protocol):
 
 
 class Plugin(Protocol):
+    """What all plugins have."""
+
     @property
     def name(self) -> str:
         """Unique; what profiles and messages call it."""
@@ -87,6 +89,8 @@ class Plugin(Protocol):
 
 @runtime_checkable
 class PreEnqueuePlugin(Plugin, Protocol):
+    """Keeps pods out of the queue until something is the case."""
+
     def pre_enqueue(self, pod: PodInfo) -> Status:
         """Anything but Success keeps the pod out of the active room."""
         ...
@@ -106,6 +110,8 @@ class QueuedPod(Protocol):
 
 @runtime_checkable
 class QueueSortPlugin(Plugin, Protocol):
+    """The order of the active room, by comparing. A profile has exactly one."""
+
     def less(self, left: QueuedPod, right: QueuedPod) -> bool:
         """Whether `left` goes first. Must not change its mind while the pods wait."""
         ...
@@ -122,6 +128,8 @@ class KeyedQueueSortPlugin(Plugin, Protocol):
 
 @runtime_checkable
 class EnqueueExtensions(Plugin, Protocol):
+    """Says when a pod that this plugin rejected is worth another try."""
+
     def events_to_register(self) -> Sequence[Registration]:
         """Which events may undo this plugin's rejections; none at all: only time does."""
         ...
@@ -129,6 +137,8 @@ class EnqueueExtensions(Plugin, Protocol):
 
 @runtime_checkable
 class SignPlugin(Plugin, Protocol):
+    """Lets pods that are equal for this plugin share its answers."""
+
     def sign(self, pod: PodInfo) -> Hashable | None:
         """What of the pod the answers depend on, or None: do not share."""
         ...
@@ -136,6 +146,8 @@ class SignPlugin(Plugin, Protocol):
 
 @runtime_checkable
 class PreFilterPlugin(Plugin, Protocol):
+    """Looks at the pod once before nodes are filtered, or rules out most of them."""
+
     def pre_filter(
         self, state: CycleState, pod: PodInfo, snapshot: Snapshot
     ) -> tuple[PreFilterResult | None, Status]:
@@ -158,11 +170,15 @@ class PreFilterExtensions(Plugin, Protocol):
 
 @runtime_checkable
 class FilterPlugin(Plugin, Protocol):
+    """Says whether one node can take the pod."""
+
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status: ...
 
 
 @runtime_checkable
 class VectorFilterPlugin(Plugin, Protocol):
+    """Filter over rows of the node table."""
+
     @property
     def filter_reads(self) -> Reads: ...
 
@@ -180,6 +196,8 @@ class VectorFilterPlugin(Plugin, Protocol):
 
 @runtime_checkable
 class PostFilterPlugin(Plugin, Protocol):
+    """Asked when no node passed, to make room."""
+
     def post_filter(
         self, state: CycleState, pod: PodInfo, statuses: NodeStatuses
     ) -> tuple[PostFilterResult | None, Status]:
@@ -189,6 +207,8 @@ class PostFilterPlugin(Plugin, Protocol):
 
 @runtime_checkable
 class PreScorePlugin(Plugin, Protocol):
+    """Looks at the feasible nodes once before they are scored."""
+
     def pre_score(self, state: CycleState, pod: PodInfo, snapshot: Snapshot, rows: Rows) -> Status:
         """`rows` are the feasible ones. Skip leaves the plugin's Score out for this pod."""
         ...
@@ -196,11 +216,15 @@ class PreScorePlugin(Plugin, Protocol):
 
 @runtime_checkable
 class ScorePlugin(Plugin, Protocol):
+    """Says how well one feasible node suits; higher is better."""
+
     def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> tuple[int, Status]: ...
 
 
 @runtime_checkable
 class VectorScorePlugin(Plugin, Protocol):
+    """Score over rows of the node table."""
+
     @property
     def score_reads(self) -> Reads: ...
 
@@ -221,6 +245,8 @@ class NormalizedByRule(Plugin, Protocol):
 
 @runtime_checkable
 class NormalizeScorePlugin(Plugin, Protocol):
+    """A score plugin that brings its raw scores into range itself."""
+
     def normalize_scores(self, state: CycleState, pod: PodInfo, scores: IntArray) -> IntArray:
         """All feasible nodes' raw scores to 0..100."""
         ...
@@ -228,6 +254,8 @@ class NormalizeScorePlugin(Plugin, Protocol):
 
 @runtime_checkable
 class ReservePlugin(Plugin, Protocol):
+    """Keeps books of its own about pods that were placed."""
+
     def reserve(self, state: CycleState, pod: PodInfo, node_name: str) -> Status: ...
 
     def unreserve(self, state: CycleState, pod: PodInfo, node_name: str) -> None:
@@ -237,6 +265,8 @@ class ReservePlugin(Plugin, Protocol):
 
 @runtime_checkable
 class PermitPlugin(Plugin, Protocol):
+    """Lets a placed pod go on, wait, or turn back."""
+
     def permit(self, state: CycleState, pod: PodInfo, node_name: str) -> tuple[Status, float]:
         """With Wait, the number is how many seconds to wait at most."""
         ...
@@ -244,6 +274,8 @@ class PermitPlugin(Plugin, Protocol):
 
 @runtime_checkable
 class PreBindPlugin(Plugin, Protocol):
+    """Has something written to the pod before it is bound."""
+
     def pre_bind(
         self, state: CycleState, pod: PodInfo, node_name: str
     ) -> tuple[tuple[PatchPod, ...], Status]:
@@ -253,6 +285,8 @@ class PreBindPlugin(Plugin, Protocol):
 
 @runtime_checkable
 class BindPlugin(Plugin, Protocol):
+    """Chooses how the pod is bound."""
+
     def bind(
         self, state: CycleState, pod: PodInfo, node_name: str, before: tuple[PatchPod, ...]
     ) -> tuple[Bind | None, Status]:
@@ -262,6 +296,8 @@ class BindPlugin(Plugin, Protocol):
 
 @runtime_checkable
 class PostBindPlugin(Plugin, Protocol):
+    """Is told of pods that were bound."""
+
     def post_bind(self, state: CycleState, pod: PodInfo, node_name: str) -> None: ...
 
 

@@ -38,6 +38,8 @@ def _no_entry_points() -> Iterable["EntryPoint"]:
 
 
 class Registry:
+    """Plugin factories by name."""
+
     def __init__(self, factories: Mapping[str, PluginFactory]) -> None:
         self._factories = dict(factories)
         self._find_entry_points = _no_entry_points

@@ -35,6 +35,8 @@ _REJECTED = frozenset((Code.UNSCHEDULABLE, Code.UNSCHEDULABLE_AND_UNRESOLVABLE, 
 
 @dataclass(frozen=True, slots=True)
 class Status:
+    """A plugin's answer; `SUCCESS` and the functions below make one."""
+
     code: Code
     reasons: tuple[str, ...] = ()
     plugin: str = ""

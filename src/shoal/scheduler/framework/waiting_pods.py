@@ -14,6 +14,8 @@ from shoal.scheduler.state.pod_info import PodInfo
 
 
 class WaitingPod:
+    """One placed pod that plugins may allow or reject; the first rejection counts."""
+
     def __init__(
         self, pod: PodInfo, node_name: str, timeouts_s: Mapping[str, float], now: datetime
     ) -> None:

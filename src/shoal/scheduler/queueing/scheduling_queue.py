@@ -34,6 +34,8 @@ class QueueSettings:
 
 
 class SchedulingQueue:
+    """All pods without a node, each in its room."""
+
     def __init__(
         self, profiles: Mapping[str, Profile], settings: QueueSettings = QueueSettings()
     ) -> None:

@@ -50,6 +50,8 @@ _Hints = Sequence[HintFunction | None]
 
 
 class WakeRules:
+    """All registrations and hints; asked about each event and each pod that waits."""
+
     def __init__(self, profiles: Iterable[Profile]) -> None:
         self._registrations: dict[str, Mapping[str, Sequence[Registration]]] = {
             profile.scheduler_name: {

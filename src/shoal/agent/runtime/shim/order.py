@@ -44,6 +44,8 @@ class CgroupEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchOrder:
+    """One container to launch; nothing but this reaches its shim."""
+
     directory: str
     """The container's own: order, records, termination message."""
     log: str
