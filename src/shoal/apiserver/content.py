@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 import yaml
 
+from shoal.api.json_yaml import JsonYamlError, JsonYamlLoader, document
 from shoal.api.resource import JsonObject
 from shoal.api.status import bad_request, unsupported_media_type
 from shoal.apiserver.exchange import JSON, Request
@@ -14,16 +15,6 @@ from shoal.client.protocol import PatchType
 
 YAML = "application/yaml"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
-
-
-class _Loader(yaml.CSafeLoader):
-    """YAML as JSON knows it: a date stays the text that was written."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def read_object(request: Request) -> JsonObject:
@@ -69,11 +60,10 @@ def _read_json(body: bytes) -> Any:
 def _read_yaml(body: bytes) -> Any:
     try:
         # An alias costs the sender nothing and may stand for gigabytes.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(body, _Loader)):
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(body, JsonYamlLoader)):
             raise bad_request("error converting YAML to JSON: aliases are not accepted")
-        loaded = yaml.load(body, _Loader)
-        return orjson.loads(orjson.dumps(loaded, option=orjson.OPT_NON_STR_KEYS))
-    except (yaml.YAMLError, TypeError, RecursionError) as error:
+        return document(body)
+    except (yaml.YAMLError, JsonYamlError) as error:
         raise bad_request(f"error converting YAML to JSON: yaml: {error}") from error
 
 

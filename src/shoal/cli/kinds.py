@@ -24,6 +24,8 @@ def targets(
         pairs = [word.partition("/") for word in words]
         if not all(slash and name for _, slash, name in pairs):
             raise CliError("write either KIND NAME... or KIND/NAME..., not both in one command")
+        if any("/" in name for _, _, name in pairs):
+            raise CliError("a name holds no slash; write KIND/NAME")
         return [(resource_named(served, kind), name) for kind, _, name in pairs]
     kinds = words[0].split(",")
     if len(words) > 1 and len(kinds) > 1:

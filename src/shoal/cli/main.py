@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="shoal",
     help="A batch platform for Kubernetes: on one machine, or on any cluster.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+_USAGE_ERROR = cast(type[Exception], typer.BadParameter.__base__)
+"""What the parser raises about a command line; typer gives it no public name."""
 
 Words = Annotated[list[str], typer.Argument(metavar="KIND [NAME]...", show_default=False)]
 Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Namespace to look in.")]
@@ -46,9 +48,20 @@ GracePeriod = Annotated[
 def main() -> None:
     """Entry point of the `shoal` program."""
     try:
-        app()
-    except KeyboardInterrupt:
+        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
+    except _USAGE_ERROR as error:
+        sys.exit(_say_misuse(error))
+
+
+def _say_misuse(error: Exception) -> int:
+    """One sentence where the parser would print a box; its exit code."""
+    misuse = cast(typer.BadParameter, error)
+    text = misuse.format_message().rstrip(".")
+    command = misuse.ctx.command_path if misuse.ctx is not None else "shoal"
+    sys.stderr.write(f"error: {text[:1].lower()}{text[1:]}; see {command} --help\n")
+    return 1
 
 
 def _run(call: Callable[["Client"], Awaitable[None]], kubeconfig: Path | None) -> None:

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 
+from shoal.api.json_yaml import JsonYamlError, documents
 from shoal.api.resource import JsonObject
 from shoal.cli.output import CliError
 
 _SUFFIXES = {".yaml", ".yml", ".json"}
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -44,34 +43,31 @@ def read(paths: Sequence[str]) -> list[Manifest]:
 
 def _read_path(path: str) -> Iterator[Manifest]:
     if path == "-":
-        yield from _documents(sys.stdin.read(), "standard input")
+        yield from _manifests_in(sys.stdin.buffer.read(), "standard input")
         return
     target = Path(path)
     if target.is_dir():
         for each in sorted(target.iterdir()):
             if each.suffix in _SUFFIXES:
-                yield from _documents(each.read_text(), str(each))
+                yield from _manifests_in(each.read_bytes(), str(each))
         return
     if not target.exists():
         raise CliError(f'the path "{path}" does not exist')
-    yield from _documents(target.read_text(), path)
+    yield from _manifests_in(target.read_bytes(), path)
 
 
-def _documents(text: str, source: str) -> Iterator[Manifest]:
+def _manifests_in(text: bytes, source: str) -> Iterator[Manifest]:
     try:
-        documents = list(yaml.load_all(text, Loader=_LOADER))
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise CliError(f"{source} is not valid YAML: {reason}") from error
-    for document in documents:
+        found = list(documents(text))
+    except JsonYamlError as error:
+        raise CliError(f"{source} is not valid YAML: {error}") from error
+    for document in found:
         if document is not None:
             yield from _manifests(document, source)
 
 
 def _manifests(document: Any, source: str) -> Iterator[Manifest]:
-    if not isinstance(document, dict):
-        raise CliError(f"{source} holds a {type(document).__name__} where an object should be")
-    body: JsonObject = document
+    body = _object(document, "", source)
     for field in ("apiVersion", "kind"):
         if not body.get(field):
             raise CliError(f"{source} holds an object without {field}; add it")
@@ -79,4 +75,14 @@ def _manifests(document: Any, source: str) -> Iterator[Manifest]:
         for item in body.get("items") or []:
             yield from _manifests(item, source)
         return
+    metadata = _object(body.setdefault("metadata", {}), "metadata", source)
+    if metadata.get("annotations") is not None:
+        _object(metadata["annotations"], "metadata.annotations", source)
     yield Manifest(body, source)
+
+
+def _object(value: Any, place: str, source: str) -> JsonObject:
+    if isinstance(value, dict):
+        return value
+    where = f" as {place}" if place else ""
+    raise CliError(f"{source} holds a {type(value).__name__}{where} where an object should be")

@@ -181,7 +181,10 @@ async def logs(client: Client, name: str, namespace: str, options: LogOptions) -
     """Copy a pod's log to standard output, as it comes."""
     import sys
 
-    async with client.logs(name.removeprefix("pod/"), namespace, options) as pieces:
+    pod = name.removeprefix("pod/")
+    if "/" in pod:
+        raise CliError(f'only pods have logs; "{name}" is none')
+    async with client.logs(pod, namespace, options) as pieces:
         async for piece in pieces:
             sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()

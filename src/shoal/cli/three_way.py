@@ -27,8 +27,13 @@ def with_last_applied(manifest: JsonObject) -> JsonObject:
 
 
 def last_applied(live: JsonObject) -> JsonObject:
+    """Empty where nothing was applied before, or somebody broke the annotation."""
     text = (live.get("metadata", {}).get("annotations") or {}).get(LAST_APPLIED)
-    return json.loads(text) if text else {}
+    try:
+        manifest = json.loads(text or "{}")
+    except json.JSONDecodeError:
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
 
 
 def patch(original: JsonObject, modified: JsonObject, live: JsonObject) -> JsonObject:

@@ -2,13 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
-import yaml
 
 from shoal.agent.images import ImageMapping
 from shoal.api import quantity
+from shoal.api.json_yaml import JsonYamlError, document
+from shoal.apiserver.schema.validation.names import qualified_name
+from shoal.apiserver.schema.validation.resources import validate_amount
 
 DEFAULT_DATA_DIR = Path("~/.shoal")
 KUBECONFIG_NAME = "kubeconfig"
@@ -99,11 +101,13 @@ def _read_file(path: Path | None) -> ConfigFile:
     if path is None:
         return ConfigFile()
     try:
-        raw: Any = yaml.safe_load(path.read_text())
+        raw = document(path.read_bytes())
     except FileNotFoundError as error:
         raise ConfigError(f"--config {path} does not exist") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
+    except OSError as error:
+        raise ConfigError(f"--config {path} cannot be read: {error.strerror}") from error
+    except JsonYamlError as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from error
 
     def read_path(kind: type, value: object) -> Path:
         if not isinstance(value, str):
@@ -128,8 +132,11 @@ def parse_resources(text: str) -> dict[str, str]:
         name, equals, amount = term.partition("=")
         if not (name and equals and amount):
             raise ConfigError(f'--node-resources: "{term}" is not NAME=QUANTITY')
+        for wrong in qualified_name(name):
+            raise ConfigError(f'--node-resources: "{name}" is no name of a resource: {wrong}')
         try:
-            quantity.parse(amount)
+            for cause in validate_amount(name, amount, name):
+                raise ConfigError(f"--node-resources: {cause}")
         except quantity.QuantityError as error:
             raise ConfigError(f'--node-resources: "{amount}" of {name}: {error}') from error
         resources[name] = amount

@@ -1,5 +1,6 @@
 """The patch that apply sends."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,3 +55,9 @@ def test_the_annotation_holds_the_manifest_without_itself():
         "kind": "A",
         "metadata": {"name": "x", "annotations": {}},
     }
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '"text"', ""])
+def test_a_broken_annotation_counts_as_none(text):
+    live = {"metadata": {"annotations": {three_way.LAST_APPLIED: text}}}
+    assert three_way.last_applied(live) == {}

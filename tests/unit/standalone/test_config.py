@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from shoal.standalone.config import ConfigError, PlotoSection, Settings, load
+from shoal.standalone.config import (
+    ConfigError,
+    PlotoSection,
+    Settings,
+    load,
+    parse_resources,
+)
 
 
 def read(config_file: Path | None) -> Settings:
@@ -95,3 +101,26 @@ def test_broken_yaml_and_missing_files_are_named(written, tmp_path: Path) -> Non
         read(written("images: ["))
     with pytest.raises(ConfigError, match="does not exist"):
         read(tmp_path / "nowhere.yaml")
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("resources", "sentence"),
+    [
+        ("cpu", '"cpu" is not NAME=QUANTITY'),
+        ("cpu=lots", '"lots" of cpu: quantities must match'),
+        ("cpu=-4", 'cpu: Invalid value: "-4": must be greater than or equal to 0'),
+        ("nvidia.com/gpu=1.5", 'nvidia.com/gpu: Invalid value: "1.5": must be an integer'),
+        ("two words=1", '"two words" is no name of a resource: name part must consist of'),
+    ],
+)
+def test_resources_that_no_node_can_have_are_refused(resources: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        parse_resources(resources)
+    assert str(refusal.value).startswith(f"--node-resources: {sentence}")
+
+
+def test_resources_are_read_as_they_are_written() -> None:
+    read_resources = parse_resources("cpu=4, memory=8Gi,nvidia.com/gpu=2,")
+    assert read_resources == {"cpu": "4", "memory": "8Gi", "nvidia.com/gpu": "2"}
