@@ -10,7 +10,7 @@ from shoal.agent.checks import Checks
 from shoal.agent.environment import ApiEndpoint
 from shoal.agent.images import ImageMapping
 from shoal.agent.lifecycle.messages import RecordEvent
-from shoal.agent.references import ReferenceReader
+from shoal.agent.reference_reader import ReferenceReader
 from shoal.agent.runtime.paths import PodPaths
 from shoal.agent.runtime.protocol import Runtime
 from shoal.api.pod import Pod, ResourceMap

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from shoal.agent.downward import NodeFacts
-from shoal.agent.references import ReferenceReader, TokenWish, Wanted, wanted_by_volumes
+from shoal.agent.reference_reader import ReferenceReader
+from shoal.agent.references import TokenWish, Wanted, wanted_by_volumes
 from shoal.agent.runtime.paths import PodPaths
 from shoal.agent.volumes import service_account
 from shoal.agent.volumes.layout import lay_out

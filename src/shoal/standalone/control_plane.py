@@ -3,8 +3,9 @@
     SqliteStore <- apiserver core <- LocalClient <- scheduler, controllers, agent
                                   <- ApiServer (https)
 
-Start order: store, server, must-exist objects, then the parts, which wait for their informers by
-themselves. Stop order: parts, server (ends open watches), store (waits for queued writes).
+Start order: store, must-exist objects, server (while the runtime is being looked for), then the
+parts, which wait for their informers by themselves. Stop order: parts, server (ends open
+watches), store (waits for queued writes).
 Containers go on; the next start finds them again.
 """
 
@@ -12,10 +13,11 @@ import asyncio
 import random
 import secrets
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from shoal.agent.addresses import PodAddresses
 from shoal.agent.agent import Agent
@@ -25,7 +27,7 @@ from shoal.agent.machine import read_machine, read_resources
 from shoal.agent.node_context import NodeConfig, NodeContext
 from shoal.agent.pod_events import PodEvents
 from shoal.agent.pod_logs import AgentPodLogs
-from shoal.agent.references import ReferenceReader
+from shoal.agent.reference_reader import ReferenceReader
 from shoal.agent.runtime.probing import RuntimeChooser
 from shoal.agent.runtime.protocol import ContainerKey
 from shoal.api.crds import all_crds
@@ -52,6 +54,8 @@ from shoal.standalone.services import Services
 from shoal.store.sqlite import SqliteStore
 
 HOST = "127.0.0.1"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +94,11 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
     pods_dir = settings.data_dir / "pods"
     async with AsyncExitStack() as stack:
         pod_logs = AgentPodLogs(pods_dir, clock, is_running)
+        choosing = RuntimeChooser(clock).choose(settings.runtime, pods_dir)
+        upcoming = await stack.enter_async_context(_meanwhile(choosing))
         server = await stack.enter_async_context(_served(settings, pod_logs, metrics, clock))
         session = await stack.enter_async_context(HttpSession())
-        choice = await RuntimeChooser(clock).choose(settings.runtime, pods_dir)
+        choice = await upcoming
         stack.push_async_callback(choice.runtime.close)
         services = Services(server.client, clock)
         needs_kubeconfig = not choice.runtime.capabilities.isolates_mounts
@@ -126,6 +132,17 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
             kubeconfig=settings.kubeconfig,
             runtime=choice.sentence,
         )
+
+
+@asynccontextmanager
+async def _meanwhile(work: Coroutine[Any, Any, T]) -> AsyncGenerator[asyncio.Task[T]]:
+    """A task that goes on beside the block, and does not outlive it."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from shoal.agent.images import ImageMapping
 from shoal.agent.node_context import NodeConfig, NodeContext
 from shoal.agent.node_status import MachineFacts
 from shoal.agent.pod_events import PodEvents
-from shoal.agent.references import ReferenceReader
+from shoal.agent.reference_reader import ReferenceReader
 from shoal.api.pod import PODS
 from shoal.client.events import EventRecorder
 from shoal.client.http_session import HttpSession
