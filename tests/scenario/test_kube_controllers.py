@@ -162,16 +162,25 @@ async def test_recreate_removes_all_old_pods_before_new_ones_come():
         spec = {"strategy": {"type": "Recreate"}}
         await client.create(DEPLOYMENTS, deployment(**spec), NS)
         await eventually(lambda: is_complete(client, "a"), "first rollout")
-        await client.patch(DEPLOYMENTS, "web", {"spec": deployment(image="b", **spec)["spec"]}, NS)
-
-        images_seen = []
-
-        async def no_mixture():
-            images_seen.append({p.spec.containers[0].image for p in await pods(client)})
-            return await is_complete(client, "b")
-
-        await eventually(no_mixture, "second rollout")
-        assert {"a", "b"} not in images_seen
+        images: dict[str, str] = {}
+        mixtures = []
+        async with client.watch(PODS, NS, send_initial_events=True) as events:
+            changed = deployment(image="b", **spec)["spec"]
+            await client.patch(DEPLOYMENTS, "web", {"spec": changed}, NS)
+            async with asyncio.timeout(20):
+                async for event in events:
+                    if event.object is None:
+                        continue
+                    name = event.object.metadata.name
+                    if event.type == "DELETED":
+                        images.pop(name, None)
+                    else:
+                        images[name] = event.object.spec.containers[0].image
+                    if len(set(images.values())) > 1:
+                        mixtures.append(dict(images))
+                    if list(images.values()) == ["b"] * 3:
+                        break
+        assert mixtures == []
 
 
 async def test_a_rollout_without_ready_pods_stops_at_its_bounds():

@@ -53,6 +53,9 @@ class DeploymentReconciler:
             if deployment.spec.paused or rollout.is_scaling(deployment, owned):
                 sizes = rollout.proportional_sizes(deployment, new, owned)
                 owned = [await self._resize(deployment, e, sizes) for e in owned]
+            elif deployment.spec.strategy.type == "Recreate" and self._has_old(new, owned):
+                sizes = {e.metadata.name: 0 for e in owned if e is not new}
+                owned = [await self._resize(deployment, e, sizes) for e in owned]
             else:
                 new = await self._ensure_new(deployment, new, owned)
                 owned = [*(e for e in owned if e.metadata.uid != new.metadata.uid), new]
@@ -109,10 +112,7 @@ class DeploymentReconciler:
         self, deployment: Deployment, owned: Sequence[ReplicaSet], revision: str
     ) -> ReplicaSet:
         body = replica_set_body(deployment, self._reference(deployment), revision)
-        size = rollout.new_size(
-            deployment, msgspec.convert({"spec": {"replicas": 0}}, ReplicaSet), owned
-        )
-        body["spec"]["replicas"] = size
+        size = body["spec"]["replicas"] = rollout.first_size(deployment, owned)
         name, namespace = body["metadata"]["name"], deployment.metadata.namespace
         try:
             made = await self._client.create(REPLICA_SETS, body, namespace)
@@ -120,7 +120,8 @@ class DeploymentReconciler:
             if not error.is_already_exists:
                 raise
             return await self._resolve_name(deployment, name)
-        self._record_scaling(deployment, "up", name, 0, size)
+        if size:
+            self._record_scaling(deployment, "up", name, 0, size)
         await self._note_revision(deployment, revision)
         return made
 
@@ -148,21 +149,19 @@ class DeploymentReconciler:
     async def _roll(
         self, deployment: Deployment, new: ReplicaSet, owned: list[ReplicaSet]
     ) -> list[ReplicaSet]:
-        """One step: Recreate empties the old ones first, RollingUpdate keeps its bounds."""
-        old = [e for e in owned if e.metadata.uid != new.metadata.uid]
-        if deployment.spec.strategy.type == "Recreate":
-            sizes = {e.metadata.name: 0 for e in old}
-            if not any(e.spec.replicas for e in old) and not self._has_old_pods(old):
-                sizes[new.metadata.name] = rollout.new_size(deployment, new, owned)
-        else:
-            sizes = {new.metadata.name: rollout.new_size(deployment, new, owned)}
-            if sizes[new.metadata.name] == new.spec.replicas:
-                sizes |= rollout.old_sizes(deployment, new, old)
+        """One step within the bounds of the strategy."""
+        sizes = {new.metadata.name: rollout.new_size(deployment, new, owned)}
+        if sizes[new.metadata.name] == new.spec.replicas:
+            old = [e for e in owned if e.metadata.uid != new.metadata.uid]
+            sizes |= rollout.old_sizes(deployment, new, old)
         return [await self._resize(deployment, e, sizes) for e in owned]
 
-    def _has_old_pods(self, old: Sequence[ReplicaSet]) -> bool:
+    def _has_old(self, new: ReplicaSet | None, owned: Sequence[ReplicaSet]) -> bool:
+        """Whether there are old pods, or are to be. Recreate makes nothing new before they are
+        gone."""
+        old = [e for e in owned if e is not new]
         uids = {e.metadata.uid for e in old}
-        return any(
+        return any(e.spec.replicas for e in old) or any(
             (owner := each.metadata.controller) is not None
             and owner.uid in uids
             and not each.is_finished

@@ -70,9 +70,15 @@ def test_the_new_replica_set_grows_only_as_far_as_surge_allows():
     assert rollout.new_size(deployment(10, 2, 0), new, [new, old]) == 2
 
 
-def test_a_recreated_deployment_gets_all_replicas_at_once():
-    new = replica_set("new", 0)
-    assert rollout.new_size(deployment(10, strategy="Recreate"), new, [new]) == 10
+def test_a_recreated_deployment_starts_empty_and_then_gets_all_replicas_at_once():
+    each, new = deployment(10, strategy="Recreate"), replica_set("new", 0)
+    assert rollout.first_size(each, [replica_set("old", 10)]) == 0
+    assert rollout.new_size(each, new, [new]) == 10
+
+
+def test_a_replica_set_that_is_made_starts_with_what_surge_allows():
+    assert rollout.first_size(deployment(10, 2, 0), []) == 10
+    assert rollout.first_size(deployment(10, 2, 0), [replica_set("old", 10)]) == 2
 
 
 def test_old_replicas_that_are_unhealthy_go_first():
