@@ -60,6 +60,10 @@ class Plane:
     def stderr(self) -> str:
         return (self.folder / "stderr").read_text()
 
+    def log(self) -> str:
+        """The end of shoal.log."""
+        return (self.folder / "shoal.log").read_text()[-5000:]
+
     def pids(self) -> list[int]:
         """The control plane's process and all below it."""
         assert self.process is not None
@@ -75,9 +79,11 @@ async def plane(*flags: str) -> AsyncIterator[Plane]:
         try:
             yield each
         finally:
-            await each.stop()
+            code = await each.stop()
             # Containers outlive the control plane; those of a test must not outlive the test.
             await end_pods(each.folder, SystemClock())
+            if code:
+                raise RuntimeError(f"shoal up ended with {code}: {each.stderr()}{each.log()}")
 
 
 def free_port() -> int:
