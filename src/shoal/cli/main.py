@@ -4,7 +4,6 @@ Commands parse, call one coroutine and print; imports that cost time happen insi
 help and completion stay quick. Whatever a user can mend ends as one sentence and exit code 1.
 """
 
-import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -66,6 +65,8 @@ def _say_misuse(error: Exception) -> int:
 
 def _run(call: Callable[["Client"], Awaitable[None]], kubeconfig: Path | None) -> None:
     """Connect, call, and turn what went wrong into one sentence."""
+    import asyncio
+
     from shoal.api.status import ApiError
     from shoal.cli.connecting import connected
     from shoal.client.protocol import ConnectionFailed
@@ -131,6 +132,8 @@ def down(
     data_dir: Annotated[Path | None, typer.Option(help="That of the stopped `shoal up`.")] = None,
 ) -> None:
     """End the pods that a stopped `shoal up` left running; its objects are kept."""
+    import asyncio
+
     from shoal.base.clock import SystemClock
     from shoal.standalone.config import default_data_dir
     from shoal.standalone.leftovers import end_pods
