@@ -40,12 +40,12 @@ def resource_of(served: Sequence[ServedResource], manifest: Manifest) -> Resourc
     """The resource of a manifest, in the version that it names. Raises CliError."""
     group, _, version = manifest.api_version.rpartition("/")
     for each in served:
-        if each.resource.group == group and each.resource.kind == manifest.kind:
-            known = each.resource
+        known = each.resource
+        if known.group == group and known.kind == manifest.kind and version in each.versions:
             return Resource(
                 known.group, version, known.plural, known.kind, known.type, known.namespaced
             )
     raise CliError(
         f'{manifest.source} asks for kind "{manifest.kind}" in version "{manifest.api_version}", '
-        "which the server does not serve; apply its CRD first"
+        "which the server does not serve; write a version that it has, or apply its CRD first"
     )

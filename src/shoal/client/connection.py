@@ -169,7 +169,8 @@ def _read(path: Path) -> dict[str, Any]:
             "--kubeconfig"
         ) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise KubeconfigError(f"the kubeconfig {path} cannot be read: {error}") from error
+        reason = " ".join(str(error).split())
+        raise KubeconfigError(f"the kubeconfig {path} cannot be read: {reason}") from error
     if not isinstance(config, dict):
         raise KubeconfigError(f"{path} is no kubeconfig: it holds no mapping")
     return config

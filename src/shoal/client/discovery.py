@@ -21,6 +21,8 @@ class ServedResource(msgspec.Struct, frozen=True):
     short_names: tuple[str, ...]
     categories: tuple[str, ...]
     verbs: frozenset[str]
+    versions: tuple[str, ...]
+    """All under which it is served, the preferred one first."""
 
     def is_named(self, name: str) -> bool:
         """`name` as people type it: plural, singular, short name, kind, with or without group."""
@@ -47,23 +49,22 @@ async def discover(client: Client) -> list[ServedResource]:
 
 def _preferred(group: JsonObject) -> list[ServedResource]:
     name = str(group.get("metadata", {}).get("name", ""))
-    seen: set[str] = set()
-    found: list[ServedResource] = []
+    versions: dict[str, list[str]] = {}
+    preferred: dict[str, JsonObject] = {}
     for version in group.get("versions", []):
         for raw in version.get("resources", []):
-            if raw["resource"] in seen or "list" not in raw.get("verbs", []):
-                continue
-            seen.add(raw["resource"])
-            found.append(_served(name, str(version["version"]), raw))
-    return found
+            if "list" in raw.get("verbs", []):
+                preferred.setdefault(raw["resource"], raw)
+                versions.setdefault(raw["resource"], []).append(str(version["version"]))
+    return [_served(name, versions[plural], raw) for plural, raw in preferred.items()]
 
 
-def _served(group: str, version: str, raw: JsonObject) -> ServedResource:
+def _served(group: str, versions: Sequence[str], raw: JsonObject) -> ServedResource:
     kind = raw.get("responseKind", {})
     return ServedResource(
         resource=Resource(
             kind.get("group") or group,
-            kind.get("version") or version,
+            kind.get("version") or versions[0],
             raw["resource"],
             kind.get("kind", ""),
             JsonObject,
@@ -73,6 +74,7 @@ def _served(group: str, version: str, raw: JsonObject) -> ServedResource:
         short_names=tuple(raw.get("shortNames", [])),
         categories=tuple(raw.get("categories", [])),
         verbs=frozenset(raw.get("verbs", [])),
+        versions=tuple(versions),
     )
 
 

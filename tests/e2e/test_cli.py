@@ -1,0 +1,273 @@
+"""The `shoal` command line against a running `shoal up`: what it prints, and how it fails.
+
+Its main function is called in this process: starting a Python for every command would take most
+of the time.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+import yaml
+
+from shoal.cli.main import main
+from tests.plane import SHOAL, Plane, plane
+
+pytestmark = pytest.mark.xdist_group("cli")
+
+TIMEOUT_S = 60
+TALKER = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: words, labels: {of: talker}}
+data: {first: "2020-01-01"}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: talker, labels: {of: talker}}
+spec:
+  containers:
+  - name: main
+    image: busybox
+    command: [sh, -c, 'echo one; echo $WORD; exec sleep 1000']
+    env: [{name: WORD, valueFrom: {configMapKeyRef: {name: words, key: first}}}]
+"""
+HUGE = """
+apiVersion: v1
+kind: Pod
+metadata: {name: huge}
+spec:
+  containers:
+  - {name: main, image: busybox, command: ["true"], resources: {requests: {cpu: "1000"}}}
+"""
+WAITING_TASK = """
+apiVersion: ploto.io/v1
+kind: Task
+metadata: {name: waiting}
+spec: {executorPool: nowhere, executorPoolType: Fixed}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def sentence(self) -> str:
+        """What a failed command said: one line, no traceback."""
+        assert self.code == 1, self
+        assert self.err.startswith("error: ") and self.err.count("\n") == 1, self.err
+        return self.err
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def up() -> AsyncIterator[Plane]:
+    async with plane() as each:
+        yield each
+
+
+@pytest.fixture
+def manifest(tmp_path: Path):
+    def write(text: str | bytes) -> str:
+        path = tmp_path / "manifest.yaml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return str(path)
+
+    return write
+
+
+class Shoal:
+    """The command line, pointed at the plane."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], patched: pytest.MonkeyPatch) -> None:
+        self._capsys = capsys
+        self._patched = patched
+
+    def run(self, *words: str) -> Said:
+        self._patched.setattr(sys, "argv", ["shoal", *words])
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = self._capsys.readouterr()
+        return Said(int(ended.value.code or 0), out, err)
+
+    def __call__(self, *words: str) -> str:
+        """Output of a command that must succeed."""
+        said = self.run(*words)
+        assert said.code == 0, said
+        return said.out
+
+    def until(self, text: str, *words: str) -> str:
+        """Output of a command, run again until it holds `text`."""
+        give_up_s = time.monotonic() + TIMEOUT_S
+        while text not in (said := self.run(*words)).out:
+            assert time.monotonic() < give_up_s, said
+            time.sleep(0.05)
+        return said.out
+
+
+@pytest.fixture
+def shoal(up: Plane, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shoal:
+    monkeypatch.setenv("KUBECONFIG", str(up.kubeconfig))
+    return Shoal(capsys, monkeypatch)
+
+
+def test_objects_are_applied_shown_and_deleted(
+    shoal: Shoal, manifest: Callable[[str | bytes], str]
+) -> None:
+    file = manifest(TALKER)
+    assert shoal("apply", "-f", file) == ("configmap/words created\npod/talker created\n")
+    assert shoal("apply", "-f", file) == ("configmap/words unchanged\npod/talker unchanged\n")
+    table = shoal.until("Running", "get", "pods")
+    assert table.split()[:5] == ["NAME", "READY", "STATUS", "RESTARTS", "AGE"]
+    as_json, as_yaml, named, wide, described, everywhere = (
+        shoal("get", "cm", "words", "-o", "json"),
+        shoal("get", "cm/words", "-o", "yaml"),
+        shoal("get", "cm,pods", "-l", "of=talker", "-o", "name"),
+        shoal("get", "pod", "talker", "-o", "wide"),
+        shoal("describe", "pod", "talker"),
+        shoal("get", "pods", "-A"),
+    )
+    assert json.loads(as_json)["data"] == {"first": "2020-01-01"}
+    assert yaml.safe_load(as_yaml)["data"] == {"first": "2020-01-01"}
+    assert named == "configmap/words\npod/talker\n"
+    assert "NOMINATED NODE" in wide
+    assert "Scheduled" in described and "phase: Running" in described
+    assert everywhere.split()[0] == "NAMESPACE"
+    changed = manifest(TALKER.replace("2020", "2021"))
+    assert "configmap/words configured" in shoal("apply", "-f", changed)
+    assert shoal("logs", "talker") == "one\n2020-01-01\n"
+    assert shoal("logs", "pod/talker", "--tail", "1", "-c", "main") == "2020-01-01\n"
+    assert shoal("delete", "-f", file, "--grace-period", "1") == (
+        "pod/talker deleted\nconfigmap/words deleted\n"
+    )
+    assert shoal("get", "pods") == "No resources found in default namespace.\n"
+
+
+def test_it_explains_why_pods_and_tasks_wait(
+    shoal: Shoal, manifest: Callable[[str | bytes], str]
+) -> None:
+    shoal("apply", "-f", manifest(HUGE + "---" + WAITING_TASK))
+    pod = shoal.until("Insufficient cpu", "explain", "pod", "huge")
+    assert "0/1 nodes are available: 1 Insufficient cpu." in pod
+    task = shoal.until("nowhere", "explain", "task/waiting")
+    assert "Task default/waiting" in task
+    shoal("delete", "pod/huge", "task/waiting")
+
+
+def test_a_log_is_followed_to_its_end(shoal: Shoal, manifest: Callable[[str | bytes], str]) -> None:
+    script = "echo a; sleep 0.3; echo b"
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "short"},
+        "spec": {
+            "restartPolicy": "Never",
+            "containers": [{"name": "c", "image": "b", "command": ["sh", "-c", script]}],
+        },
+    }
+    shoal("apply", "-f", manifest(json.dumps(pod)))
+    assert shoal.until("a", "logs", "short", "--follow") == "a\nb\n"
+    shoal("delete", "pod", "short")
+
+
+def test_version_and_help_need_no_server(shoal: Shoal) -> None:
+    assert shoal("version").startswith("shoal 0.")
+    for words in ((), ("--help",), ("get", "--help")):
+        assert "Usage: shoal" in shoal(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("frob",), "no such command 'frob'; see shoal --help"),
+        (("get",), "missing argument 'KIND [NAME]...'; see shoal get --help"),
+        (("get", "pods", "--colour"), "no such option: --colour"),
+        (("get", "pods", "-o", "xml"), "'xml' is not one of"),
+        (("get", "frobs"), 'the server doesn\'t have a resource type "frobs"'),
+        (("get", "pods", "nope"), 'pods "nope" not found'),
+        (("get", "pods", "ns/default"), "not both in one command"),
+        (("get", "ns/a/b"), "a name holds no slash"),
+        (("get", "pods", "-l", "a in ("), "unable to parse requirement"),
+        (("get", "pods", "--kubeconfig", "/nowhere"), "there is no kubeconfig at /nowhere"),
+        (("describe", "node", "nope"), 'nodes "nope" not found'),
+        (("logs", "nope"), 'pods "nope" not found'),
+        (("logs", "deploy/web"), 'only pods have logs; "deploy/web" is none'),
+        (("explain", "nope"), 'there is no pod or task "nope"'),
+        (("explain", "node", "nope"), 'cannot explain a "node"'),
+        (("apply",), "name a file, a folder or - with -f"),
+        (("apply", "-f", "/nowhere"), 'the path "/nowhere" does not exist'),
+        (("delete",), "name either objects (KIND NAME...) or files (-f)"),
+        (("delete", "pods"), "name an object, a selector (-l) or --all"),
+        (("delete", "pod", "nope"), 'pods "nope" not found'),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    shoal: Shoal, words: tuple[str, ...], sentence: str
+) -> None:
+    assert sentence in shoal.run(*words).sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: [", "is not valid YAML"),
+        (b"\xff\xfe\x00", "is not valid YAML"),
+        ("{}", "holds an object without apiVersion; add it"),
+        ("{apiVersion: v1, kind: Pod}", "holds a Pod without metadata.name; add it"),
+        ("{apiVersion: v1, kind: Pod, metadata: []}", "holds a list as metadata"),
+        ("{apiVersion: v1, kind: Frob, metadata: {name: x}}", 'asks for kind "Frob"'),
+        ("{apiVersion: apps/v9, kind: Deployment, metadata: {name: x}}", '"apps/v9"'),
+        (
+            "{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, colour: red}",
+            'unknown field "colour"',
+        ),
+        (
+            "{apiVersion: v1, kind: ConfigMap, metadata: {name: X}}",
+            "a lowercase RFC 1123 subdomain must consist of",
+        ),
+        (
+            "{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, data: {a: {b: c}}}",
+            "cannot be handled as a ConfigMap",
+        ),
+        (
+            "{apiVersion: v1, kind: ConfigMap, metadata: {name: x, namespace: nowhere}}",
+            'namespaces "nowhere" not found',
+        ),
+    ],
+)
+def test_a_manifest_that_makes_no_sense_is_one_sentence(
+    shoal: Shoal, manifest: Callable[[str | bytes], str], text: str | bytes, sentence: str
+) -> None:
+    assert sentence in shoal.run("apply", "-f", manifest(text)).sentence
+
+
+def test_a_server_that_is_not_there_is_one_sentence(
+    shoal: Shoal, up: Plane, tmp_path: Path
+) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(up.kubeconfig.read_text().replace(str(up.port), "1"))
+    words = ("get", "pods", "--kubeconfig", str(kubeconfig))
+    assert "127.0.0.1:1" in shoal.run(*words).sentence
+    kubeconfig.write_text("{")
+    assert str(kubeconfig) in shoal.run(*words).sentence
+
+
+def test_a_reader_that_leaves_early_is_no_error(up: Plane) -> None:
+    piped = subprocess.run(
+        f"{SHOAL} get namespaces -o yaml | head -n 1",
+        shell=True,
+        capture_output=True,
+        timeout=TIMEOUT_S,
+        env={**os.environ, "KUBECONFIG": str(up.kubeconfig)},
+    )
+    assert (piped.stdout, piped.stderr) == (b"apiVersion: v1\n", b"")
