@@ -153,6 +153,17 @@ async def test_it_says_why_there_is_no_log(kubectl: Kubectl):
     assert (unplaced.out, unplaced.code) in {("", 0), ("", 1)}
 
 
+async def test_it_says_what_the_server_cannot_do(kubectl: Kubectl):
+    executed, attached, debugged = await asyncio.gather(
+        kubectl.refused("exec", "talker", "--", "true"),
+        kubectl.refused("attach", "talker"),
+        kubectl.refused("debug", "talker", "--image=busybox", "--target=main"),
+    )
+    assert "the server could not find the requested resource" in executed
+    assert "the server could not find the requested resource" in attached
+    assert "ephemeral containers are disabled for this cluster" in debugged
+
+
 async def test_it_lists_events_of_a_namespace_and_of_an_object(kubectl: Kubectl):
     everything, of_pod, warnings = await asyncio.gather(
         kubectl("events"),

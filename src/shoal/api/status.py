@@ -44,7 +44,8 @@ class ApiError(Exception):
             "message": self.message,
             "reason": self.reason,
         }
-        if self.details:
+        # Clients take the details of what is not found for granted, even empty ones.
+        if self.details or self.is_not_found:
             status["details"] = self.details
         status["code"] = self.code
         return status
