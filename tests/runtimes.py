@@ -27,6 +27,7 @@ from shoal.agent.runtime.protocol import (
 from shoal.agent.runtime.spawning import Spawner
 from shoal.base.clock import SystemClock
 from shoal.testing.runtime import FakeMachine, FakeRuntime
+from tests.waiting import eventually
 
 PATIENCE_S = 30
 """For a machine that is busy; nothing here takes a second."""
@@ -102,19 +103,13 @@ class Agents:
     async def wait_output(self, key: ContainerKey, lines: int = 1) -> list[str]:
         """The container's output once it has that many lines."""
         log = PodPaths(self.root, key.pod_uid).log(key)
-        await wait_until(lambda: log.exists() and len(self.output(key)) >= lines)
+        await eventually(lambda: log.exists() and len(self.output(key)) >= lines)
         return self.output(key)
 
     def volume(self, pod: PodSandbox, name: str = "data") -> Path:
         directory = PodPaths(self.root, pod.uid).volume(name)
         directory.mkdir(parents=True, exist_ok=True)
         return directory
-
-
-async def wait_until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 def is_alive(pid: int) -> bool:

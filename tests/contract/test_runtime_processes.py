@@ -21,8 +21,8 @@ from tests.runtimes import (
     host_pids,
     is_alive,
     make_agents,
-    wait_until,
 )
+from tests.waiting import eventually
 
 DAEMON = "(setsid sh -c 'echo up; exec sleep {marker}' &) ; exec sleep 1000"
 """A program that leaves a grandchild in a session of its own."""
@@ -214,7 +214,7 @@ async def test_an_exit_without_an_agent_is_found_by_the_next(agents: Agents) -> 
     assert shim is not None
     await agents.restart()
     gate.write_text("go\n")
-    await wait_until(lambda: not is_alive(shim.pid))
+    await eventually(lambda: not is_alive(shim.pid))
     [found] = await agents.runtime.recover()
     [container] = found.containers
     assert container.exit is not None
@@ -233,7 +233,7 @@ async def main():
     pod = await agents.pod()
     await agents.start(agents.spec(pod, "sh", "-c", "echo up; exec sleep 1000", name="main"))
     print("ready", flush=True)
-    await asyncio.sleep(1000)
+    await asyncio.Event().wait()
 
 asyncio.run(main())
 """
@@ -287,7 +287,7 @@ async def test_a_spawner_that_was_killed_is_replaced(agents: Agents) -> None:
         if b"shim.spawner" in Path(f"/proc/{pid}/cmdline").read_bytes()
     ]
     os.kill(spawner, signal.SIGKILL)
-    await wait_until(lambda: not is_alive(spawner))
+    await eventually(lambda: not is_alive(spawner))
     assert (await agents.run(agents.spec(pod, "true"))).exit_code == 0
 
 

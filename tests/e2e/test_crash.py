@@ -16,6 +16,7 @@ from shoal.api.ploto import FIXED_EXECUTOR_POOLS, TASKS
 from shoal.client.connection import load_connection
 from shoal.client.http import HttpClient
 from tests.plane import Plane, plane
+from tests.waiting import SLOW_PAUSE_S, eventually
 
 EXECUTORS = 8
 TASKS_COUNT = 200
@@ -70,12 +71,16 @@ async def phases(client: HttpClient) -> Counter[str]:
     return Counter(item.status.phase or "Pending" for item in page.items)
 
 
+async def all_run(client: HttpClient, executors: int) -> bool:
+    return (await phases(client))["Running"] >= executors
+
+
 async def until_finished(client: HttpClient) -> Counter[str]:
-    while True:
+    async def final() -> Counter[str] | None:
         seen = await phases(client)
-        if seen["Completed"] + seen["Failed"] == TASKS_COUNT:
-            return seen
-        await asyncio.sleep(0.2)
+        return seen if seen["Completed"] + seen["Failed"] == TASKS_COUNT else None
+
+    return await eventually(final, pause_s=SLOW_PAUSE_S, patience_s=LIMIT_S)
 
 
 async def crash_twice(
@@ -88,8 +93,7 @@ async def crash_twice(
         await client.create(FIXED_EXECUTOR_POOLS, pool(folder, executors), "default")
         for number in range(TASKS_COUNT):
             await client.create(TASKS, task(f"t-{number}", rng.uniform(*seconds)), "default")
-        while (await phases(client))["Running"] < executors:
-            await asyncio.sleep(0.05)
+        await eventually(lambda: all_run(client, executors), pause_s=SLOW_PAUSE_S)
         for _ in range(2):
             await asyncio.sleep(rng.uniform(0.0, 4.0))
             await client.close()

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
@@ -13,6 +12,7 @@ from shoal.api.ploto import FIXED_EXECUTOR_POOLS, TASKS
 from shoal.client.connection import load_connection
 from shoal.client.http import HttpClient
 from tests.plane import free_port, plane
+from tests.waiting import eventually
 
 LIMIT_S = 60
 
@@ -45,11 +45,6 @@ def a_task(name: str, **spec: object) -> dict[str, object]:
         "metadata": {"name": name},
         "spec": {"executorPool": "pool", "executorPoolType": "Fixed", **spec},
     }
-
-
-async def eventually(is_so: Callable[[], Awaitable[bool]]) -> None:
-    while not await is_so():
-        await asyncio.sleep(0.05)
 
 
 @pytest.mark.slow

@@ -1,6 +1,5 @@
 """The node agent on an API server in memory and a machine without processes."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -16,6 +15,7 @@ from shoal.client.protocol import DeleteOptions
 from shoal.testing.agent import fake_machine_agent
 from shoal.testing.cluster import memory_cluster
 from shoal.testing.runtime import FakeMachine, read_command
+from tests.waiting import eventually
 
 NS = "default"
 
@@ -44,10 +44,7 @@ class World:
 
     async def until(self, condition, what="the condition"):
         """Wait, in real time and without letting virtual time pass."""
-        async with asyncio.timeout(20):
-            while not (answer := await condition()):
-                await asyncio.sleep(0.002)
-            return answer
+        return await eventually(condition, what)
 
     async def until_pod(self, name, condition):
         async def look():

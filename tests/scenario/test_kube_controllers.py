@@ -19,6 +19,7 @@ from shoal.client.informer import InformerSet
 from shoal.client.protocol import DeleteOptions
 from shoal.controllers.kube.family import KubeControllers
 from shoal.testing.cluster import memory_cluster
+from tests.waiting import eventually
 
 NS = "default"
 LABELS = {"app": "web"}
@@ -71,17 +72,6 @@ async def pods_live(cluster, ready):
             except ApiError as error:
                 if not (error.is_not_found or error.is_conflict):
                     raise
-
-
-async def eventually(condition, what):
-    """Poll until the condition holds; the limit only ends a test that would hang."""
-    async with asyncio.timeout(20):
-        while True:
-            value = await condition()
-            if value:
-                return value
-            await asyncio.sleep(0.01)
-    raise AssertionError(what)
 
 
 def deployment(replicas=3, image="a", name="web", **spec):

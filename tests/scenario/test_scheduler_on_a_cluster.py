@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -19,6 +19,7 @@ from shoal.scheduler.loop import SchedulerLoop
 from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES, in_tree_registry
 from shoal.testing.builders import PodBuilder, make_node, make_pod
 from shoal.testing.cluster import MemoryCluster, memory_cluster
+from tests.waiting import eventually
 
 
 @asynccontextmanager
@@ -41,12 +42,6 @@ async def scheduling(cluster: MemoryCluster) -> AsyncIterator[None]:
 async def client() -> AsyncIterator[Client]:
     async with memory_cluster() as cluster, scheduling(cluster):
         yield cluster.client
-
-
-async def wait_until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
-        while not await holds():
-            await asyncio.sleep(0.01)
 
 
 async def add_node(client: Client, name: str, cpu: str = "4") -> None:
@@ -78,7 +73,7 @@ async def test_pods_are_bound_within_what_nodes_have(client: Client) -> None:
     async def eight_are_bound() -> bool:
         return sum(bool(pod.spec.node_name) for pod in await pods(client)) == 8
 
-    await wait_until(eight_are_bound)
+    await eventually(eight_are_bound)
     names = [pod.spec.node_name for pod in await pods(client)]
     assert sorted(names) == ["", ""] + ["n1"] * 4 + ["n2"] * 4
 
@@ -90,7 +85,7 @@ async def test_a_bound_pod_has_its_event_and_condition(client: Client) -> None:
     async def is_told() -> bool:
         return "Scheduled" in await event_reasons(client, "a")
 
-    await wait_until(is_told)
+    await eventually(is_told)
     reasons = await event_reasons(client, "a")
     assert reasons["Scheduled"] == "Successfully assigned default/a to n1"
     bound = await client.get(PODS, "a", "default")
@@ -115,13 +110,13 @@ async def test_a_pod_that_fits_nowhere_says_why_and_is_bound_when_a_node_comes(
             and "FailedScheduling" in await event_reasons(client, "big")
         )
 
-    await wait_until(is_rejected)
+    await eventually(is_rejected)
     await add_node(client, "large", cpu="4")
 
     async def is_bound() -> bool:
         return (await client.get(PODS, "big", "default")).spec.node_name == "large"
 
-    await wait_until(is_bound)
+    await eventually(is_bound)
 
 
 async def test_pods_of_other_schedulers_are_left_alone(client: Client) -> None:
@@ -132,5 +127,5 @@ async def test_pods_of_other_schedulers_are_left_alone(client: Client) -> None:
     async def ours_is_bound() -> bool:
         return bool((await client.get(PODS, "ours", "default")).spec.node_name)
 
-    await wait_until(ours_is_bound)
+    await eventually(ours_is_bound)
     assert (await client.get(PODS, "theirs", "default")).spec.node_name == ""

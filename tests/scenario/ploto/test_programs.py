@@ -17,6 +17,7 @@ from shoal.api.crds import all_crds
 from shoal.api.ploto import TASK_ANNOTATION, TASKS, Assignment, Task
 from shoal.api.pod import PODS, Pod
 from shoal.testing.cluster import HttpsCluster, https_cluster
+from tests.waiting import eventually
 
 SIDECAR = [sys.executable, "-m", "shoal.executor.sidecar"]
 PYTHON_CONTAINER = [sys.executable, "-m", "shoal.executor.simple_logger"]
@@ -84,18 +85,17 @@ class Executor:
         await self._client.patch(PODS, self._pod.metadata.name, changes, "default")
 
     async def finished(self, name: str) -> Task:
-        async with asyncio.timeout(20):
-            while True:
-                task = await self._client.get(TASKS, name, "default")
-                if task.phase.is_final:
-                    return task
-                await asyncio.sleep(0.01)
+        """The task once it is in a final phase."""
+
+        async def final() -> Task | None:
+            task = await self._client.get(TASKS, name, "default")
+            return task if task.phase.is_final else None
+
+        return await eventually(final)
 
     async def has(self, name: str) -> None:
         """Wait for a file of the directory."""
-        async with asyncio.timeout(20):
-            while not (self.directory / name).exists():
-                await asyncio.sleep(0.01)
+        await eventually((self.directory / name).exists, name)
 
 
 @pytest.fixture

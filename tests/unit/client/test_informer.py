@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -16,6 +15,7 @@ from shoal.client.indexer import Indexer
 from shoal.client.informer import Handler, Informer, InformerSet
 from shoal.client.protocol import WatchEvent, WatchEventType
 from shoal.testing.cluster import memory_cluster
+from tests.waiting import eventually
 
 Seen = list[tuple[str, str]]
 
@@ -163,12 +163,6 @@ def test_indexes_always_hold_what_the_objects_say(
             assert {o.metadata.key for o in indexer.in_namespace(each)} == expected
 
 
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0)
-
-
 def body(name: str) -> dict[str, object]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
 
@@ -186,9 +180,9 @@ async def test_a_set_follows_its_collections_and_shares_informers() -> None:
             await informers.wait_synced()
         assert config_maps.lister.get(ObjectKey("default", "before")) is not None
         await client.create(CONFIG_MAPS, body("after"), "default")
-        await until(lambda: config_maps.lister.get(ObjectKey("default", "after")))
+        await eventually(lambda: config_maps.lister.get(ObjectKey("default", "after")))
         await client.delete(CONFIG_MAPS, "before", "default")
-        await until(lambda: config_maps.lister.get(ObjectKey("default", "before")) is None)
+        await eventually(lambda: config_maps.lister.get(ObjectKey("default", "before")) is None)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
