@@ -10,6 +10,7 @@ import pytest
 
 from tests.kubectl import OF_THE_WHEEL, Kubectl
 from tests.plane import Plane
+from tests.waiting import SLOW_PAUSE_S, eventually
 
 pytestmark = [
     pytest.mark.kubectl,
@@ -47,9 +48,10 @@ def pool(**spec: object) -> str:
 
 
 async def until_told(kubectl: Kubectl, of: str, text: str) -> None:
-    async with asyncio.timeout(60):
-        while text not in (await kubectl("events", "--for", of)):
-            await asyncio.sleep(0.1)
+    async def is_told() -> bool:
+        return text in await kubectl("events", "--for", of)
+
+    await eventually(is_told, text, pause_s=SLOW_PAUSE_S)
 
 
 @asynccontextmanager
@@ -79,9 +81,11 @@ async def test_a_pool_whose_container_does_not_exist_says_so(kubectl: Kubectl):
     container = {"name": "worker", "image": "nobody/knows:1"}
     await kubectl("create", "-f", "-", stdin=pool(container=container))
     await kubectl("create", "-f", "-", stdin=json.dumps(TASK))
-    async with asyncio.timeout(60):
-        while "NoImageCommand" not in (await kubectl("get", "pods")):
-            await asyncio.sleep(0.1)
+
+    async def is_shown() -> bool:
+        return "NoImageCommand" in await kubectl("get", "pods")
+
+    await eventually(is_shown, pause_s=SLOW_PAUSE_S)
     [executor] = (await kubectl("get", "pods", "-o", "name")).split()
     assert 'no mapping in shoal.yaml matches its image "nobody/knows:1"' in (
         await kubectl("describe", executor)

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from tests.kubectl import Kubectl
+from tests.waiting import SLOW_PAUSE_S, eventually
 
 pytestmark = [
     pytest.mark.kubectl,
@@ -95,9 +96,12 @@ async def test_cascades_take_dependents_along_or_leave_them(kubectl: Kubectl):
     )
     # Foreground: gone with all that it owned.
     assert "foreground" not in await kubectl("get", "rs,pods", "-o", "name")
-    async with asyncio.timeout(50):
-        while "background" in (left := await kubectl("get", "rs,pods", "-o", "name")):
-            await asyncio.sleep(0.05)
+
+    async def without_background() -> str:
+        left = await kubectl("get", "rs,pods", "-o", "name")
+        return "" if "background" in left else left
+
+    left = await eventually(without_background, pause_s=SLOW_PAUSE_S)
     assert re.fullmatch(r"replicaset.apps/orphan-\S+\npod/orphan-\S+\n", left)
     owners = json.loads(await kubectl("get", "rs", "-o", "json"))["items"][0]["metadata"]
     assert "ownerReferences" not in owners
@@ -107,9 +111,10 @@ async def test_cascades_take_dependents_along_or_leave_them(kubectl: Kubectl):
 
 
 async def pods_exist(kubectl: Kubectl, count: int) -> None:
-    async with asyncio.timeout(50):
-        while len((await kubectl("get", "pods", "-o", "name")).split()) != count:
-            await asyncio.sleep(0.05)
+    async def are_there() -> bool:
+        return len((await kubectl("get", "pods", "-o", "name")).split()) == count
+
+    await eventually(are_there, f"{count} pods", pause_s=SLOW_PAUSE_S)
 
 
 async def test_a_namespace_is_gone_when_all_it_held_is(kubectl: Kubectl, namespace: str):

@@ -1,11 +1,11 @@
 """kubectl on Deployments whose pods really run: rollouts, history, undo, scale, apply, edit."""
 
-import asyncio
 import json
 
 import pytest
 
 from tests.kubectl import Kubectl
+from tests.waiting import SLOW_PAUSE_S, eventually
 
 pytestmark = [
     pytest.mark.kubectl,
@@ -160,11 +160,9 @@ async def test_a_service_finds_its_pods_as_they_come_and_go(kubectl: Kubectl):
     await rolled_out(kubectl, "d")
     addresses = "jsonpath={.subsets[*].addresses[*].ip}"
 
-    async def found(count: int) -> None:
-        async with asyncio.timeout(50):
-            while len((await kubectl("get", "endpoints", "d", "-o", addresses)).split()) != count:
-                await asyncio.sleep(0.05)
+    async def found(count: int) -> bool:
+        return len((await kubectl("get", "endpoints", "d", "-o", addresses)).split()) == count
 
-    await found(2)
+    await eventually(lambda: found(2), "two addresses", pause_s=SLOW_PAUSE_S)
     await kubectl("scale", "deploy/d", "--replicas=1")
-    await found(1)
+    await eventually(lambda: found(1), "one address", pause_s=SLOW_PAUSE_S)
