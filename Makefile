@@ -24,7 +24,7 @@ $(READY): pyproject.toml requirements/dev.txt
 	@touch $@
 
 test: $(READY) kubectls ## run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not soak"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 kubectls: $(READY) ## fetch the kubectl versions that tests drive
 	@$(BIN)/python scripts/fetch_kubectl.py
