@@ -224,6 +224,33 @@ async def test_what_waits_for_a_watch_is_taken_without_waiting(store: Store) -> 
     assert watch.next_nowait() is None
 
 
+async def test_a_reader_may_wait_for_what_it_then_takes(store: Store) -> None:
+    watch = store.watch("pods/", after=0)
+    waiting = asyncio.create_task(watch.wait())
+    await store.create("pods/ns/a", text("one"))
+    assert await waiting
+    assert await watch.wait()
+    assert watch.next_nowait() is not None
+
+
+async def test_a_reader_that_waits_can_be_interrupted(store: Store) -> None:
+    watch = store.watch("pods/", after=0)
+    waiting = asyncio.create_task(watch.wait())
+    await asyncio.sleep(0)
+    watch.interrupt()
+    assert await waiting
+    assert watch.next_nowait() is None
+
+
+async def test_a_reader_that_waits_sees_the_end(store: Store) -> None:
+    watch = store.watch("pods/", after=0)
+    waiting = asyncio.create_task(watch.wait())
+    await asyncio.sleep(0)
+    watch.close()
+    assert not await waiting
+    assert not await watch.wait()
+
+
 async def test_a_watch_knows_up_to_where_it_has_delivered(store: Store) -> None:
     watch = store.watch("pods/", after=0)
     await store.create("nodes/n", text("elsewhere"))

@@ -96,31 +96,18 @@ class ObjectWatch:
         return Change(WatchEventType.BOOKMARK, b"", self._watch.revision)
 
     async def _follow(self) -> AsyncIterator[list[Change]]:
-        timer = _Timer(self._core.clock, self._options)
-        upcoming: asyncio.Future[StoreEvent] | None = None
+        timer = _Timer(self._core.clock, self._options, self._watch.interrupt)
         try:
             while not timer.is_over:
-                # While `upcoming` is out it may hold the oldest event already.
-                if upcoming is None and (changes := self._waiting_changes()):
+                if changes := self._waiting_changes():
                     yield changes
-                    continue
-                upcoming = upcoming or asyncio.ensure_future(anext(self._watch))
-                await asyncio.wait((upcoming, timer.tick), return_when=asyncio.FIRST_COMPLETED)
-                if upcoming.done():
-                    done, upcoming = upcoming, None
-                    try:
-                        event = done.result()
-                    except StopAsyncIteration:
-                        return
-                    changes = [*self._changes(event), *self._waiting_changes()]
-                    if changes:
-                        yield changes
-                elif timer.restart() and self._options.allow_bookmarks:
-                    yield [self._bookmark()]
+                elif timer.take_tick():
+                    if self._options.allow_bookmarks:
+                        yield [self._bookmark()]
+                elif not await self._watch.wait():
+                    return
         finally:
             timer.cancel()
-            if upcoming is not None:
-                upcoming.cancel()
 
     def _waiting_changes(self) -> list[Change]:
         changes: list[Change] = []
@@ -136,30 +123,33 @@ class ObjectWatch:
 class _Timer:
     """Ticks once for each bookmark, and is over when the watch has lasted long enough."""
 
-    def __init__(self, clock: Clock, options: WatchOptions) -> None:
+    def __init__(self, clock: Clock, options: WatchOptions, on_tick: Callable[[], object]) -> None:
         self._clock = clock
         self._end_s = None if options.timeout_s is None else clock.monotonic() + options.timeout_s
-        self.tick = self._sleep()
-
-    def _sleep(self) -> asyncio.Task[None]:
-        delay_s = BOOKMARK_PERIOD_S
-        if self._end_s is not None:
-            delay_s = min(delay_s, self._end_s - self._clock.monotonic())
-        return asyncio.create_task(self._clock.sleep(delay_s))
+        self._on_tick = on_tick
+        self._has_ticked = False
+        self._ticking = asyncio.create_task(self._tick())
 
     @property
     def is_over(self) -> bool:
         return self._end_s is not None and self._clock.monotonic() >= self._end_s
 
-    def restart(self) -> bool:
-        """Begins the next period; false where there is none."""
-        if self.is_over:
-            return False
-        self.tick = self._sleep()
-        return True
+    def take_tick(self) -> bool:
+        """Whether it has ticked since it was last asked."""
+        has_ticked, self._has_ticked = self._has_ticked, False
+        return has_ticked
 
     def cancel(self) -> None:
-        self.tick.cancel()
+        self._ticking.cancel()
+
+    async def _tick(self) -> None:
+        while not self.is_over:
+            delay_s = BOOKMARK_PERIOD_S
+            if self._end_s is not None:
+                delay_s = min(delay_s, self._end_s - self._clock.monotonic())
+            await self._clock.sleep(delay_s)
+            self._has_ticked = True
+            self._on_tick()
 
 
 def _open(core: Core, prefix: str, start: int) -> Watch:

@@ -127,6 +127,15 @@ class Watch(Protocol):
 
     async def __anext__(self) -> StoreEvent: ...
 
+    async def wait(self) -> bool:
+        """Return when an event may be there, or at `interrupt`; false when the watch is over.
+        Raises SlowWatcher."""
+        ...
+
+    def interrupt(self) -> None:
+        """Make a `wait` that is under way return: its caller has something else to do."""
+        ...
+
     def next_nowait(self) -> StoreEvent | None:
         """An event that is there already, or None: lets a reader write events in batches."""
         ...

@@ -62,13 +62,21 @@ class PublishedWatch:
 
     async def __anext__(self) -> StoreEvent:
         while not self._queue:
-            if self._is_slow:
-                raise SlowWatcher
-            if not self._is_open:
+            if not await self.wait():
                 raise StopAsyncIteration
+        return self._queue.popleft()
+
+    async def wait(self) -> bool:
+        if self._is_open and not self._queue:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
-        return self._queue.popleft()
+        if self._is_slow:
+            raise SlowWatcher
+        return self._is_open
+
+    def interrupt(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def next_nowait(self) -> StoreEvent | None:
         return self._queue.popleft() if self._queue else None
@@ -84,7 +92,7 @@ class PublishedWatch:
             self._end()
         else:
             self._queue.append(event)
-            self._wake()
+            self.interrupt()
 
     def close(self) -> None:
         if self._is_open:
@@ -94,11 +102,7 @@ class PublishedWatch:
         self._is_open = False
         self._queue.clear()
         self._published.forget(self)
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self.interrupt()
 
 
 class _Bucket:
