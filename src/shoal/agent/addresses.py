@@ -1,5 +1,7 @@
 """Pod addresses: each pod of a machine gets one of its own in 127/8, where all can be bound."""
 
+import itertools
+import zlib
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
@@ -9,9 +11,12 @@ _LAST = int(IPv4Address("127.254.255.254"))
 
 
 class PodAddresses:
-    """Who has which address. One for all the virtual nodes of a machine."""
+    """Who has which address. One for all the virtual nodes of a control plane."""
 
-    def __init__(self) -> None:
+    def __init__(self, owner: str = "") -> None:
+        """`owner` names the control plane. Those that share a machine know nothing of each other:
+        each begins somewhere else in the range, so that their pods do not meet."""
+        self._begin = zlib.crc32(owner.encode()) if owner else 0
         self._by_pod: dict[str, str] = {}
         self._taken: set[str] = set()
         self._next = self._cycle()
@@ -34,9 +39,8 @@ class PodAddresses:
         if address is not None:
             self._taken.discard(address)
 
-    @staticmethod
-    def _cycle() -> Iterator[str]:
-        while True:
-            for number in range(_FIRST, _LAST + 1):
-                if number & 0xFF not in (0, 0xFF):
-                    yield str(IPv4Address(number))
+    def _cycle(self) -> Iterator[str]:
+        for step in itertools.count(self._begin):
+            number = _FIRST + step % (_LAST - _FIRST + 1)
+            if number & 0xFF not in (0, 0xFF):
+                yield str(IPv4Address(number))

@@ -111,7 +111,7 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
             checks=Checks(choice.runtime, session, clock),
             record=PodEvents(services.recorder_of("kubelet")).record,
             pods_dir=pods_dir,
-            addresses=PodAddresses(),
+            addresses=PodAddresses(str(settings.data_dir)),
             images=[*settings.images, *own],
             api=ApiEndpoint(host=HOST, port=server.port),
             ca_pem=server.authority_pem,

@@ -80,6 +80,13 @@ def test_no_two_pods_have_the_same_address():
     assert addresses.take("u0") == addresses.take("u0")
 
 
+def test_control_planes_on_one_machine_give_out_different_addresses():
+    planes = [PodAddresses(f"/data/{number}") for number in range(20)]
+    taken = [plane.take(f"u{i}") for plane in planes for i in range(50)]
+    assert len(set(taken)) == len(taken)
+    assert PodAddresses("/data/1").take("u") == PodAddresses("/data/1").take("v")
+
+
 def test_a_released_address_can_be_had_again_but_not_at_once():
     addresses = PodAddresses()
     first = addresses.take("a")
