@@ -117,14 +117,15 @@ async def test_a_file_of_several_objects_is_applied_again_and_again(kubectl: Kub
     again = await kubectl("apply", "-f", "-", stdin=STACK)
     assert [line.split()[1] for line in again.splitlines()] == ["unchanged"] * 3
     assert await kubectl("logs", "deploy/web") == "hello\n"
+    before = await pod_names(kubectl)
     changed = STACK.replace("hello", "good day").replace("/etc/settings", "/etc/of-web")
     third = await kubectl("apply", "-f", "-", stdin=changed)
     assert [line.split()[1] for line in third.splitlines()] == [
         "configured", "unchanged", "configured",
     ]  # fmt: skip
     await rolled_out(kubectl, "web")
-    newest = await kubectl("get", "pods", "--sort-by=.metadata.creationTimestamp", "-o", "name")
-    assert await kubectl("logs", newest.split()[-1]) == "good day\n"
+    await kubectl("wait", "--for=delete", *before, "--timeout=50s")
+    assert await kubectl("logs", "deploy/web") == "good day\n"
     await kubectl("delete", "-f", "-", stdin=STACK)
     assert await pod_names(kubectl) == set() or "Terminating" in await kubectl("get", "pods")
 
