@@ -9,7 +9,7 @@ from datetime import datetime
 from shoal import __version__
 from shoal.agent.node_context import NodeConfig
 from shoal.agent.runtime.protocol import Capabilities
-from shoal.api.meta import find_condition, micro_timestamp, timestamp
+from shoal.api.meta import find_condition, held_since, micro_timestamp, timestamp
 from shoal.api.node import Node
 from shoal.api.resource import JsonObject
 
@@ -88,13 +88,11 @@ def _condition(
     name: str, value: str, reason: str, message: str, before: Node | None, now: datetime
 ) -> JsonObject:
     known = find_condition(before.status.conditions, name) if before is not None else None
-    is_same = known is not None and known.status == value
-    since = (known.last_transition_time if known is not None and is_same else None) or now
     return {
         "type": name,
         "status": value,
         "lastHeartbeatTime": timestamp(now),
-        "lastTransitionTime": timestamp(since),
+        "lastTransitionTime": timestamp(held_since(known, value, now)),
         "reason": reason,
         "message": message,
     }

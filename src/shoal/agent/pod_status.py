@@ -16,9 +16,9 @@ from shoal.agent.lifecycle.container import (
 )
 from shoal.agent.lifecycle.plan import RestartPolicy, Role
 from shoal.agent.lifecycle.pod import PodStage, PodState
-from shoal.agent.quality_of_service import qos_class
-from shoal.api.meta import find_condition, timestamp
+from shoal.api.meta import find_condition, held_since, timestamp
 from shoal.api.pod import Pod, PodStatus
+from shoal.api.quality_of_service import qos_class
 from shoal.api.resource import JsonObject
 
 _DEADLINE_MESSAGE = "Pod was active on the node longer than the specified deadline"
@@ -42,7 +42,7 @@ def compose(
         "hostIP": addresses.host_ip,
         "hostIPs": [{"ip": addresses.host_ip}],
         "startTime": timestamp(state.first_seen_at),
-        "qosClass": qos_class(pod),
+        "qosClass": _qos_class(pod),
         "containerStatuses": _container_statuses(pod, state, Role.MAIN),
     }
     if addresses.pod_ip:
@@ -83,6 +83,11 @@ def _is_initialized(record: ContainerRecord) -> bool:
     return record.is_started if record.plan.role is Role.SIDECAR else record.has_succeeded
 
 
+def _qos_class(pod: Pod) -> str:
+    containers = [*pod.spec.init_containers, *pod.spec.containers]
+    return qos_class((each.resources.requests, each.resources.limits) for each in containers)
+
+
 def _conditions(
     pod: Pod, state: PodState, phase: str, written: PodStatus, now: datetime
 ) -> list[JsonObject]:
@@ -99,13 +104,10 @@ def _conditions(
     for name, is_true, reason, message in wanted:
         value = "True" if is_true else "False"
         before = find_condition(written.conditions, name)
-        since = now
-        if before is not None and before.status == value and before.last_transition_time:
-            since = before.last_transition_time
         condition: JsonObject = {
             "type": name,
             "status": value,
-            "lastTransitionTime": timestamp(since),
+            "lastTransitionTime": timestamp(held_since(before, value, now)),
         }
         # Conditions are merged by type: a text that is over must be taken away.
         if reason or (before is not None and before.reason):

@@ -105,12 +105,21 @@ class LabelSelector(ApiStruct):
 
 
 def find_condition(conditions: Iterable[Condition], type: str) -> Condition | None:
+    """The condition of a type; there is one at most."""
     return next((c for c in conditions if c.type == type), None)
 
 
 def is_condition_true(conditions: Iterable[Condition], type: str) -> bool:
+    """Whether there is one of the type, and its status is True."""
     condition = find_condition(conditions, type)
     return condition is not None and condition.status == "True"
+
+
+def held_since(before: Condition | None, status: str, now: datetime) -> datetime:
+    """`lastTransitionTime` of a condition that has this status now: it stays with the status."""
+    if before is None or before.status != status:
+        return now
+    return before.last_transition_time or now
 
 
 def timestamp(moment: datetime) -> str:

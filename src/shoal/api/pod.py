@@ -4,7 +4,14 @@ from datetime import datetime
 
 import msgspec
 
-from shoal.api.meta import ApiStruct, Condition, LabelSelector, Object, ObjectMeta
+from shoal.api.meta import (
+    ApiStruct,
+    Condition,
+    LabelSelector,
+    Object,
+    ObjectMeta,
+    is_condition_true,
+)
 from shoal.api.quantity import RawQuantity
 from shoal.api.resource import JsonObject, Resource
 
@@ -429,7 +436,7 @@ class Pod(Object):
 
     @property
     def is_ready(self) -> bool:
-        return any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
+        return is_condition_true(self.status.conditions, "Ready")
 
 
 class PodTemplate(ApiStruct):

@@ -11,6 +11,7 @@ import msgspec
 import orjson
 
 from shoal.api.resource import JsonObject
+from shoal.apiserver.conditions import is_true
 from shoal.apiserver.served import Served
 from shoal.store.protocol import Entry, Store
 
@@ -89,5 +90,5 @@ class Registry:
 
 
 def is_established(crd: JsonObject) -> bool:
-    conditions = (crd.get("status") or {}).get("conditions") or []
-    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
+    """Whether objects of the kind may be served: its names are accepted."""
+    return is_true(crd.get("status"), "Established")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import assert_never
 
-from shoal.api.meta import find_condition
+from shoal.api.meta import find_condition, held_since
 from shoal.scheduler import effects
 from shoal.scheduler.bindings import Bindings, Refused
 from shoal.scheduler.cycle.diagnosis import Diagnosis
@@ -212,13 +212,11 @@ def _condition(rejection: Rejection, now: datetime) -> SetCondition:
     if not is_rejected and pod.status.nominated_node_name:
         nominated = ""
     before = find_condition(pod.status.conditions, "PodScheduled")
-    is_same_status = before is not None and before.status == "False"
-    since = before.last_transition_time if before and is_same_status else None
     return SetCondition(
         effects.ref(pod),
         UnscheduledReason.UNSCHEDULABLE if is_rejected else UnscheduledReason.SCHEDULER_ERROR,
         rejection.message,
-        transition_time=since or now,
+        transition_time=held_since(before, "False", now),
         observed_generation=pod.metadata.generation,
         nominated_node_name=nominated,
     )

@@ -16,7 +16,6 @@ from shoal.agent.lifecycle.messages import (
 )
 from shoal.agent.lifecycle.recovery import initial_state
 from shoal.agent.pod_status import Addresses, compose
-from shoal.agent.quality_of_service import qos_class
 from shoal.agent.runtime.protocol import ContainerExit, ContainerKey
 from shoal.api.pod import Pod, PodStatus
 
@@ -217,4 +216,4 @@ def test_a_text_that_is_over_is_taken_away():
 )
 def test_the_qos_class_follows_requests_and_limits(resources, qos):
     containers = [{"name": f"c{i}", "resources": r} for i, r in enumerate(resources)]
-    assert qos_class(make_pod(containers)) == qos
+    assert after(make_pod(containers))["qosClass"] == qos

@@ -10,6 +10,7 @@ import orjson
 
 from shoal.api.meta import timestamp
 from shoal.api.resource import JsonObject
+from shoal.apiserver.conditions import is_true
 from shoal.apiserver.core import Core
 from shoal.apiserver.registry import CRD_BUCKET
 from shoal.apiserver.requests import Target
@@ -57,7 +58,7 @@ def _settle_status(core: Core, crd: JsonObject) -> None:
     if problem is None:
         status["acceptedNames"] = wanted
         _set_condition(core, status, "NamesAccepted", True, "NoConflicts", "no conflicts found")
-        if not _is_true(status, "Established"):
+        if not is_true(status, "Established"):
             _set_condition(
                 core,
                 status,
@@ -70,7 +71,7 @@ def _settle_status(core: Core, crd: JsonObject) -> None:
         accepted.setdefault("plural", "")
         accepted.setdefault("kind", "")
         _set_condition(core, status, "NamesAccepted", False, *problem)
-        if not _is_true(status, "Established"):
+        if not is_true(status, "Established"):
             _set_condition(
                 core, status, "Established", False, "NotAccepted", "not all names are accepted"
             )
@@ -107,10 +108,6 @@ def _names_of_others(core: Core, group: str, name: str | None) -> Iterator[JsonO
         other: JsonObject = orjson.loads(entry.value)
         if other["metadata"]["name"] != name and other["spec"]["group"] == group:
             yield (other.get("status") or {}).get("acceptedNames") or {}
-
-
-def _is_true(status: JsonObject, type: str) -> bool:
-    return any(c["type"] == type and c["status"] == "True" for c in status.get("conditions") or [])
 
 
 def _set_condition(

@@ -8,7 +8,7 @@ from shoal.api.resource import JsonObject
 from shoal.api.status import ApiError, forbidden
 from shoal.apiserver.core import Core
 from shoal.apiserver.requests import Target
-from shoal.apiserver.schema.qos import qos_class
+from shoal.apiserver.schema.qos import qos_class_of
 from shoal.apiserver.strategies.strategy import Strategy
 
 _FINISHED = {"Succeeded", "Failed"}
@@ -25,7 +25,7 @@ class PodStrategy(Strategy):
         _admit_priority(core, target, obj, spec)
         _admit_service_account(core, target, obj, spec)
         _tolerate_eviction_delay(spec)
-        status: JsonObject = {"phase": "Pending", "qosClass": qos_class(spec)}
+        status: JsonObject = {"phase": "Pending", "qosClass": qos_class_of(spec)}
         if spec.get("schedulingGates"):
             status["conditions"] = [
                 {

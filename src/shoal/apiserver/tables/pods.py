@@ -10,6 +10,7 @@ otherwise                 status.reason, or the phase
 from datetime import datetime
 
 from shoal.api.resource import JsonObject
+from shoal.apiserver.conditions import is_true
 from shoal.apiserver.tables.age import age_of, human_duration, parse_time
 from shoal.apiserver.tables.columns import (
     AGE,
@@ -55,7 +56,7 @@ def _cells(pod: JsonObject, now: datetime) -> list[object]:
     }
     reason, ready, init_restarts, sidecar_restarts = _init_state(spec, status, sidecars)
     restarts = init_restarts
-    if reason is None or _is_true(status, "Initialized"):
+    if reason is None or is_true(status, "Initialized"):
         restarts = sidecar_restarts
         shown = _gated(status) or status.get("reason") or status.get("phase", "")
         reason, ready_now = _container_state(status, reason or shown, restarts)
@@ -118,7 +119,7 @@ def _container_state(status: JsonObject, reason: str, restarts: _Restarts) -> tu
         elif container.get("ready") and state.get("running") is not None:
             ready += 1
     if reason == "Completed" and ready:
-        reason = "Running" if _is_true(status, "Ready") else "NotReady"
+        reason = "Running" if is_true(status, "Ready") else "NotReady"
     return reason, ready
 
 
@@ -147,13 +148,6 @@ def _deletion_reason(pod: JsonObject, status: JsonObject) -> str:
     return "" if status.get("phase") in ("Succeeded", "Failed") else "Terminating"
 
 
-def _is_true(status: JsonObject, condition_type: str) -> bool:
-    return any(
-        condition.get("type") == condition_type and condition.get("status") == "True"
-        for condition in items(status, "conditions")
-    )
-
-
 def _pod_ip(status: JsonObject) -> str:
     addresses = items(status, "podIPs")
     return (addresses[0].get("ip") if addresses else status.get("podIP")) or NONE
@@ -163,7 +157,7 @@ def _readiness_gates(spec: JsonObject, status: JsonObject) -> str:
     gates = items(spec, "readinessGates")
     if not gates:
         return NONE
-    open_gates = sum(_is_true(status, gate.get("conditionType", "")) for gate in gates)
+    open_gates = sum(is_true(status, gate.get("conditionType", "")) for gate in gates)
     return f"{open_gates}/{len(gates)}"
 
 

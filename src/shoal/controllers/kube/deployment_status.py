@@ -100,16 +100,16 @@ def _as_json(
     fresh: Condition, stored: Condition | None, now: datetime, *, is_update: bool
 ) -> JsonObject:
     """The stored times stay where nothing changed."""
-    is_same_status = stored is not None and stored.status == fresh.status
-    is_same = is_same_status and stored is not None and stored.reason == fresh.reason
-    transition = stored.last_transition_time if is_same_status and stored is not None else now
-    update = stored.last_update_time if is_same and stored is not None and not is_update else now
+    update = now
+    if stored is not None and not is_update:
+        is_same = (stored.status, stored.reason) == (fresh.status, fresh.reason)
+        update = stored.last_update_time if is_same else now
     return {
         "type": fresh.type,
         "status": fresh.status,
         "reason": fresh.reason,
         "message": fresh.message,
-        "lastTransitionTime": meta.timestamp(transition or now),
+        "lastTransitionTime": meta.timestamp(meta.held_since(stored, fresh.status, now)),
         "lastUpdateTime": meta.timestamp(update or now),
     }
 

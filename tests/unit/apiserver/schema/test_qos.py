@@ -2,7 +2,7 @@
 
 import pytest
 
-from shoal.apiserver.schema.qos import qos_class
+from shoal.apiserver.schema.qos import qos_class_of
 
 FULL = {"cpu": "1", "memory": "1Gi"}
 
@@ -21,9 +21,9 @@ FULL = {"cpu": "1", "memory": "1Gi"}
     ],
 )
 def test_the_class_follows_from_requests_and_limits(resources, expected):
-    assert qos_class({"containers": [{"resources": r} for r in resources]}) == expected
+    assert qos_class_of({"containers": [{"resources": r} for r in resources]}) == expected
 
 
 def test_resources_of_the_whole_pod_count_instead_of_the_containers():
     pod = {"resources": {"limits": FULL, "requests": FULL}, "containers": [{}]}
-    assert qos_class(pod) == "Guaranteed"
+    assert qos_class_of(pod) == "Guaranteed"

@@ -5,12 +5,12 @@ Source: Kubernetes v1.36, apiserver/pkg/cel/library.
 
 import re
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address, ip_network
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
 from shoal.api.quantity import QuantityError, parse
+from shoal.apiserver.schema.addresses import is_address, is_network
 
 
 def _is_sorted(items: list[Any]) -> bool:
@@ -66,30 +66,14 @@ def _as_integer(text: str) -> int:
     return int(parse(text))
 
 
-def _is_ip(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_cidr(text: str) -> bool:
-    try:
-        ip_network(text, strict=False)
-    except ValueError:
-        return False
-    return "/" in text
-
-
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "asInteger": _as_integer,
     "compareTo": _compare_to,
     "find": _find,
     "findAll": _find_all,
-    "isCIDR": _is_cidr,
+    "isCIDR": is_network,
     "isGreaterThan": _is_greater_than,
-    "isIP": _is_ip,
+    "isIP": is_address,
     "isLessThan": _is_less_than,
     "isQuantity": _is_quantity,
     "isSorted": _is_sorted,

@@ -9,7 +9,8 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from ipaddress import ip_address, ip_network
+
+from shoal.apiserver.schema.addresses import is_address, is_network
 
 _DURATION = re.compile(r"[+-]?((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+|0", re.ASCII)
 _LONG_DURATION = re.compile(
@@ -39,14 +40,6 @@ def _is_base64(text: str) -> bool:
     return True
 
 
-def _is_address(text: str) -> bool:
-    return _parses(ip_address, text)
-
-
-def _is_network(text: str) -> bool:
-    return "/" in text and _parses(lambda value: ip_network(value, strict=False), text)
-
-
 def _is_mac(text: str) -> bool:
     return bool(_MAC.fullmatch(text))
 
@@ -65,12 +58,12 @@ def _parses(parse: Callable[[str], object], text: str) -> bool:
 
 FORMATS: Mapping[str, Callable[[str], bool]] = {
     "byte": _is_base64,
-    "cidr": _is_network,
+    "cidr": is_network,
     "date": _is_date,
     "date-time": _is_date_time,
     "datetime": _is_date_time,
     "duration": _is_duration,
-    "ip": _is_address,
+    "ip": is_address,
     "mac": _is_mac,
     "password": _is_anything,
     "regex": _is_anything,

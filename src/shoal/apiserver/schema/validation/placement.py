@@ -1,13 +1,13 @@
 """Rules for what says where a pod may run: tolerations, affinity, spreading, gates."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
 from shoal.apiserver.schema.validation import causes
 from shoal.apiserver.schema.validation.metadata import validate_labels
 from shoal.apiserver.schema.validation.names import label_value, qualified_name
-from shoal.apiserver.schema.validation.selectors import validate_label_selector
+from shoal.apiserver.schema.validation.selectors import validate_label_selector, validate_operator
 
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _UNSATISFIABLE = ("DoNotSchedule", "ScheduleAnyway")
@@ -106,23 +106,14 @@ def _node_term(term: JsonObject, path: str) -> Iterator[Cause]:
             yield causes.invalid(place, requirement.get("key", ""), text)
 
 
-def _node_operator(requirement: Mapping[str, object], path: str) -> Iterator[Cause]:
-    operator, values = requirement.get("operator", ""), requirement.get("values") or []
-    match operator:
-        case "In" | "NotIn":
-            if not values:
-                text = "must be specified when `operator` is 'In' or 'NotIn'"
-                yield causes.required(f"{path}.values", text)
-        case "Exists" | "DoesNotExist":
-            if values:
-                text = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
-                yield causes.forbidden(f"{path}.values", text)
-        case "Gt" | "Lt":
-            if not isinstance(values, list) or len(values) != 1:
-                text = "must be specified single value when `operator` is 'Lt' or 'Gt'"
-                yield causes.required(f"{path}.values", text)
-        case _:
-            yield causes.invalid(f"{path}.operator", operator, "not a valid selector operator")
+def _node_operator(requirement: JsonObject, path: str) -> Iterator[Cause]:
+    if requirement.get("operator") not in ("Gt", "Lt"):
+        yield from validate_operator(requirement, path)
+        return
+    values = requirement.get("values")
+    if not isinstance(values, list) or len(values) != 1:
+        text = "must be specified single value when `operator` is 'Lt' or 'Gt'"
+        yield causes.required(f"{path}.values", text)
 
 
 def _pod_term(term: JsonObject, path: str) -> Iterator[Cause]:

@@ -10,15 +10,16 @@ from shoal.apiserver.schema.validation.names import label_value, qualified_name
 
 
 def validate_label_selector(selector: JsonObject, path: str) -> Iterator[Cause]:
+    """A meta/v1 LabelSelector."""
     if selector.get("matchLabels"):
         yield from validate_labels(selector["matchLabels"], f"{path}.matchLabels")
     for index, expression in enumerate(selector.get("matchExpressions") or ()):
         yield from _expression(expression, f"{path}.matchExpressions[{index}]")
 
 
-def _expression(expression: JsonObject, path: str) -> Iterator[Cause]:
-    key, operator = expression.get("key", ""), expression.get("operator", "")
-    values: list[str] = expression.get("values") or []
+def validate_operator(expression: JsonObject, path: str) -> Iterator[Cause]:
+    """Whether an expression has values where its operator wants some, and none elsewhere."""
+    operator, values = expression.get("operator", ""), expression.get("values") or []
     match operator:
         case "In" | "NotIn":
             if not values:
@@ -31,6 +32,12 @@ def _expression(expression: JsonObject, path: str) -> Iterator[Cause]:
         case _:
             text = "not a valid selector operator"
             yield causes.invalid(f"{path}.operator", operator, text)
+
+
+def _expression(expression: JsonObject, path: str) -> Iterator[Cause]:
+    key: str = expression.get("key", "")
+    values: list[str] = expression.get("values") or []
+    yield from validate_operator(expression, path)
     for text in qualified_name(key):
         yield causes.invalid(f"{path}.key", key, text)
     for index, value in enumerate(values):

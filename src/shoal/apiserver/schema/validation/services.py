@@ -4,10 +4,10 @@ Source of rules and texts: Kubernetes v1.36, pkg/apis/core/validation.
 """
 
 from collections.abc import Iterator
-from ipaddress import ip_address
 
 from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
+from shoal.apiserver.schema.addresses import is_address
 from shoal.apiserver.schema.defaults.services import NODE_PORTS
 from shoal.apiserver.schema.validation import causes
 from shoal.apiserver.schema.validation.metadata import validate_labels, validate_metadata
@@ -66,7 +66,7 @@ def _external_name(spec: JsonObject) -> Iterator[Cause]:
 def _cluster_ips(spec: JsonObject, old: JsonObject | None) -> Iterator[Cause]:
     path = "spec.clusterIPs[0]"
     address: str = spec.get("clusterIP", "")
-    if address and address != _HEADLESS and not _is_ip(address):
+    if address and address != _HEADLESS and not is_address(address):
         yield causes.invalid(path, address, _IP_TEXT)
     before: JsonObject = (old or {}).get("spec") or {}
     kept: str = before.get("clusterIP", "")
@@ -138,7 +138,7 @@ def _subset(subset: JsonObject, path: str) -> Iterator[Cause]:
         yield causes.required(path, "must specify `addresses` or `notReadyAddresses`")
     for field in ("addresses", "notReadyAddresses"):
         for index, address in enumerate(subset.get(field) or ()):
-            if not _is_ip(address.get("ip", "")):
+            if not is_address(address.get("ip", "")):
                 place = f"{path}.{field}[{index}].ip"
                 yield causes.invalid(place, address.get("ip", ""), _IP_TEXT)
     ports: list[JsonObject] = subset.get("ports") or []
@@ -148,11 +148,3 @@ def _subset(subset: JsonObject, path: str) -> Iterator[Cause]:
             yield causes.required(f"{place}.name")
         for text in port_number(port.get("port", 0)):
             yield causes.invalid(f"{place}.port", port.get("port", 0), text)
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
