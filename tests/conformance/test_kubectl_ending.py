@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.conformance.manifests import CRON_TAB, CRON_TABS
 from tests.kubectl import Kubectl
 from tests.waiting import SLOW_PAUSE_S, eventually
 
@@ -153,3 +154,13 @@ async def test_a_drained_node_is_empty_and_its_pods_run_elsewhere(kubectl: Kubec
 
 def spec_on(node: str) -> str:
     return json.dumps({"spec": {"nodeName": node}})
+
+
+async def test_a_definition_is_gone_when_its_objects_are(kubectl: Kubectl):
+    definition = CRON_TABS.replace("stable.example.com", "ending.example.com")
+    await kubectl("apply", "-f", "-", stdin=definition)
+    await kubectl("wait", "--for=condition=established", "crd/crontabs.ending.example.com")
+    await kubectl("apply", "-f", "-", stdin=CRON_TAB.replace("stable.", "ending."))
+    await kubectl("delete", "-f", "-", "--timeout=30s", stdin=definition)
+    refused = await kubectl.refused("get", "crd", "crontabs.ending.example.com")
+    assert "NotFound" in refused

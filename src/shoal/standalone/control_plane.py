@@ -37,6 +37,7 @@ from shoal.apiserver.auth import Authenticator, ServiceAccountTokens
 from shoal.apiserver.bootstrap import bootstrap
 from shoal.apiserver.certificates import ensure_certificates
 from shoal.apiserver.core import Core, MetricsSource
+from shoal.apiserver.custom_cleanup import CustomCleanup
 from shoal.apiserver.endpoints import ApiEndpoints
 from shoal.apiserver.kubeconfig import write_kubeconfig
 from shoal.apiserver.local import LocalClient
@@ -121,6 +122,7 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
         scheduler = services.add_scheduler()
         kube = services.add_kube_controllers()
         pools = services.add_executor_pools(HttpAdviser(server.client, session), settings.ploto)
+        services.add("cleanup of custom kinds", CustomCleanup(server.core).run)
         controllers = [*kube.controllers, *pools.controllers]
         metrics.show(Parts(server.core, scheduler, controllers, pools.roster))
         await stack.enter_async_context(ploto_served(settings.ploto, metrics, pools.is_at_work))
