@@ -12,6 +12,7 @@ help: ## list the targets
 venv: $(READY)
 
 $(READY): pyproject.toml requirements/dev.txt
+	@echo "Installing into $(VENV) (once; half a minute or more) ..."
 	@if command -v uv >/dev/null 2>&1; then \
 		uv venv --quiet --allow-existing --python "$(PYTHON)" $(VENV) && \
 		VIRTUAL_ENV=$(VENV) uv pip install --quiet -r requirements/dev.txt && \

@@ -201,7 +201,7 @@ def test_version_and_help_need_no_server(shoal: Shoal) -> None:
         (("get", "pods", "--kubeconfig", "/nowhere"), "there is no kubeconfig at /nowhere"),
         (("describe", "node", "nope"), 'nodes "nope" not found'),
         (("logs", "nope"), 'pods "nope" not found'),
-        (("logs", "deploy/web"), 'only pods have logs; "deploy/web" is none'),
+        (("logs", "deploy/web"), 'deployments.apps "web" not found'),
         (("explain", "nope"), 'there is no pod or task "nope"'),
         (("explain", "node", "nope"), 'cannot explain a "node"'),
         (("apply",), "name a file, a folder or - with -f"),
@@ -257,7 +257,9 @@ def test_a_server_that_is_not_there_is_one_sentence(
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.write_text(up.kubeconfig.read_text().replace(str(up.port), "1"))
     words = ("get", "pods", "--kubeconfig", str(kubeconfig))
-    assert "127.0.0.1:1" in shoal.run(*words).sentence
+    said = shoal.run(*words).sentence
+    assert "127.0.0.1:1" in said
+    assert said.endswith("Connection refused; is `shoal up` running?\n")
     kubeconfig.write_text("{")
     assert str(kubeconfig) in shoal.run(*words).sentence
 

@@ -59,6 +59,13 @@ class Agent:
         """Pods that have a worker."""
         return len(self._workers)
 
+    def count_running_pods(self) -> int:
+        """Pods with a container that lives."""
+        return sum(
+            any(record.is_live for record in worker.state.containers)
+            for worker in self._workers.values()
+        )
+
     def is_running(self, key: ContainerKey) -> bool:
         """Whether this attempt may still write to its log."""
         worker = self._workers.get(key.pod_uid)

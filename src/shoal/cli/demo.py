@@ -8,6 +8,7 @@ came back to its minimum.
 import asyncio
 import logging
 import shutil
+import signal
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -45,6 +46,8 @@ def run_demo(*, keep: bool, runtime: str) -> bool:
     folder = Path(tempfile.mkdtemp(prefix="shoal-demo-"))
     # Logs would tear the live view; they are kept with the folder.
     logging.basicConfig(filename=folder / "shoal.log", level=logging.INFO)
+    # An end from outside cleans up as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return asyncio.run(_run(folder, runtime))
     except (config.ConfigError, RuntimeUnavailableError) as error:

@@ -29,7 +29,9 @@ _USAGE_ERROR = cast(type[Exception], typer.BadParameter.__base__)
 """What the parser raises about a command line; typer gives it no public name."""
 
 Words = Annotated[list[str], typer.Argument(metavar="KIND [NAME]...", show_default=False)]
-Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Namespace to look in.")]
+Namespace = Annotated[
+    str, typer.Option("--namespace", "-n", help="Defaults to the kubeconfig's.", show_default=False)
+]
 AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces.")]
 Labels = Annotated[str, typer.Option("--selector", "-l", help="Label selector.")]
 Fields = Annotated[str, typer.Option("--field-selector", help="Field selector.")]
@@ -63,25 +65,44 @@ def _say_misuse(error: Exception) -> int:
     return 1
 
 
-def _run(call: Callable[["Client"], Awaitable[None]], kubeconfig: Path | None) -> None:
-    """Connect, call, and turn what went wrong into one sentence."""
+def _run(
+    call: Callable[["Client", str], Awaitable[None]], namespace: str, kubeconfig: Path | None
+) -> None:
+    """Connect, call with the namespace to look in, and turn what went wrong into one sentence."""
     import asyncio
 
     from shoal.api.status import ApiError
     from shoal.cli.connecting import connected
-    from shoal.client.protocol import ConnectionFailed
 
     async def body() -> None:
-        async with connected(kubeconfig) as client:
-            await call(client)
+        async with connected(kubeconfig) as (client, usual_namespace):
+            await call(client, namespace or usual_namespace)
 
     try:
         asyncio.run(body())
-    except (CliError, ApiError, ConnectionFailed, OSError) as error:
+    except (CliError, ApiError, OSError) as error:
         if isinstance(error, BrokenPipeError):
             # The reader of our output has gone; there is nobody left to tell.
             os._exit(0)
         fail(str(error))
+
+
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def shoal_options(
+    is_version_wanted: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """A batch platform for Kubernetes: on one machine, or on any cluster."""
 
 
 @app.command()
@@ -115,12 +136,16 @@ def up(
             nodes=nodes,
             node_resources=node_resources,
         )
-        serve(settings, on_ready=_announce)
+        left = serve(settings, on_ready=_announce)
     except OSError as error:
-        what = error.strerror or str(error)
-        fail(f"cannot serve on 127.0.0.1:{port} from {data_dir or 'the default folder'}: {what}")
+        fail(f"cannot serve on 127.0.0.1:{port}: {error.strerror or error}")
     except (configuration.ConfigError, RuntimeUnavailableError, StoreUnusable) as error:
         fail(str(error))
+    if left:
+        typer.echo(
+            f"stopped; {left} {'pod keeps' if left == 1 else 'pods keep'} running: `shoal up` takes"
+            " them up again, `shoal down` ends them"
+        )
 
 
 def _announce(url: str, kubeconfig: Path) -> None:
@@ -138,17 +163,20 @@ def down(
     from shoal.standalone.config import default_data_dir
     from shoal.standalone.leftovers import end_pods
 
+    folder = data_dir or default_data_dir()
+    if not folder.is_dir():
+        fail(f"{folder} is no data folder of `shoal up`; name it with --data-dir")
     try:
-        count = asyncio.run(end_pods(data_dir or default_data_dir(), SystemClock()))
+        count = asyncio.run(end_pods(folder, SystemClock()))
     except OSError as error:
         fail(str(error))
-    typer.echo(f"{count} pods ended" if count else "no pods were left")
+    typer.echo(f"pods ended: {count}")
 
 
 @app.command()
 def get(
     words: Words,
-    namespace: Namespace = "default",
+    namespace: Namespace = "",
     all_namespaces: AllNamespaces = False,
     selector: Labels = "",
     field_selector: Fields = "",
@@ -159,27 +187,32 @@ def get(
     """List objects."""
     from shoal.cli import reading
 
-    selection = reading.Selection(
-        namespace, labels=selector, fields=field_selector, all_namespaces=all_namespaces
-    )
-    if watch:
-        _run(lambda client: reading.watch(client, words, selection), kubeconfig)
-    else:
-        _run(lambda client: reading.get(client, words, selection, output), kubeconfig)
+    async def body(client: "Client", namespace: str) -> None:
+        selection = reading.Selection(
+            namespace, labels=selector, fields=field_selector, all_namespaces=all_namespaces
+        )
+        if watch:
+            await reading.watch(client, words, selection)
+        else:
+            await reading.get(client, words, selection, output)
+
+    _run(body, namespace, kubeconfig)
 
 
 @app.command()
-def describe(words: Words, namespace: Namespace = "default", kubeconfig: Kubeconfig = None) -> None:
+def describe(words: Words, namespace: Namespace = "", kubeconfig: Kubeconfig = None) -> None:
     """Show an object in full, with its events."""
     from shoal.cli import reading
 
-    _run(lambda client: reading.describe(client, words, namespace), kubeconfig)
+    _run(lambda client, where: reading.describe(client, words, where), namespace, kubeconfig)
 
 
 @app.command()
 def logs(
-    pod: Annotated[str, typer.Argument(help="Name of the pod.")],
-    namespace: Namespace = "default",
+    pod: Annotated[
+        str, typer.Argument(metavar="POD", help="A pod, or KIND/NAME of what selects pods.")
+    ],
+    namespace: Namespace = "",
     container: Annotated[str, typer.Option("--container", "-c")] = "",
     follow: Annotated[bool, typer.Option("--follow", "-f")] = False,
     previous: Annotated[bool, typer.Option("--previous", "-p")] = False,
@@ -198,26 +231,24 @@ def logs(
         tail_lines=tail,
         timestamps=timestamps,
     )
-    _run(lambda client: reading.logs(client, pod, namespace, options), kubeconfig)
+    _run(lambda client, where: reading.logs(client, pod, where, options), namespace, kubeconfig)
 
 
 @app.command()
-def apply(
-    filename: Files = None, namespace: Namespace = "default", kubeconfig: Kubeconfig = None
-) -> None:
+def apply(filename: Files = None, namespace: Namespace = "", kubeconfig: Kubeconfig = None) -> None:
     """Create or update the objects of manifest files."""
     from shoal.cli import writing
 
     if not filename:
         fail("name a file, a folder or - with -f")
-    _run(lambda client: writing.apply(client, filename, namespace), kubeconfig)
+    _run(lambda client, where: writing.apply(client, filename, where), namespace, kubeconfig)
 
 
 @app.command()
 def delete(
     words: Annotated[list[str] | None, typer.Argument(metavar="KIND [NAME]...")] = None,
     filename: Files = None,
-    namespace: Namespace = "default",
+    namespace: Namespace = "",
     selector: Labels = "",
     every: Annotated[bool, typer.Option("--all", help="All objects of the kind.")] = False,
     grace_period: GracePeriod = None,
@@ -234,7 +265,7 @@ def delete(
         fail("name an object, a selector (-l) or --all")
     options = DeleteOptions(grace_period_s=grace_period)
 
-    async def body(client: "Client") -> None:
+    async def body(client: "Client", namespace: str) -> None:
         if words:
             gone = await writing.delete_named(client, words, namespace, selector, options)
         else:
@@ -242,19 +273,19 @@ def delete(
         if wait:
             await writing.wait_gone(client, gone)
 
-    _run(body, kubeconfig)
+    _run(body, namespace, kubeconfig)
 
 
 @app.command()
 def explain(
     words: Annotated[list[str], typer.Argument(metavar="[KIND] NAME", help="A pod or a task.")],
-    namespace: Namespace = "default",
+    namespace: Namespace = "",
     kubeconfig: Kubeconfig = None,
 ) -> None:
     """Say why a pod or a task is waiting."""
     from shoal.cli import explain as explaining
 
-    _run(lambda client: explaining.explain(client, words, namespace), kubeconfig)
+    _run(lambda client, where: explaining.explain(client, words, where), namespace, kubeconfig)
 
 
 @app.command()
@@ -262,7 +293,7 @@ def demo(
     keep: Annotated[bool, typer.Option(help="Keep the temporary folder.")] = False,
     runtime: Annotated[str, typer.Option(help="auto, sandbox or process.")] = "auto",
 ) -> None:
-    """Run the quick start: a pool, six tasks, autoscaling; takes about a minute."""
+    """Run the quick start: a pool, six tasks, autoscaling; takes half a minute."""
     from shoal.cli.demo import run_demo
 
     try:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from shoal.api.core import EVENTS
+from shoal.api.pod import PODS
 from shoal.api.resource import JsonObject, Resource
 from shoal.cli import kinds
 from shoal.cli.output import (
@@ -181,13 +182,29 @@ async def logs(client: Client, name: str, namespace: str, options: LogOptions) -
     """Copy a pod's log to standard output, as it comes."""
     import sys
 
-    pod = name.removeprefix("pod/")
-    if "/" in pod:
-        raise CliError(f'only pods have logs; "{name}" is none')
+    pod = await _pod_named(client, name, namespace)
     async with client.logs(pod, namespace, options) as pieces:
         async for piece in pieces:
             sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
+
+
+async def _pod_named(client: Client, name: str, namespace: str) -> str:
+    """`web-1`, `pod/web-1`, or `deploy/web` for the first of the pods that it selects."""
+    if "/" not in name:
+        return name
+    ((served, named),) = kinds.targets(await discover(client), [name])
+    if served.resource.group_resource == PODS.group_resource:
+        return named
+    obj = await client.get(served.resource, named, namespace)
+    labels = ((obj.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}
+    if not labels:
+        raise CliError(f'only pods have logs, and "{name}" selects none')
+    selector = ",".join(f"{key}={value}" for key, value in labels.items())
+    page = await client.list(PODS, namespace, label_selector=selector)
+    if not page.items:
+        raise CliError(f'"{name}" has no pod yet')
+    return min(page.items, key=lambda pod: (not pod.is_ready, pod.metadata.name)).metadata.name
 
 
 async def watch(

@@ -19,16 +19,24 @@ _POLL_S = 0.1
 async def apply(
     client: Client, paths: Sequence[str], namespace: str, *, say: Callable[[str], None] = print
 ) -> None:
-    """Create or update every object of the files, in order, and say what happened to each."""
+    """Create or update every object of the files, in order, and say what happened to each. What
+    the server refuses does not keep it from the rest. Raises CliError when all are done."""
     served = await discover(client)
+    refusals: list[str] = []
     for manifest in manifests.read(paths):
         try:
             resource = kinds.resource_of(served, manifest)
         except CliError:
             served = await _discover_until_served(client, manifest)
             resource = kinds.resource_of(served, manifest)
-        outcome = await _apply_one(client, resource, manifest, namespace)
+        try:
+            outcome = await _apply_one(client, resource, manifest, namespace)
+        except ApiError as error:
+            refusals.append(f"{_named(resource, manifest.name)} of {manifest.source}: {error}")
+            continue
         say(f"{_named(resource, manifest.name)} {outcome}")
+    if refusals:
+        raise CliError("\nerror: ".join(refusals))
 
 
 async def _discover_until_served(client: Client, manifest: Manifest) -> list[ServedResource]:

@@ -4,6 +4,7 @@ Connections are kept and shared. A token that the server refuses is asked for an
 server says in a Status is raised as `ApiError`, what happens on the way as `ConnectionFailed`.
 """
 
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any, TypeVar
@@ -307,8 +308,14 @@ def _translated(method: str, url: URL) -> Generator[None]:
     try:
         yield
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        reason = str(error) or type(error).__name__
-        raise ConnectionFailed(f"{method} {url.origin()}{url.path}: {reason}") from error
+        raise ConnectionFailed(f"{method} {url.origin()}{url.path}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """In the operating system's words where it is its refusal, without Python's insides."""
+    if isinstance(error, aiohttp.ClientConnectorError) and error.os_error.errno:
+        return os.strerror(error.os_error.errno)
+    return str(error) or type(error).__name__
 
 
 async def _chunks(response: aiohttp.ClientResponse, url: URL) -> AsyncGenerator[bytes]:

@@ -13,7 +13,7 @@ import asyncio
 import random
 import secrets
 import socket
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +68,7 @@ class ControlPlane:
     kubeconfig: Path
     runtime: str
     """Which runtime and limits were found, in one sentence."""
+    count_running_pods: Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +134,7 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
             url=server.url,
             kubeconfig=settings.kubeconfig,
             runtime=choice.sentence,
+            count_running_pods=agent.count_running_pods,
         )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import uvloop
 
 from shoal.base.clock import SystemClock
-from shoal.standalone.config import Settings
+from shoal.standalone.config import ConfigError, Settings
 from shoal.standalone.control_plane import control_plane
 from shoal.standalone.cyclic_garbage import resume_search
 
@@ -21,14 +21,15 @@ OnReady = Callable[[str, Path], None]
 """Called with the server's URL and the kubeconfig once the control plane answers."""
 
 
-def serve(settings: Settings, on_ready: OnReady) -> None:
-    """Run until SIGTERM or SIGINT. Raises what `control_plane` raises."""
+def serve(settings: Settings, on_ready: OnReady) -> int:
+    """Run until SIGTERM or SIGINT; returns how many pods go on running. Raises ConfigError where
+    the data folder cannot be used, and what `control_plane` raises."""
     set_up_logging(settings.data_dir)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, on_ready))
+        return runner.run(_serve(settings, on_ready))
 
 
-async def _serve(settings: Settings, on_ready: OnReady) -> None:
+async def _serve(settings: Settings, on_ready: OnReady) -> int:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -38,14 +39,18 @@ async def _serve(settings: Settings, on_ready: OnReady) -> None:
         logging.getLogger(__name__).info("serving %s; %s", plane.url, plane.runtime)
         on_ready(plane.url, plane.kubeconfig)
         await stopped.wait()
+        return plane.count_running_pods()
 
 
 def set_up_logging(data_dir: Path) -> None:
     """Everything goes to the data folder's shoal.log, warnings to stderr as well."""
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    to_file = logging.handlers.RotatingFileHandler(
-        data_dir / "shoal.log", maxBytes=_LOG_BYTES, backupCount=_LOG_FILES
-    )
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        to_file = logging.handlers.RotatingFileHandler(
+            data_dir / "shoal.log", maxBytes=_LOG_BYTES, backupCount=_LOG_FILES
+        )
+    except OSError as error:
+        raise ConfigError(f"--data-dir {data_dir} cannot be used: {error.strerror}") from error
     to_file.setLevel(logging.INFO)
     to_stderr = logging.StreamHandler()
     to_stderr.setLevel(logging.WARNING)
