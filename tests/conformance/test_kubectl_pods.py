@@ -13,6 +13,7 @@ from shoal.client.protocol import Client
 from tests.conformance import standing
 from tests.kubectl import OF_THE_WHEEL, Kubectl
 from tests.plane import Plane
+from tests.waiting import SLOW_PAUSE_S, eventually
 
 pytestmark = [
     pytest.mark.kubectl,
@@ -28,9 +29,7 @@ async def pods(up: Plane, homes: Path) -> AsyncIterator[None]:
     await kubectl("create", "namespace", standing.NAMESPACE)
     kubectl = kubectl.in_namespace(standing.NAMESPACE)
     await kubectl("apply", "-f", "-", stdin=standing.PODS)
-    async with asyncio.timeout(60):
-        while not await at_rest(kubectl):
-            await asyncio.sleep(0.2)
+    await at_rest(kubectl)
     await kubectl("rollout", "status", "deploy/web")
     yield
     await kubectl("delete", "namespace", standing.NAMESPACE, "--wait=false")
@@ -42,22 +41,30 @@ async def rows(kubectl: Kubectl, *words: str) -> dict[str, list[str]]:
     return {line.split()[0]: line.split()[1:] for line in lines}
 
 
-async def at_rest(kubectl: Kubectl) -> bool:
-    seen = await rows(kubectl, "pods")
-    return all(seen[name][:2] == list(state) for name, state in standing.STATES.items())
+async def at_rest(kubectl: Kubectl) -> dict[str, list[str]]:
+    """The rows of all pods. A container that is started again is for a moment in no back-off."""
+
+    async def as_expected() -> dict[str, list[str]] | None:
+        seen = await rows(kubectl, "pods")
+        is_so = all(seen[name][:2] == list(state) for name, state in standing.STATES.items())
+        return seen if is_so else None
+
+    return await eventually(as_expected, pause_s=SLOW_PAUSE_S)
 
 
 @pytest.fixture
-def kubectl(kubectl_up: Kubectl, pods: None) -> Kubectl:
+def kubectl(kubectl_up_ends: Kubectl, pods: None) -> Kubectl:
+    return kubectl_up_ends.in_namespace(standing.NAMESPACE)
+
+
+@pytest.fixture
+def every_kubectl(kubectl_up: Kubectl, pods: None) -> Kubectl:
     return kubectl_up.in_namespace(standing.NAMESPACE)
 
 
-async def test_it_lists_pods_with_their_states_and_restarts(kubectl: Kubectl):
-    async with asyncio.timeout(60):
-        # A container that is started again is for a moment in no back-off.
-        while not await at_rest(kubectl):
-            await asyncio.sleep(0.1)
-    seen = await rows(kubectl, "pods")
+async def test_it_lists_pods_with_their_states_and_restarts(every_kubectl: Kubectl):
+    kubectl = every_kubectl
+    seen = await at_rest(kubectl)
     assert int(seen["crashing"][2]) >= 1
     wide = await rows(kubectl, "pods", "talker", "-o", "wide")
     address, node = wide["talker"][4:6]
@@ -79,7 +86,8 @@ async def test_it_shows_a_deployment_its_replica_set_and_its_service(kubectl: Ku
     assert len(addresses) == 2
 
 
-async def test_it_describes_pods(kubectl: Kubectl):
+async def test_it_describes_pods(every_kubectl: Kubectl):
+    kubectl = every_kubectl
     pair, done, crashing, huge = await asyncio.gather(
         *(kubectl("describe", "pod", name) for name in ("pair", "done", "crashing", "huge"))
     )
@@ -107,7 +115,8 @@ async def test_it_describes_nodes_and_deployments(kubectl: Kubectl):
     assert re.search(r"Scaled up replica set web-\w+ from 0 to 2", deployment)
 
 
-async def test_it_prints_logs_in_every_selection(kubectl: Kubectl):
+async def test_it_prints_logs_in_every_selection(every_kubectl: Kubectl):
+    kubectl = every_kubectl
     everything, tail, old, new, some = await asyncio.gather(
         kubectl("logs", "talker"),
         kubectl("logs", "talker", "--tail=2"),
@@ -121,7 +130,8 @@ async def test_it_prints_logs_in_every_selection(kubectl: Kubectl):
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z line 5\n", stamped)
 
 
-async def test_it_prints_logs_of_each_container_and_attempt(kubectl: Kubectl):
+async def test_it_prints_logs_of_each_container_and_attempt(every_kubectl: Kubectl):
+    kubectl = every_kubectl
     one, first, side, before = await asyncio.gather(
         kubectl("logs", "pair", "-c", "one"),
         kubectl("logs", "pair", "-c", "first"),
@@ -164,7 +174,8 @@ async def test_it_says_what_the_server_cannot_do(kubectl: Kubectl):
     assert "ephemeral containers are disabled for this cluster" in debugged
 
 
-async def test_it_lists_events_of_a_namespace_and_of_an_object(kubectl: Kubectl):
+async def test_it_lists_events_of_a_namespace_and_of_an_object(every_kubectl: Kubectl):
+    kubectl = every_kubectl
     everything, of_pod, warnings = await asyncio.gather(
         kubectl("events"),
         kubectl("events", "--for", "pod/unready"),
@@ -187,7 +198,8 @@ async def test_it_lists_events_of_a_namespace_and_of_an_object(kubectl: Kubectl)
     assert "Container main failed liveness probe, will be restarted" in killing
 
 
-async def test_it_waits_for_what_is_so_and_gives_up_on_what_is_not(kubectl: Kubectl):
+async def test_it_waits_for_what_is_so_and_gives_up_on_what_is_not(every_kubectl: Kubectl):
+    kubectl = every_kubectl
     ready, available, phase, never = await asyncio.gather(
         kubectl("wait", "--for=condition=Ready", "pod/talker", "pod/pair"),
         kubectl("wait", "--for=condition=Available", "deploy/web"),

@@ -1,6 +1,7 @@
 """The official Python client, blocking, as scripts use it."""
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -182,6 +183,24 @@ def test_an_executor_pool_runs_tasks_of_a_script(api: k8s.ApiClient, namespace: 
         if phase in {"Completed", "Failed"}:
             stream.stop()
     assert phase == "Completed"
+
+
+def test_a_pod_reaches_the_server_as_its_service_account(core: k8s.CoreV1Api, namespace: str):
+    script = (
+        "from kubernetes import client, config\n"
+        "config.load_incluster_config()\n"
+        f"pods = client.CoreV1Api().list_namespaced_pod({namespace!r}).items\n"
+        "print(pods[0].metadata.name)\n"
+        "review = client.AuthenticationV1Api().create_self_subject_review({})\n"
+        "print(review.status.user_info.username)\n"
+    )
+    core.create_namespaced_pod(namespace, pod("inside", sys.executable, "-c", script))
+    stream = watch.Watch()
+    for event in stream.stream(core.list_namespaced_pod, namespace, timeout_seconds=LIMIT_S):
+        if event["object"].status.phase in {"Succeeded", "Failed"}:
+            stream.stop()
+    said = core.read_namespaced_pod_log("inside", namespace)
+    assert said == f"inside\nsystem:serviceaccount:{namespace}:default\n"
 
 
 def test_the_dynamic_client_finds_every_kind(api: k8s.ApiClient, namespace: str, tmp_path: Path):

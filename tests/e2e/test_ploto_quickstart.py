@@ -1,6 +1,5 @@
 """Ploto's own quick start, as it is, by kubectl: its definitions, webhook, pool and tasks."""
 
-import asyncio
 import json
 import sys
 from pathlib import Path
@@ -9,11 +8,12 @@ import pytest
 
 from tests.kubectl import OF_THE_WHEEL, Kubectl
 from tests.plane import plane
+from tests.waiting import SLOW_PAUSE_S, eventually
 
 pytestmark = [pytest.mark.kubectl, pytest.mark.slow]
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "ploto-quickstart"
-LIMIT_S = 180
+PATIENCE_S = 180
 EXPECTED = {
     **{f"simple-logger-{i}": "Completed" for i in (1, 2, 3)},
     **{f"reentrant-{i}": "Completed" for i in (1, 2, 3)},
@@ -26,18 +26,18 @@ async def test_every_task_that_does_not_crash_completes_and_the_pool_shrinks_aga
 ) -> None:
     # The mapping says python3: it has to be the one that Shoal is installed for.
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
-    async with asyncio.timeout(LIMIT_S), plane("--config", str(EXAMPLE / "shoal.yaml")) as up:
+    async with plane("--config", str(EXAMPLE / "shoal.yaml")) as up:
         kubectl = Kubectl(OF_THE_WHEEL, up.kubeconfig, tmp_path)
         for name in ("crds", "webhook.yaml", "dep-simple-logger.yaml", "tasks.yaml"):
             await kubectl("apply", "-f", str(EXAMPLE / name))
         sizes: set[int] = set()
-        while True:
-            phases = await task_phases(kubectl)
-            pool = await status(kubectl, "dep/dep-simple-logger")
-            sizes.add(pool.get("totalExecutor", 0))
-            if phases == EXPECTED and pool.get("totalExecutor") == 2:
-                break
-            await asyncio.sleep(0.2)
+
+        async def is_done() -> bool:
+            size = (await status(kubectl, "dep/dep-simple-logger")).get("totalExecutor", 0)
+            sizes.add(size)
+            return size == 2 and await task_phases(kubectl) == EXPECTED
+
+        await eventually(is_done, pause_s=SLOW_PAUSE_S, patience_s=PATIENCE_S)
         table = await kubectl("get", "tasks")
         pods = await kubectl("get", "pods", "-o", "name")
         again = await kubectl("apply", "-f", str(EXAMPLE / "tasks.yaml"))

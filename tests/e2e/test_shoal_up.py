@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from tests.kubectl import OF_THE_WHEEL, Kubectl
 from tests.plane import SHOAL, Plane, plane
+from tests.waiting import SLOW_PAUSE_S, eventually
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -91,11 +92,12 @@ async def test_pods_share_out_the_gpus_and_the_last_waits(kubectl: Kubectl) -> N
     await kubectl("wait", "--for=jsonpath={.status.phase}=Running", "pod", *names[:3])
     where = await kubectl("get", "pods", *names[:3], "-o", "jsonpath={.items[*].spec.nodeName}")
     assert len(set(where.split())) == 3
-    async with asyncio.timeout(TIMEOUT_S):
-        while "0/3 nodes are available: 3 Insufficient nvidia.com/gpu." not in await kubectl(
-            "describe", "pod", names[3]
-        ):
-            await asyncio.sleep(0.05)
+
+    async def is_told() -> bool:
+        described = await kubectl("describe", "pod", names[3])
+        return "0/3 nodes are available: 3 Insufficient nvidia.com/gpu." in described
+
+    await eventually(is_told, pause_s=SLOW_PAUSE_S)
     await kubectl("delete", "pod", names[0], "--now")
     await kubectl("wait", "--for=condition=Ready", f"pod/{names[3]}", "--timeout=50s")
     await kubectl("delete", "pods", "--all", "--now")
@@ -179,7 +181,7 @@ async def test_pods_outlive_kill_9_and_are_found_again(
 
     await up.kill()
     go.touch()
-    await until_ended(up.folder, "test -e")
+    await eventually(lambda: not runs(up.folder, "test -e"), "the end of the pod")
     await up.start()
 
     await kubectl("wait", "--for=jsonpath={.status.phase}=Failed", "pod/ends", "--timeout=50s")
@@ -193,22 +195,16 @@ async def test_pods_outlive_kill_9_and_are_found_again(
     await kubectl("delete", "pods", "--all", "--now")
 
 
-async def until_ended(folder: Path, words: str) -> None:
-    """Return when no process with both in its command line is left."""
-
-    def runs() -> bool:
-        for entry in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                command = entry.read_bytes().decode(errors="replace")
-            except OSError:
-                continue  # it has ended meanwhile
-            if str(folder) in command and words in command:
-                return True
-        return False
-
-    async with asyncio.timeout(TIMEOUT_S):
-        while runs():
-            await asyncio.sleep(0.05)
+def runs(folder: Path, words: str) -> bool:
+    """Whether a process has both in its command line."""
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = entry.read_bytes().decode(errors="replace")
+        except OSError:
+            continue  # it has ended meanwhile
+        if str(folder) in command and words in command:
+            return True
+    return False
 
 
 async def test_a_kubeconfig_can_be_written_elsewhere(tmp_path: Path) -> None:
