@@ -1,4 +1,7 @@
-"""Pods, as far as Shoal reads them. Source of the fields: Kubernetes v1.36, core/v1."""
+"""Pods, as far as Shoal and the plugins of its scheduler read them.
+
+Source of the fields: Kubernetes v1.36, core/v1.
+"""
 
 from datetime import datetime
 
@@ -9,7 +12,6 @@ from shoal.api.meta import (
     Condition,
     LabelSelector,
     Object,
-    ObjectMeta,
     is_condition_true,
 )
 from shoal.api.quantity import RawQuantity
@@ -437,11 +439,6 @@ class Pod(Object):
     @property
     def is_ready(self) -> bool:
         return is_condition_true(self.status.conditions, "Ready")
-
-
-class PodTemplate(ApiStruct):
-    metadata: ObjectMeta = ObjectMeta()
-    spec: PodSpec = PodSpec()
 
 
 PODS: Resource[Pod] = Resource("", "v1", "pods", "Pod", Pod)

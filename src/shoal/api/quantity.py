@@ -59,12 +59,6 @@ def millis(text: RawQuantity) -> int:
     return int((parse(text) * 1000).to_integral_value(ROUND_CEILING))
 
 
-def format_millis(cpu_millis: int) -> str:
-    """`1500` -> `1500m`, `2000` -> `2`."""
-    whole, rest = divmod(cpu_millis, 1000)
-    return f"{cpu_millis}m" if rest else str(whole)
-
-
 def format_bytes(size_bytes: int) -> str:
     """The largest binary suffix that divides exactly: `1073741824` -> `1Gi`."""
     for suffix, factor in reversed(_BINARY.items()):

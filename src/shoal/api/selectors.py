@@ -4,7 +4,7 @@ Source of the grammar: Kubernetes v1.36, apimachinery/pkg/labels and pkg/fields.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 
 import msgspec
@@ -89,9 +89,15 @@ def from_label_selector(selector: LabelSelector | None) -> Selector | None:
 
 
 class FieldRequirement(msgspec.Struct, frozen=True):
+    """One comparison with the value of one field."""
+
     path: str
     value: str
     is_negated: bool = False
+
+    def matches(self, actual: str) -> bool:
+        """`actual` is the object's value of the field, empty where it has none."""
+        return (actual == self.value) != self.is_negated
 
 
 @lru_cache(maxsize=1024)
@@ -108,11 +114,6 @@ def parse_fields(text: str) -> tuple[FieldRequirement, ...]:
         value = re.sub(r"\\([\\,=])", r"\1", raw)
         requirements.append(FieldRequirement(path.strip(), value, operator == "!="))
     return tuple(requirements)
-
-
-def fields_match(requirements: tuple[FieldRequirement, ...], read: Callable[[str], str]) -> bool:
-    """`read(path)` gives the object's value of a field, empty where it has none."""
-    return all((read(r.path) == r.value) != r.is_negated for r in requirements)
 
 
 def _tokens(text: str) -> list[str]:

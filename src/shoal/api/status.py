@@ -156,13 +156,5 @@ def request_too_large(limit_bytes: int) -> ApiError:
     return ApiError(413, "RequestEntityTooLarge", message)
 
 
-def too_many_requests(message: str, retry_after_s: int = 1) -> ApiError:
-    return ApiError(429, "TooManyRequests", message, {"retryAfterSeconds": retry_after_s})
-
-
-def service_unavailable(message: str) -> ApiError:
-    return ApiError(503, "ServiceUnavailable", message)
-
-
 def internal_error(message: str) -> ApiError:
     return ApiError(500, "InternalError", f"Internal error occurred: {message}")

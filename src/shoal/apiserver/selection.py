@@ -48,10 +48,7 @@ def matcher(served: Served, selection: Selection) -> Callable[[bytes], bool]:
         seen = decode(value)
         if labels.requirements and not labels.matches(seen.metadata.labels or {}):
             return False
-        return all(
-            (_text(_walk(seen, r.path), defaults.get(r.path, "")) == r.value) != r.is_negated
-            for r in fields
-        )
+        return all(r.matches(_text(_walk(seen, r.path), defaults.get(r.path, ""))) for r in fields)
 
     return matches
 
@@ -63,7 +60,7 @@ def _converted_matcher(served: Served, selection: Selection) -> Callable[[bytes]
     def matches(value: bytes) -> bool:
         obj = conversion.from_storage(orjson.loads(value))
         return selection.labels.matches(obj["metadata"].get("labels") or {}) and all(
-            (_text(_lookup(obj, r), "") == r.value) != r.is_negated for r in selection.fields
+            r.matches(_text(_lookup(obj, r), "")) for r in selection.fields
         )
 
     return matches

@@ -45,10 +45,6 @@ class NodeScores:
     def total(self, row: int) -> int:
         return int(self._total[row])
 
-    def by_plugin(self, row: int) -> dict[str, int]:
-        """Normalised and weighted."""
-        return {s.plugin.name: int(self._parts[s.index, row]) for s in self._slots}
-
     def refresh(
         self,
         points: ExtensionPoints,

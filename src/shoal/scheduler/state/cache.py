@@ -81,11 +81,6 @@ class Cache:
         standing = self._standings.get(uid)
         return standing and standing.pod
 
-    def node_name_of(self, uid: str) -> str:
-        """Where the pod stands; empty for a pod that is not here."""
-        standing = self._standings.get(uid)
-        return standing.node_name if standing else ""
-
     def state_of(self, uid: str) -> CacheState:
         """Initial for every pod that is not here, gone ones included."""
         standing = self._standings.get(uid)

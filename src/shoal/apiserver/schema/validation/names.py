@@ -169,10 +169,3 @@ def port_name(value: str) -> Sequence[str]:
 
 def port_number(value: int) -> Sequence[str]:
     return () if 1 <= value <= 65535 else ("must be between 1 and 65535, inclusive",)
-
-
-def path_segment(value: str) -> Sequence[str]:
-    """Names that need only fit into a URL."""
-    if value in (".", ".."):
-        return (f"may not be '{value}'",)
-    return tuple(f"may not contain '{sign}'" for sign in "/%" if sign in value)
