@@ -10,9 +10,12 @@ from shoal.apiserver.private_files import write_private
 NAME = "shoal"
 
 
-def kubeconfig_text(server: str, authority_pem: bytes, token: str, namespace: str = "") -> str:
-    """`server` is a URL. `namespace` is the context's own, empty for `default`."""
-    context = {"cluster": NAME, "user": NAME} | ({"namespace": namespace} if namespace else {})
+def write_kubeconfig(path: Path, server: str, authority_pem: bytes, token: str) -> None:
+    """`server` is a URL. Mode 0600: whoever can read it owns the cluster."""
+    write_private(path, _kubeconfig(server, authority_pem, token).encode())
+
+
+def _kubeconfig(server: str, authority_pem: bytes, token: str) -> str:
     cluster = {
         "certificate-authority-data": b64encode(authority_pem).decode(),
         "server": server,
@@ -23,15 +26,8 @@ def kubeconfig_text(server: str, authority_pem: bytes, token: str, namespace: st
             "kind": "Config",
             "clusters": [{"name": NAME, "cluster": cluster}],
             "users": [{"name": NAME, "user": {"token": token}}],
-            "contexts": [{"name": NAME, "context": context}],
+            "contexts": [{"name": NAME, "context": {"cluster": NAME, "user": NAME}}],
             "current-context": NAME,
         },
         sort_keys=False,
     )
-
-
-def write_kubeconfig(
-    path: Path, server: str, authority_pem: bytes, token: str, namespace: str = ""
-) -> None:
-    """Mode 0600: whoever can read it owns the cluster."""
-    write_private(path, kubeconfig_text(server, authority_pem, token, namespace).encode())

@@ -26,8 +26,8 @@ _GRAPH_WIDTH = 60
 
 
 class DemoView:
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(highlight=False, soft_wrap=True)
+    def __init__(self) -> None:
+        self._console = Console(highlight=False, soft_wrap=True)
         self._live: Live | None = None
         self._last_line = ""
 

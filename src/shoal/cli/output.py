@@ -47,14 +47,10 @@ def fail(message: str) -> NoReturn:
     raise typer.Exit(1)
 
 
-def print_rows(
-    heads: Sequence[str], rows: Iterable[Sequence[Any]], *, show_heads: bool = True
-) -> None:
+def print_rows(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Columns padded to their widest cell, three spaces apart."""
     texts = [[str(cell) for cell in row] for row in rows]
-    lines = [[head.upper() for head in heads], *texts] if show_heads else texts
-    if not lines:
-        return
+    lines = [[head.upper() for head in heads], *texts]
     widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
     is_terminal = sys.stdout.isatty()
     for line in lines:
