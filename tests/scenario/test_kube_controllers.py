@@ -11,6 +11,7 @@ import pytest
 
 from shoal.api.apps import DEPLOYMENTS, REPLICA_SETS
 from shoal.api.core import CONFIG_MAPS, ENDPOINTS, NAMESPACES, SERVICE_ACCOUNTS, SERVICES
+from shoal.api.node import NODES
 from shoal.api.pod import PODS
 from shoal.api.status import ApiError
 from shoal.base.clock import SystemClock
@@ -18,6 +19,7 @@ from shoal.client.events import EventRecorder
 from shoal.client.informer import InformerSet
 from shoal.client.protocol import DeleteOptions
 from shoal.controllers.kube.family import KubeControllers
+from shoal.testing.builders import make_node
 from shoal.testing.cluster import memory_cluster
 from tests.waiting import eventually
 
@@ -29,6 +31,7 @@ LABELS = {"app": "web"}
 async def controllers(*, ready=True):
     clock = SystemClock()
     async with memory_cluster(clock=clock) as cluster:
+        await cluster.client.create(NODES, make_node("n").manifest())
         informers = InformerSet(cluster.client, clock, random.Random(1))
         recorder = EventRecorder(cluster.client, "test", clock)
         family = KubeControllers(cluster.client, informers, lambda component: recorder, clock)

@@ -23,6 +23,7 @@ from shoal.agent.addresses import PodAddresses
 from shoal.agent.agent import Agent
 from shoal.agent.checks import Checks
 from shoal.agent.environment import ApiEndpoint
+from shoal.agent.former_nodes import remove_former_nodes
 from shoal.agent.machine import read_machine, read_resources
 from shoal.agent.node_context import NodeConfig, NodeContext
 from shoal.agent.pod_events import PodEvents
@@ -119,7 +120,9 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
             ca_pem=server.authority_pem,
         )
         pods = services.informers.informer(PODS)
-        agent = running["agent"] = Agent(context, nodes(settings), read_machine(), pods)
+        own_nodes = nodes(settings)
+        await remove_former_nodes(server.client, [node.name for node in own_nodes])
+        agent = running["agent"] = Agent(context, own_nodes, read_machine(), pods)
         scheduler = services.add_scheduler()
         kube = services.add_kube_controllers()
         pools = services.add_executor_pools(HttpAdviser(server.client, session), settings.ploto)

@@ -13,6 +13,7 @@ from shoal.controllers.kube.endpoints import endpoints_controller
 from shoal.controllers.kube.event_expiry import EventExpiry
 from shoal.controllers.kube.garbage_collector import garbage_collector
 from shoal.controllers.kube.namespace import namespace_controller
+from shoal.controllers.kube.pod_gc import pod_gc_controller
 from shoal.controllers.kube.replica_set import replica_set_controller
 from shoal.controllers.kube.service_account import service_account_controller
 
@@ -35,6 +36,7 @@ class KubeControllers:
             endpoints_controller(client, informers, clock),
             service_account_controller(client, informers, clock),
             namespace_controller(client, informers, clock),
+            pod_gc_controller(client, informers, clock),
             collector,
         ]
         self._follower = follower
