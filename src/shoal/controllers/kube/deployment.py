@@ -112,7 +112,7 @@ class DeploymentReconciler:
         self, deployment: Deployment, owned: Sequence[ReplicaSet], revision: str
     ) -> ReplicaSet:
         body = replica_set_body(deployment, self._reference(deployment), revision)
-        size = body["spec"]["replicas"] = rollout.first_size(deployment, owned)
+        size = body["spec"]["replicas"] = rollout.new_size(deployment, 0, owned)
         name, namespace = body["metadata"]["name"], deployment.metadata.namespace
         try:
             made = await self._client.create(REPLICA_SETS, body, namespace)
@@ -150,7 +150,7 @@ class DeploymentReconciler:
         self, deployment: Deployment, new: ReplicaSet, owned: list[ReplicaSet]
     ) -> list[ReplicaSet]:
         """One step within the bounds of the strategy."""
-        sizes = {new.metadata.name: rollout.new_size(deployment, new, owned)}
+        sizes = {new.metadata.name: rollout.new_size(deployment, new.spec.replicas, owned)}
         if sizes[new.metadata.name] == new.spec.replicas:
             old = [e for e in owned if e.metadata.uid != new.metadata.uid]
             sizes |= rollout.old_sizes(deployment, new, old)

@@ -96,25 +96,11 @@ def _absolute(value: IntOrString, total: int, rounding: Callable[[float], int]) 
     return rounding(float(value.removesuffix("%")) * total / 100)
 
 
-def first_size(deployment: Deployment, owned: Sequence[ReplicaSet]) -> int:
-    """How many replicas a ReplicaSet that is made now starts with. Recreate grows it only when
-    the old pods are gone."""
-    if deployment.spec.strategy.type == "Recreate":
-        return 0
-    return _grown(deployment, 0, owned)
-
-
-def new_size(deployment: Deployment, new: ReplicaSet, owned: Sequence[ReplicaSet]) -> int:
-    """How many replicas the new ReplicaSet may have now."""
-    if deployment.spec.strategy.type == "Recreate":
-        return deployment.spec.replicas
-    return _grown(deployment, new.spec.replicas, owned)
-
-
-def _grown(deployment: Deployment, size: int, owned: Sequence[ReplicaSet]) -> int:
-    """Towards spec.replicas, as far as the surge has room."""
+def new_size(deployment: Deployment, size: int, owned: Sequence[ReplicaSet]) -> int:
+    """How many replicas the new ReplicaSet, which has `size`, may have now. Recreate has no bound:
+    it asks only when the old pods are gone."""
     wanted = deployment.spec.replicas
-    if size >= wanted:
+    if deployment.spec.strategy.type == "Recreate" or size >= wanted:
         return wanted
     room = wanted + bounds(deployment).max_surge - sum(each.spec.replicas for each in owned)
     return size + max(0, min(room, wanted - size))

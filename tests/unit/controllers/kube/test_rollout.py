@@ -67,18 +67,16 @@ def test_surge_rounds_up_unavailable_rounds_down_and_one_of_them_is_positive(
 
 def test_the_new_replica_set_grows_only_as_far_as_surge_allows():
     new, old = replica_set("new", 0), replica_set("old", 10)
-    assert rollout.new_size(deployment(10, 2, 0), new, [new, old]) == 2
+    assert rollout.new_size(deployment(10, 2, 0), 0, [new, old]) == 2
 
 
-def test_a_recreated_deployment_starts_empty_and_then_gets_all_replicas_at_once():
-    each, new = deployment(10, strategy="Recreate"), replica_set("new", 0)
-    assert rollout.first_size(each, [replica_set("old", 10)]) == 0
-    assert rollout.new_size(each, new, [new]) == 10
+def test_a_recreated_deployment_gets_all_replicas_at_once():
+    assert rollout.new_size(deployment(10, strategy="Recreate"), 0, []) == 10
 
 
 def test_a_replica_set_that_is_made_starts_with_what_surge_allows():
-    assert rollout.first_size(deployment(10, 2, 0), []) == 10
-    assert rollout.first_size(deployment(10, 2, 0), [replica_set("old", 10)]) == 2
+    assert rollout.new_size(deployment(10, 2, 0), 0, []) == 10
+    assert rollout.new_size(deployment(10, 2, 0), 0, [replica_set("old", 10)]) == 2
 
 
 def test_old_replicas_that_are_unhealthy_go_first():
@@ -104,7 +102,7 @@ def test_a_rollout_ends_with_all_new_and_never_leaves_its_bounds(replicas, surge
     limits = rollout.bounds(each)
     new, old = replica_set("new", 0), replica_set("old", replicas)
     for _ in range(200):
-        size = rollout.new_size(each, new, [new, old])
+        size = rollout.new_size(each, new.spec.replicas, [new, old])
         new = replica_set("new", size, min(new.spec.replicas, size))
         old = replica_set("old", rollout.old_sizes(each, new, [old])["old"])
         total = new.spec.replicas + old.spec.replicas
