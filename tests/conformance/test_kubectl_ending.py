@@ -13,7 +13,7 @@ from tests.waiting import SLOW_PAUSE_S, eventually
 pytestmark = [
     pytest.mark.kubectl,
     pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.xdist_group("kubectl-rollouts"),
+    pytest.mark.xdist_group("kubectl-ending"),
 ]
 
 # Ends one second after SIGTERM, and says what it got.
@@ -44,17 +44,11 @@ def kubectl(kubectl_up_ends: Kubectl, namespace: str) -> Kubectl:
     return kubectl_up_ends.in_namespace(namespace)
 
 
-@pytest.fixture
-def every_kubectl(kubectl_up: Kubectl, namespace: str) -> Kubectl:
-    return kubectl_up.in_namespace(namespace)
-
-
 async def ready(kubectl: Kubectl, *what: str) -> None:
     await kubectl("wait", "--for=condition=Ready", *what, "--timeout=50s")
 
 
-async def test_a_pod_is_asked_to_end_and_is_gone_when_delete_returns(every_kubectl: Kubectl):
-    kubectl = every_kubectl
+async def test_a_pod_is_asked_to_end_and_is_gone_when_delete_returns(kubectl: Kubectl):
     await kubectl("apply", "-f", "-", stdin=POLITE)
     await ready(kubectl, "pod/polite")
     async with kubectl.following("logs", "-f", "polite") as log:

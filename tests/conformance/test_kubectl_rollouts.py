@@ -51,11 +51,6 @@ def kubectl(kubectl_up_ends: Kubectl, namespace: str) -> Kubectl:
     return kubectl_up_ends.in_namespace(namespace)
 
 
-@pytest.fixture
-def every_kubectl(kubectl_up: Kubectl, namespace: str) -> Kubectl:
-    return kubectl_up.in_namespace(namespace)
-
-
 async def pod_names(kubectl: Kubectl) -> set[str]:
     return set((await kubectl("get", "pods", "-o", "name")).split())
 
@@ -84,8 +79,7 @@ async def test_a_deployment_is_rolled_out_forth_and_back(kubectl: Kubectl):
     assert not first & set(running.split())
 
 
-async def test_a_deployment_is_restarted_paused_and_scaled(every_kubectl: Kubectl):
-    kubectl = every_kubectl
+async def test_a_deployment_is_restarted_paused_and_scaled(kubectl: Kubectl):
     await kubectl("create", "deployment", "d", "--image=busybox", "--", "sleep", "1000")
     await rolled_out(kubectl, "d")
     before = await pod_names(kubectl)
@@ -127,7 +121,11 @@ async def test_a_file_of_several_objects_is_applied_again_and_again(kubectl: Kub
     await kubectl("wait", "--for=delete", *before, "--timeout=50s")
     assert await kubectl("logs", "deploy/web") == "good day\n"
     await kubectl("delete", "-f", "-", stdin=STACK)
-    assert await pod_names(kubectl) == set() or "Terminating" in await kubectl("get", "pods")
+
+    async def are_gone() -> bool:
+        return not await pod_names(kubectl)
+
+    await eventually(are_gone, pause_s=SLOW_PAUSE_S)
 
 
 async def test_a_running_deployment_is_edited_and_a_pod_replaced(kubectl: Kubectl):

@@ -268,13 +268,21 @@ def test_a_pod_is_deleted_and_evicted(core: k8s.CoreV1Api, namespace: str):
     core.delete_namespaced_pod("a", namespace, grace_period_seconds=1)
     eviction = k8s.V1Eviction(metadata=k8s.V1ObjectMeta(name="b"))
     core.create_namespaced_pod_eviction("b", namespace, eviction)
+    listed = core.list_namespaced_pod(namespace)
+    left = {item.metadata.name for item in listed.items}
     stream = watch.Watch()
-    left = {item.metadata.name for item in core.list_namespaced_pod(namespace).items}
     if left:
-        for event in stream.stream(core.list_namespaced_pod, namespace, timeout_seconds=LIMIT_S):
+        changes = stream.stream(
+            core.list_namespaced_pod,
+            namespace,
+            resource_version=listed.metadata.resource_version,
+            timeout_seconds=LIMIT_S,
+        )
+        for event in changes:
             if event["type"] == "DELETED":
                 left.discard(event["object"].metadata.name)
             if not left:
                 stream.stop()
+    assert left == set()
     core.delete_collection_namespaced_pod(namespace)
     assert core.list_namespaced_pod(namespace).items == []
