@@ -10,7 +10,6 @@ from shoal.store.memory import MemoryStore
 from shoal.store.protocol import (
     Compacted,
     Encoder,
-    EventType,
     FutureRevision,
     KeyExists,
     KeyMissing,
@@ -18,6 +17,7 @@ from shoal.store.protocol import (
     SlowWatcher,
     Store,
     StoreEvent,
+    StoreEventType,
     StoreFailed,
     Watch,
 )
@@ -201,8 +201,8 @@ async def test_a_watch_replays_what_came_after_its_revision_and_goes_on(store: S
     await store.create("nodes/n", text("other bucket"))
     await store.delete("pods/ns/a", text("last"), expected=two.revision)
     assert await take(watch, 2) == [
-        StoreEvent(EventType.MODIFIED, "pods/ns/a", 2, b"two@2", b"one@1"),
-        StoreEvent(EventType.DELETED, "pods/ns/a", 4, b"last@4", b"two@2"),
+        StoreEvent(StoreEventType.MODIFIED, "pods/ns/a", 2, b"two@2", b"one@1"),
+        StoreEvent(StoreEventType.DELETED, "pods/ns/a", 4, b"last@4", b"two@2"),
     ]
 
 
@@ -219,7 +219,7 @@ async def test_what_waits_for_a_watch_is_taken_without_waiting(store: Store) -> 
     await store.create("pods/ns/a", text("one"))
     event = watch.next_nowait()
     assert event is not None
-    assert event.type is EventType.ADDED
+    assert event.type is StoreEventType.ADDED
     assert event.previous is None
     assert watch.next_nowait() is None
 

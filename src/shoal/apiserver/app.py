@@ -11,7 +11,7 @@ from typing import Any
 from shoal.api.status import ApiError, internal_error, request_too_large, unauthorized
 from shoal.apiserver.auth import Authenticator
 from shoal.apiserver.endpoints import PUBLIC_PATHS
-from shoal.apiserver.exchange import ADMIN, Endpoints, Request, Response, refusal
+from shoal.apiserver.exchange import ADMIN, Endpoint, Request, Response, refusal
 from shoal.base.supervision import contained
 
 MAX_BODY_BYTES = 3 * 1024 * 1024
@@ -34,7 +34,7 @@ class _ClientGone(Exception):
 
 
 class AsgiApp:
-    def __init__(self, endpoints: Endpoints, authenticator: Authenticator) -> None:
+    def __init__(self, endpoints: Endpoint, authenticator: Authenticator) -> None:
         self._endpoints = endpoints
         self._authenticator = authenticator
 

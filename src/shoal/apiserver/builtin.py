@@ -157,6 +157,7 @@ _KINDS = (
         conversion=EventsView(),
         stored_as="events",
     ),
+    _Kind(kind="EndpointSlice", plural="endpointslices", group="discovery.k8s.io"),
     _Kind(kind="Lease", plural="leases", group="coordination.k8s.io"),
     _Kind(
         kind="PriorityClass",

@@ -11,7 +11,13 @@ from shoal.apiserver.openapi.endpoint import OpenApiEndpoint
 from shoal.apiserver.requests import Target
 from shoal.apiserver.resource_endpoint import ResourceEndpoint
 from shoal.apiserver.reviews import REVIEWS, answer_review
-from shoal.apiserver.routing import ResourcePath, find_target, parse_path, unknown_path
+from shoal.apiserver.routing import (
+    ResourcePath,
+    find_target,
+    not_served,
+    parse_path,
+    unknown_path,
+)
 from shoal.apiserver.version import version_info
 
 PUBLIC_PATHS = frozenset({"/version", "/healthz", "/livez", "/readyz"})
@@ -28,7 +34,7 @@ _ROOT_PATHS = (
 
 
 class ApiEndpoints:
-    """Implements `exchange.Endpoints`."""
+    """Implements `exchange.Endpoint`."""
 
     def __init__(self, core: Core, metrics: MetricsSource) -> None:
         self._core = core
@@ -82,7 +88,7 @@ class ApiEndpoints:
             return json_response(answer, 201)
         if (path.group, path.version, path.plural) == ("", "v1", "bindings") and not path.name:
             return await self._bind(request, path)
-        raise unknown_path()
+        raise not_served(path)
 
     async def _bind(self, request: Request, path: ResourcePath) -> Response:
         """The older form of `pods/NAME/binding`: the name is in the body."""

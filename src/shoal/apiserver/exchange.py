@@ -63,7 +63,7 @@ class Response(msgspec.Struct, frozen=True):
     """Pieces to send as they come, in place of a body."""
 
 
-class Endpoints(Protocol):
+class Endpoint(Protocol):
     """What answers requests: the whole server, or a part of it."""
 
     async def answer(self, request: Request) -> Response:

@@ -20,7 +20,7 @@ from shoal.apiserver.core import Core
 from shoal.apiserver.creating import create
 from shoal.apiserver.deleting import delete, delete_collection
 from shoal.apiserver.encoding import present
-from shoal.apiserver.exchange import Endpoints, Request
+from shoal.apiserver.exchange import Endpoint, Request
 from shoal.apiserver.patching import patch
 from shoal.apiserver.reading import get, list_values
 from shoal.apiserver.requests import (
@@ -59,7 +59,7 @@ def _write_options(dry_run: bool, strict: bool) -> WriteOptions:
 class LocalClient:
     """Implements `client.protocol.Client` in the server's own process."""
 
-    def __init__(self, core: Core, endpoints: Endpoints) -> None:
+    def __init__(self, core: Core, endpoints: Endpoint) -> None:
         """`endpoints` answers raw requests."""
         self._core = core
         self._endpoints = endpoints

@@ -20,7 +20,7 @@ CRD_BUCKET = "customresourcedefinitions.apiextensions.k8s.io"
 CustomKinds = Callable[[JsonObject], list[Served]]
 
 
-class CustomKind(msgspec.Struct, frozen=True):
+class ServedDefinition(msgspec.Struct, frozen=True):
     """What one CRD makes the server serve."""
 
     revision: int
@@ -38,7 +38,7 @@ class Registry:
         }
         self._custom = custom
         self._store = store
-        self._made: dict[str, CustomKind] = {}
+        self._made: dict[str, ServedDefinition] = {}
 
     def find(self, group: str, version: str, plural: str) -> Served | None:
         found = self._builtin.get((group, version, plural))
@@ -68,25 +68,25 @@ class Registry:
     def _crds(self) -> Sequence[Entry]:
         return self._store.list(f"{CRD_BUCKET}/").entries
 
-    def _custom_kind(self, name: str) -> CustomKind | None:
+    def _custom_kind(self, name: str) -> ServedDefinition | None:
         entry = self._store.get(f"{CRD_BUCKET}/{name}")
         if entry is None:
             self._made.pop(name, None)
             return None
         return self._made_from(entry)
 
-    def _made_from(self, entry: Entry) -> CustomKind:
+    def _made_from(self, entry: Entry) -> ServedDefinition:
         name = entry.key.partition("/")[2]
         kind = self._made.get(name)
         if kind is None or kind.revision != entry.revision:
             kind = self._made[name] = self._make(entry)
         return kind
 
-    def _make(self, entry: Entry) -> CustomKind:
+    def _make(self, entry: Entry) -> ServedDefinition:
         crd: JsonObject = orjson.loads(entry.value)
         served = {s.resource.version: s for s in self._custom(crd)} if is_established(crd) else {}
         is_terminating = "deletionTimestamp" in crd["metadata"]
-        return CustomKind(entry.revision, served, is_terminating)
+        return ServedDefinition(entry.revision, served, is_terminating)
 
 
 def is_established(crd: JsonObject) -> bool:

@@ -11,16 +11,25 @@ import socket
 from collections.abc import Generator
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shoal.apiserver.app import AsgiApp
 from shoal.apiserver.auth import Authenticator
 from shoal.apiserver.certificates import ServingFiles
 from shoal.apiserver.core import Core
-from shoal.apiserver.exchange import Endpoints
+from shoal.apiserver.exchange import Endpoint
 
 _BACKLOG = 512
 _KEEP_ALIVE_S = 75
 _SHUTDOWN_S = 5
+
+
+class _HttpProtocol(HttpToolsProtocol):
+    """Who asks for a websocket or SPDY (`kubectl exec`) is refused by the answer to the request;
+    uvicorn's advice to install a library for it is no business of whoever reads the log."""
+
+    def _unsupported_upgrade_warning(self) -> None:
+        pass
 
 
 class _Uvicorn(uvicorn.Server):
@@ -43,7 +52,7 @@ class ApiServer:
     def __init__(
         self,
         core: Core,
-        endpoints: Endpoints,
+        endpoints: Endpoint,
         authenticator: Authenticator,
         files: ServingFiles,
         *,
@@ -83,7 +92,7 @@ class ApiServer:
     def _config(self) -> uvicorn.Config:
         return uvicorn.Config(
             self._app,
-            http="httptools",
+            http=_HttpProtocol,
             ws="none",
             lifespan="off",
             log_config=None,

@@ -23,10 +23,10 @@ from shoal.base.clock import Clock
 from shoal.client.protocol import WatchEventType
 from shoal.store.protocol import (
     Compacted,
-    EventType,
     FutureRevision,
     SlowWatcher,
     StoreEvent,
+    StoreEventType,
     Watch,
 )
 
@@ -167,11 +167,11 @@ def _change(event: StoreEvent, matches: Callable[[bytes], bool] | None) -> Chang
     if matches is None:
         return as_stored
     match event.type:
-        case EventType.ADDED:
+        case StoreEventType.ADDED:
             return as_stored if matches(event.value) else None
-        case EventType.DELETED:
+        case StoreEventType.DELETED:
             return as_stored if matches(event.previous or event.value) else None
-        case EventType.MODIFIED:
+        case StoreEventType.MODIFIED:
             before = event.previous or event.value
             was, is_now = matches(before), matches(event.value)
             if was and is_now:

@@ -39,7 +39,7 @@ from shoal.scheduler.events import (
 from shoal.scheduler.framework import status as statuses
 from shoal.scheduler.framework.cluster_event import ASSIGNED_POD_DELETE
 from shoal.scheduler.framework.profile import Profile, ProfileSpec, build_profiles
-from shoal.scheduler.framework.registry import Handle, Registry
+from shoal.scheduler.framework.registry import Handle, PluginRegistry
 from shoal.scheduler.framework.waiting_pods import WaitingPods
 from shoal.scheduler.intake import Intake
 from shoal.scheduler.queueing.queued_pod import QueuedPod
@@ -191,7 +191,7 @@ class Scheduler:
 
 
 def build_scheduler(
-    specs: Iterable[ProfileSpec], registry: Registry, settings: QueueSettings = QueueSettings()
+    specs: Iterable[ProfileSpec], registry: PluginRegistry, settings: QueueSettings = QueueSettings()
 ) -> Scheduler:
     """A scheduler that knows no node yet. Raises ProfileError where the specs are wrong."""
     cache = Cache()

@@ -17,7 +17,7 @@ from typing import Any, Self
 import msgspec
 
 from shoal.store.ledger import Accepted
-from shoal.store.protocol import Entry, EventType, StoreEvent, StoreUnusable
+from shoal.store.protocol import Entry, StoreEvent, StoreEventType, StoreUnusable
 from shoal.store.queries import queries, repeated, schema
 
 SCHEMA_VERSION = 1
@@ -90,7 +90,7 @@ class Database:
         drops: set[str] = set()
         for accepted in batch:
             key = accepted.entry.key
-            if accepted.event.type is EventType.DELETED:
+            if accepted.event.type is StoreEventType.DELETED:
                 puts.pop(key, None)
                 drops.add(key)
             else:
@@ -139,8 +139,8 @@ class Database:
     def _events_backwards(self, entries: dict[str, Entry]) -> Iterator[StoreEvent]:
         later: dict[str, bytes | None] = {}
         for revision, name, key, previous, final in self._connection.execute(queries()["read_log"]):
-            event_type = EventType(name)
-            value = final if event_type is EventType.DELETED else later.get(key)
+            event_type = StoreEventType(name)
+            value = final if event_type is StoreEventType.DELETED else later.get(key)
             if value is None:
                 value = entries[key].value
             later[key] = previous
@@ -237,5 +237,5 @@ def _object_row(entry: Entry) -> tuple[Any, ...]:
 
 
 def _log_row(event: StoreEvent) -> tuple[Any, ...]:
-    final = event.value if event.type is EventType.DELETED else None
+    final = event.value if event.type is StoreEventType.DELETED else None
     return event.revision, event.type.value, event.key, event.previous, final

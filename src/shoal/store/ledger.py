@@ -11,18 +11,18 @@ from shoal.store.protocol import (
     MUST_NOT_EXIST,
     Encoder,
     Entry,
-    EventType,
     KeyExists,
     KeyMissing,
     RevisionMismatch,
     StoreEvent,
+    StoreEventType,
 )
 
 
 class Write(msgspec.Struct, frozen=True):
     """A write that waits for its revision. `type` is what it will be published as."""
 
-    type: EventType
+    type: StoreEventType
     key: str
     encode: Encoder
     expected: int = MUST_NOT_EXIST
@@ -46,7 +46,7 @@ class Ledger:
         """Raises what the store protocol says, or whatever the encoder raises; then nothing has
         changed and no revision is used up."""
         current = self._entries.get(write.key)
-        if write.type is EventType.ADDED:
+        if write.type is StoreEventType.ADDED:
             if current is not None:
                 raise KeyExists
         elif current is None:
@@ -59,7 +59,7 @@ class Ledger:
         entry = Entry(write.key, value, revision, create_revision)
         previous = None if current is None else current.value
         self.revision = revision
-        if write.type is EventType.DELETED:
+        if write.type is StoreEventType.DELETED:
             del self._entries[write.key]
         else:
             self._entries[write.key] = entry

@@ -1,7 +1,7 @@
 """A store that forgets everything at exit: for tests, simulations and throw-away servers."""
 
 from shoal.store.ledger import Ledger, Write
-from shoal.store.protocol import Encoder, Entry, EventType, Page, StoreFailed
+from shoal.store.protocol import Encoder, Entry, Page, StoreEventType, StoreFailed
 from shoal.store.published import Published, PublishedWatch, Retention
 
 
@@ -27,13 +27,13 @@ class MemoryStore:
         return self._published.watch(prefix, after)
 
     async def create(self, key: str, encode: Encoder) -> Entry:
-        return self._write(Write(EventType.ADDED, key, encode))
+        return self._write(Write(StoreEventType.ADDED, key, encode))
 
     async def update(self, key: str, encode: Encoder, *, expected: int) -> Entry:
-        return self._write(Write(EventType.MODIFIED, key, encode, expected))
+        return self._write(Write(StoreEventType.MODIFIED, key, encode, expected))
 
     async def delete(self, key: str, encode: Encoder, *, expected: int) -> Entry:
-        return self._write(Write(EventType.DELETED, key, encode, expected))
+        return self._write(Write(StoreEventType.DELETED, key, encode, expected))
 
     async def compact(self, *, keep: int) -> int:
         return self._published.compact(keep)

@@ -33,7 +33,7 @@ class Entry(msgspec.Struct, frozen=True):
     create_revision: int
 
 
-class EventType(StrEnum):
+class StoreEventType(StrEnum):
     ADDED = "ADDED"
     MODIFIED = "MODIFIED"
     DELETED = "DELETED"
@@ -42,7 +42,7 @@ class EventType(StrEnum):
 class StoreEvent(msgspec.Struct, frozen=True):
     """One published write. A DELETED event's value is what the delete's encoder gave."""
 
-    type: EventType
+    type: StoreEventType
     key: str
     revision: int
     value: bytes

@@ -21,11 +21,11 @@ from shoal.store.ledger import Accepted
 from shoal.store.protocol import (
     Compacted,
     Entry,
-    EventType,
     FutureRevision,
     Page,
     SlowWatcher,
     StoreEvent,
+    StoreEventType,
 )
 
 
@@ -185,7 +185,7 @@ class Published:
         """Make one committed write visible. Revisions arrive in order."""
         event = accepted.event
         bucket = self._bucket(event.key)
-        if event.type is EventType.DELETED:
+        if event.type is StoreEventType.DELETED:
             del bucket.entries[event.key]
         else:
             bucket.entries[event.key] = accepted.entry

@@ -20,7 +20,7 @@ from typing import Self
 from shoal.base.clock import Clock, SystemClock
 from shoal.store.database import Checkpointer, Contents, Database, FileLock
 from shoal.store.ledger import Accepted, Ledger, Write
-from shoal.store.protocol import Encoder, Entry, EventType, Page, StoreFailed
+from shoal.store.protocol import Encoder, Entry, Page, StoreEventType, StoreFailed
 from shoal.store.published import Published, PublishedWatch, Retention
 from shoal.store.writer import Batch, JobQueue, LogTrimmer, QueuedTrim, QueuedWrite, Writer
 
@@ -91,13 +91,13 @@ class SqliteStore:
         return self._published.watch(prefix, after)
 
     async def create(self, key: str, encode: Encoder) -> Entry:
-        return await self._write(Write(EventType.ADDED, key, encode))
+        return await self._write(Write(StoreEventType.ADDED, key, encode))
 
     async def update(self, key: str, encode: Encoder, *, expected: int) -> Entry:
-        return await self._write(Write(EventType.MODIFIED, key, encode, expected))
+        return await self._write(Write(StoreEventType.MODIFIED, key, encode, expected))
 
     async def delete(self, key: str, encode: Encoder, *, expected: int) -> Entry:
-        return await self._write(Write(EventType.DELETED, key, encode, expected))
+        return await self._write(Write(StoreEventType.DELETED, key, encode, expected))
 
     async def compact(self, *, keep: int) -> int:
         oldest = self._published.compact(keep)

@@ -14,8 +14,8 @@ from shoal.base.clock import VirtualClock
 from shoal.store.database import SCHEMA_VERSION
 from shoal.store.protocol import (
     Compacted,
-    EventType,
     StoreEvent,
+    StoreEventType,
     StoreFailed,
     StoreUnusable,
     Watch,
@@ -120,7 +120,7 @@ async def test_writes_of_one_key_in_one_batch_end_in_the_last_of_them(tmp_path: 
         ("pods/ns/a", b"again", 4)
     ]
     types = [event.type for event in await take(store.watch("pods/", after=0), 6)]
-    added, modified, deleted = EventType.ADDED, EventType.MODIFIED, EventType.DELETED
+    added, modified, deleted = StoreEventType.ADDED, StoreEventType.MODIFIED, StoreEventType.DELETED
     assert types == [added, modified, deleted, added, added, deleted]
     await store.close()
 
@@ -260,7 +260,7 @@ async def test_acknowledged_writes_survive_a_kill_and_the_revision_never_goes_ba
 def was_deleted(store: SqliteStore, key: str) -> bool:
     watch = store.watch("pods/", after=0)
     while (event := watch.next_nowait()) is not None:
-        if event.key == key and event.type is EventType.DELETED:
+        if event.key == key and event.type is StoreEventType.DELETED:
             return True
     return False
 

@@ -11,12 +11,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from shoal.store.memory import MemoryStore
 from shoal.store.protocol import (
     Entry,
-    EventType,
     KeyExists,
     KeyMissing,
     RevisionMismatch,
     Store,
     StoreEvent,
+    StoreEventType,
     Watch,
 )
 from shoal.store.sqlite import SqliteStore
@@ -54,7 +54,7 @@ class StoreModel(RuleBasedStateMachine):
             assert key in self.entries
         else:
             assert key not in self.entries
-            self.expect(EventType.ADDED, entry, value)
+            self.expect(StoreEventType.ADDED, entry, value)
 
     @rule(key=KEYS, value=VALUES, staleness=STALENESS, is_delete=st.booleans())
     def change(self, key: str, value: bytes, staleness: int, is_delete: bool) -> None:
@@ -69,14 +69,16 @@ class StoreModel(RuleBasedStateMachine):
             assert staleness and refusal.current == known
         else:
             assert known is not None and not staleness
-            self.expect(EventType.DELETED if is_delete else EventType.MODIFIED, entry, value)
+            self.expect(
+                StoreEventType.DELETED if is_delete else StoreEventType.MODIFIED, entry, value
+            )
 
-    def expect(self, type: EventType, entry: Entry, value: bytes) -> None:
+    def expect(self, type: StoreEventType, entry: Entry, value: bytes) -> None:
         known = self.entries.pop(entry.key, None)
         self.revision += 1
         created = known.create_revision if known else self.revision
         assert entry == Entry(entry.key, value, self.revision, created)
-        if type is not EventType.DELETED:
+        if type is not StoreEventType.DELETED:
             self.entries[entry.key] = entry
         previous = known.value if known else None
         self.events.append(StoreEvent(type, entry.key, self.revision, value, previous))

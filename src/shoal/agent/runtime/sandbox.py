@@ -10,7 +10,7 @@ from shoal.agent.runtime.confinement import (
 )
 from shoal.agent.runtime.paths import PodPaths
 from shoal.agent.runtime.protocol import ContainerSpec, Mount, Verdict
-from shoal.agent.runtime.shim.order import Bind, Isolation
+from shoal.agent.runtime.shim.order import BindMount, Isolation
 
 MOUNT_PATH_UNAVAILABLE = "MountPathUnavailable"
 TERMINATION_FILE = "termination-log"
@@ -69,10 +69,10 @@ class SandboxConfinement:
         )
 
 
-def _binds(mounts: Sequence[Mount]) -> list[Bind]:
+def _binds(mounts: Sequence[Mount]) -> list[BindMount]:
     """One per target; of two, the pod's own comes later and wins."""
     by_target = {
-        posixpath.normpath(mount.target): Bind(
+        posixpath.normpath(mount.target): BindMount(
             source=str(mount.source.resolve()),
             target=posixpath.normpath(mount.target),
             read_only=mount.read_only,

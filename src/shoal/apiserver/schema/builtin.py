@@ -84,6 +84,7 @@ _DEFAULTS: Mapping[tuple[str, str], Default] = {
     ("apiextensions.k8s.io", "CustomResourceDefinition"): default_crd,
     ("apps", "Deployment"): workloads.default_deployment,
     ("apps", "ReplicaSet"): workloads.default_replica_set,
+    ("discovery.k8s.io", "EndpointSlice"): services.default_endpoint_slice,
     ("scheduling.k8s.io", "PriorityClass"): core.default_priority_class,
 }
 
@@ -101,5 +102,6 @@ _RULES: Mapping[tuple[str, str], Validate] = {
     ("apps", "Deployment"): workload_rules.validate_deployment,
     ("apps", "ReplicaSet"): workload_rules.validate_replica_set,
     ("coordination.k8s.io", "Lease"): core_rules.validate_lease,
+    ("discovery.k8s.io", "EndpointSlice"): service_rules.validate_endpoint_slice,
     ("scheduling.k8s.io", "PriorityClass"): core_rules.validate_priority_class,
 }

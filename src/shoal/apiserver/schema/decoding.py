@@ -1,6 +1,6 @@
 """Read bodies of built-in kinds: are the JSON types right, which fields are unknown.
 
-A definition becomes a tree of nodes, once and on demand. A node answers two questions about a
+A definition becomes a tree of places, once and on demand. A place answers two questions about a
 value: `check` raises where it cannot be read (on the real server the body fails to decode: 400),
 `tidy` edits it in place to what the server would keep: unknown fields and nulls go, quantities
 and times take their canonical form. Neither builds paths unless there is something to tell.
@@ -24,7 +24,7 @@ from shoal.apiserver.schema.scalars import (
 )
 
 
-class Node(Protocol):
+class Place(Protocol):
     """One place in a definition."""
 
     @property
@@ -60,11 +60,11 @@ class Opaque:
 
 
 class ListOf:
-    """A list whose items are of one node; nulls in it stand for its zero."""
+    """A list whose items are of one place; nulls in it stand for its zero."""
 
     __slots__ = ("_item", "go_type", "zero")
 
-    def __init__(self, item: Node) -> None:
+    def __init__(self, item: Place) -> None:
         self._item = item
         self.go_type = "[]" + item.go_type
         self.zero = None
@@ -92,11 +92,11 @@ class ListOf:
 
 
 class MapOf:
-    """A map whose values are of one node; nulls in it stand for its zero."""
+    """A map whose values are of one place; nulls in it stand for its zero."""
 
     __slots__ = ("_item", "go_type", "zero")
 
-    def __init__(self, item: Node) -> None:
+    def __init__(self, item: Place) -> None:
         self._item = item
         self.go_type = "map[string]" + item.go_type
         self.zero = None
@@ -134,37 +134,37 @@ class Struct:
         self.go_type = f"{version}.{self._kind}"
 
     @cached_property
-    def nodes(self) -> Mapping[str, Node]:
+    def places(self) -> Mapping[str, Place]:
         properties = definitions()[self._definition].get("properties", {})
-        return {name: node_of(schema) for name, schema in properties.items()}
+        return {name: place_of(schema) for name, schema in properties.items()}
 
     @cached_property
     def _plain_types(self) -> Mapping[str, type]:
         """Fields for which the Python type says all: most of them."""
-        types: Mapping[Node, type] = {_STRING: str, _BOOLEAN: bool}
-        return {name: types[n] for name, n in self.nodes.items() if n in types}
+        types: Mapping[Place, type] = {_STRING: str, _BOOLEAN: bool}
+        return {name: types[n] for name, n in self.places.items() if n in types}
 
     @cached_property
-    def _inner(self) -> Mapping[str, Node | None]:
+    def _inner(self) -> Mapping[str, Place | None]:
         """Nodes that have something to tidy; None for the others that are known."""
         return {
-            name: None if isinstance(node, Leaf | Integer | Opaque) else node
-            for name, node in self.nodes.items()
+            name: None if isinstance(place, Leaf | Integer | Opaque) else place
+            for name, place in self.places.items()
         }
 
     def check(self, value: Any) -> None:
         if type(value) is not dict:
             raise wrong_type(value, self.go_type)
         plain_type_of = self._plain_types.get
-        node_of_field = self.nodes.get
+        place_of_field = self.places.get
         key = ""
         try:
             for key, item in value.items():
                 if item is None or type(item) is plain_type_of(key):
                     continue
-                node = node_of_field(key)
-                if node is not None:
-                    node.check(item)
+                place = place_of_field(key)
+                if place is not None:
+                    place.check(item)
         except UnreadableError as error:
             error.through(self._kind, key)
             raise
@@ -182,11 +182,11 @@ class Struct:
             if item is None:
                 gone.append(key)
                 continue
-            node = inner[key]
-            if node is None:
+            place = inner[key]
+            if place is None:
                 continue
             known = len(dropped)
-            fresh = node.tidy(item, dropped)
+            fresh = place.tidy(item, dropped)
             if fresh is not item:
                 value[key] = fresh
             if len(dropped) != known:
@@ -224,7 +224,7 @@ _OPAQUE = Opaque()
 _APIEXTENSIONS = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1."
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 _JSON_SCHEMA_PROPS = _APIEXTENSIONS + "JSONSchemaProps"
-_SPECIAL: Mapping[str, Node] = {
+_SPECIAL: Mapping[str, Place] = {
     "io.k8s.apimachinery.pkg.api.resource.Quantity": Quantity(),
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": IntOrString(),
     "io.k8s.apimachinery.pkg.runtime.RawExtension": _OPAQUE,
@@ -238,7 +238,7 @@ _SPECIAL: Mapping[str, Node] = {
 
 @cache
 def struct(name: str) -> Struct:
-    """The node of a definition that has fields."""
+    """The place of a definition that has fields."""
     return Struct(name)
 
 
@@ -247,8 +247,8 @@ def _schema_or(name: str) -> SchemaOr:
     return SchemaOr(name.removeprefix(_APIEXTENSIONS))
 
 
-def node_of(schema: JsonObject) -> Node:
-    """The node of a place in a definition."""
+def place_of(schema: JsonObject) -> Place:
+    """What is written at one place in a definition."""
     reference: str | None = schema.get("$ref")
     if reference is not None:
         if reference in _SPECIAL:
@@ -272,21 +272,21 @@ def node_of(schema: JsonObject) -> Node:
         case "number", _:
             return _NUMBER
         case "array", _:
-            return ListOf(node_of(schema["items"]))
+            return ListOf(place_of(schema["items"]))
         case "object", _ if "additionalProperties" in schema:
-            return MapOf(node_of(schema["additionalProperties"]))
+            return MapOf(place_of(schema["additionalProperties"]))
         case _:
             return _OPAQUE
 
 
-def _zero_of(node: Node) -> Any:
-    match node:
+def _zero_of(place: Place) -> Any:
+    match place:
         case Struct() | MapOf():
             return {}
         case ListOf():
             return []
         case _:
-            return node.zero
+            return place.zero
 
 
 def put_in_front(step: str, dropped: list[str], start: int) -> None:

@@ -26,6 +26,15 @@ class CountedStrategy(Strategy):
     has_generation = True
 
 
+class EndpointSliceStrategy(Strategy):
+    """Without a spec: what is counted stands at the top."""
+
+    has_generation = True
+
+    def desired(self, obj: JsonObject) -> object:
+        return obj.get("endpoints"), obj.get("ports")
+
+
 class PriorityClassStrategy(Strategy):
     """Only its value counts as desired."""
 

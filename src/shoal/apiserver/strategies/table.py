@@ -11,6 +11,7 @@ from shoal.apiserver.strategies.services import ServiceStrategy
 from shoal.apiserver.strategies.small import (
     ClaimStrategy,
     CountedStrategy,
+    EndpointSliceStrategy,
     LeaseStrategy,
     NamespaceStrategy,
     NodeStrategy,
@@ -24,6 +25,7 @@ _CUSTOM_WITH_STATUS = CustomStrategy(has_status=True)
 _BY_BUCKET: Mapping[str, Strategy] = {
     CRD_BUCKET: CrdStrategy(),
     "deployments.apps": CountedStrategy(),
+    "endpointslices.discovery.k8s.io": EndpointSliceStrategy(),
     "leases.coordination.k8s.io": LeaseStrategy(),
     "namespaces": NamespaceStrategy(),
     "nodes": NodeStrategy(),

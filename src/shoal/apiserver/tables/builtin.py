@@ -27,6 +27,7 @@ _TABLES: Mapping[tuple[str, str], KindTable] = MappingProxyType(
         ("batch", "CronJob"): batch.CRON_JOBS,
         ("batch", "Job"): batch.JOBS,
         ("coordination.k8s.io", "Lease"): configuration.LEASES,
+        ("discovery.k8s.io", "EndpointSlice"): services.ENDPOINT_SLICES,
         ("events.k8s.io", "Event"): events.EVENTS,
         ("policy", "PodDisruptionBudget"): configuration.POD_DISRUPTION_BUDGETS,
         ("scheduling.k8s.io", "PriorityClass"): configuration.PRIORITY_CLASSES,

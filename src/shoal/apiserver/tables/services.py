@@ -1,4 +1,4 @@
-"""Kinds that give pods an address: Service, Endpoints."""
+"""Kinds that give pods an address: Service, Endpoints, EndpointSlice."""
 
 from datetime import datetime
 
@@ -17,6 +17,8 @@ from shoal.apiserver.tables.columns import (
 from shoal.apiserver.tables.selectors import SELECTOR_COLUMN, format_labels
 
 _SHOWN_ENDPOINTS = 3
+_ANY_PORT = "*"
+_UNSET = "<unset>"
 
 
 def _service(service: JsonObject, now: datetime) -> list[object]:
@@ -61,10 +63,33 @@ def _endpoints(endpoints: JsonObject, now: datetime) -> list[object]:
         for port in items(subset, "ports")
         for address in items(subset, "addresses")
     ]
+    return [name_of(endpoints), _first_of(places) if subsets else NONE, age_of(endpoints, now)]
+
+
+def _first_of(places: list[str]) -> str:
     shown = ",".join(places[:_SHOWN_ENDPOINTS])
     if len(places) > _SHOWN_ENDPOINTS:
         shown += f" + {len(places) - _SHOWN_ENDPOINTS} more..."
-    return [name_of(endpoints), shown if subsets else NONE, age_of(endpoints, now)]
+    return shown
+
+
+def _endpoint_slice(endpoint_slice: JsonObject, now: datetime) -> list[object]:
+    ports = [
+        str(port.get("port") or port.get("name") or _ANY_PORT)
+        for port in items(endpoint_slice, "ports")
+    ]
+    addresses = [
+        str(address)
+        for endpoint in items(endpoint_slice, "endpoints")
+        for address in items(endpoint, "addresses")
+    ]
+    return [
+        name_of(endpoint_slice),
+        endpoint_slice.get("addressType", ""),
+        _first_of(ports) or _UNSET,
+        _first_of(addresses) or _UNSET,
+        age_of(endpoint_slice, now),
+    ]
 
 
 def _host_port(address: str, port: object) -> str:
@@ -85,4 +110,14 @@ SERVICES = KindTable(
 )
 ENDPOINTS = KindTable(
     (NAME, text("Endpoints", "Addresses that are ready to serve."), AGE), _endpoints
+)
+ENDPOINT_SLICES = KindTable(
+    (
+        NAME,
+        text("AddressType", "What the addresses are."),
+        text("Ports", "Ports that all of them serve."),
+        text("Endpoints", "Addresses, whether ready to serve or not."),
+        AGE,
+    ),
+    _endpoint_slice,
 )

@@ -18,7 +18,7 @@ from shoal.client.discovery import discover
 from shoal.client.informer import Informer, InformerSet
 from shoal.client.protocol import Client, DeleteOptions
 from shoal.client.workqueue import WorkQueue
-from shoal.controllers.kube.ownership import FOREGROUND, ORPHAN, Node, Ownership, Verdict
+from shoal.controllers.kube.ownership import FOREGROUND, ORPHAN, Decision, GraphNode, Ownership
 from shoal.controllers.reconciler import Result
 from shoal.controllers.runner import Controller
 
@@ -70,21 +70,21 @@ class GarbageCollector:
         node = self._graph.node(uid)
         if node is None:
             return Result()
-        verdict = self._graph.verdict(uid)
-        if verdict is Verdict.CHECK_OWNERS:
+        decision = self._graph.decision(uid)
+        if decision is Decision.CHECK_OWNERS:
             is_known = await self._check_owners(node)
             if not is_known:
                 return Result(_RESYNC_S)
-            verdict = self._graph.verdict(uid)
+            decision = self._graph.decision(uid)
         try:
-            await self._carry_out(verdict, node)
+            await self._carry_out(decision, node)
         except ApiError as error:
             # Gone, or changed since: the watch brings what it has become.
             if not (error.is_not_found or error.is_conflict):
                 raise
         return Result()
 
-    async def _check_owners(self, node: Node) -> bool:
+    async def _check_owners(self, node: GraphNode) -> bool:
         """Ask the server about owners the graph has not seen; False where it cannot be told."""
         for owner in self._graph.unknown_owners(node):
             group = owner.api_version.rpartition("/")[0]
@@ -103,51 +103,51 @@ class GarbageCollector:
                 self._graph.mark_absent(owner.uid)
         return not self._graph.unknown_owners(node)
 
-    async def _carry_out(self, verdict: Verdict, node: Node) -> None:
-        match verdict:
-            case Verdict.KEEP | Verdict.CHECK_OWNERS:
+    async def _carry_out(self, decision: Decision, node: GraphNode) -> None:
+        match decision:
+            case Decision.KEEP | Decision.CHECK_OWNERS:
                 return
-            case Verdict.DELETE:
+            case Decision.DELETE:
                 await self._delete(node, "Background")
-            case Verdict.DELETE_FOREGROUND:
+            case Decision.DELETE_FOREGROUND:
                 await self._delete(node, "Foreground")
-            case Verdict.DROP_OWNERS:
+            case Decision.DROP_OWNERS:
                 await self._drop_owners(node)
-            case Verdict.FINISH_FOREGROUND:
+            case Decision.FINISH_FOREGROUND:
                 await self._remove_finalizer(node, FOREGROUND)
-            case Verdict.ORPHAN_DEPENDENTS:
+            case Decision.ORPHAN_DEPENDENTS:
                 await self._orphan(node)
 
-    async def _delete(self, node: Node, propagation: str) -> None:
+    async def _delete(self, node: GraphNode, propagation: str) -> None:
         options = DeleteOptions(propagation=propagation, uid=node.uid)
         await self._client.delete(node.resource, node.key.name, node.key.namespace, options)
 
-    async def _drop_owners(self, node: Node) -> None:
+    async def _drop_owners(self, node: GraphNode) -> None:
         leaving = {owner.uid for owner in self._graph.leaving_owners(node)}
         await self._patch_owners(node, leaving)
 
-    async def _orphan(self, node: Node) -> None:
+    async def _orphan(self, node: GraphNode) -> None:
         for dependent in self._graph.dependents(node.uid):
             await self._patch_owners(dependent, {node.uid})
         await self._remove_finalizer(node, ORPHAN)
 
-    async def _patch_owners(self, node: Node, dropped_uids: set[str]) -> None:
+    async def _patch_owners(self, node: GraphNode, dropped_uids: set[str]) -> None:
         kept = [msgspec.to_builtins(o) for o in node.owners if o.uid not in dropped_uids]
         await self._patch(node, {"uid": node.uid, "ownerReferences": kept})
 
-    async def _remove_finalizer(self, node: Node, finalizer: str) -> None:
+    async def _remove_finalizer(self, node: GraphNode, finalizer: str) -> None:
         kept = [f for f in node.finalizers if f != finalizer]
         await self._patch(node, {"uid": node.uid, "finalizers": kept})
 
-    async def _patch(self, node: Node, metadata: JsonObject) -> None:
+    async def _patch(self, node: GraphNode, metadata: JsonObject) -> None:
         await self._client.patch(
             node.resource, node.key.name, {"metadata": metadata}, node.key.namespace
         )
 
 
-def _node(resource: Resource[JsonObject], obj: Object) -> Node:
+def _node(resource: Resource[JsonObject], obj: Object) -> GraphNode:
     metadata = obj.metadata
-    return Node(
+    return GraphNode(
         resource,
         metadata.key,
         metadata.uid,

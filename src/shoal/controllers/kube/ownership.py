@@ -17,7 +17,7 @@ FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
 
 
-class Node(msgspec.Struct, frozen=True):
+class GraphNode(msgspec.Struct, frozen=True):
     """One object as the graph sees it."""
 
     resource: Resource[JsonObject]
@@ -28,7 +28,7 @@ class Node(msgspec.Struct, frozen=True):
     is_deleting: bool
 
 
-class Verdict(StrEnum):
+class Decision(StrEnum):
     KEEP = "Keep"
     CHECK_OWNERS = "CheckOwners"
     """Owners are not in the graph: ask the server whether they exist before deciding."""
@@ -47,11 +47,11 @@ class Ownership:
     """Objects by uid, and dependents by owner uid."""
 
     def __init__(self) -> None:
-        self._nodes: dict[str, Node] = {}
+        self._nodes: dict[str, GraphNode] = {}
         self._dependents: dict[str, set[str]] = {}
         self._absent: set[str] = set()
 
-    def put(self, node: Node) -> None:
+    def put(self, node: GraphNode) -> None:
         self._unlink(node.uid)
         self._nodes[node.uid] = node
         self._absent.discard(node.uid)
@@ -68,10 +68,10 @@ class Ownership:
         """The server says that there is no such owner."""
         self._absent.add(uid)
 
-    def node(self, uid: str) -> Node | None:
+    def node(self, uid: str) -> GraphNode | None:
         return self._nodes.get(uid)
 
-    def dependents(self, uid: str) -> list[Node]:
+    def dependents(self, uid: str) -> list[GraphNode]:
         return [self._nodes[d] for d in sorted(self._dependents.get(uid, ()))]
 
     def affected_by(self, uid: str) -> Iterator[str]:
@@ -82,40 +82,40 @@ class Ownership:
             yield from (owner.uid for owner in node.owners)
         yield from sorted(self._dependents.get(uid, ()))
 
-    def unknown_owners(self, node: Node) -> list[OwnerReference]:
+    def unknown_owners(self, node: GraphNode) -> list[OwnerReference]:
         return [o for o in node.owners if o.uid not in self._nodes and o.uid not in self._absent]
 
-    def leaving_owners(self, node: Node) -> list[OwnerReference]:
+    def leaving_owners(self, node: GraphNode) -> list[OwnerReference]:
         """Owners that are gone, or wait in the foreground for their dependents to go."""
         return [o for o in node.owners if self._is_dead(o) or self._waits_in_foreground(o)]
 
-    def verdict(self, uid: str) -> Verdict:
+    def decision(self, uid: str) -> Decision:
         """What to do about one object now."""
         node = self._nodes.get(uid)
         if node is None:
-            return Verdict.KEEP
+            return Decision.KEEP
         if node.is_deleting:
-            return self._verdict_on_deleting(node)
+            return self._decision_on_deleting(node)
         if not node.owners:
-            return Verdict.KEEP
+            return Decision.KEEP
         if self.unknown_owners(node):
-            return Verdict.CHECK_OWNERS
+            return Decision.CHECK_OWNERS
         leaving = self.leaving_owners(node)
         if len(leaving) < len(node.owners):
-            return Verdict.DROP_OWNERS if leaving else Verdict.KEEP
+            return Decision.DROP_OWNERS if leaving else Decision.KEEP
         is_awaited = any(self._waits_in_foreground(owner) for owner in leaving)
         if is_awaited and self._dependents.get(uid):
-            return Verdict.DELETE_FOREGROUND
-        return Verdict.DELETE
+            return Decision.DELETE_FOREGROUND
+        return Decision.DELETE
 
-    def _verdict_on_deleting(self, node: Node) -> Verdict:
+    def _decision_on_deleting(self, node: GraphNode) -> Decision:
         if ORPHAN in node.finalizers:
-            return Verdict.ORPHAN_DEPENDENTS
+            return Decision.ORPHAN_DEPENDENTS
         if FOREGROUND in node.finalizers and not self._is_blocked(node):
-            return Verdict.FINISH_FOREGROUND
-        return Verdict.KEEP
+            return Decision.FINISH_FOREGROUND
+        return Decision.KEEP
 
-    def _is_blocked(self, owner: Node) -> bool:
+    def _is_blocked(self, owner: GraphNode) -> bool:
         return any(
             reference.uid == owner.uid and reference.block_owner_deletion
             for dependent in self.dependents(owner.uid)

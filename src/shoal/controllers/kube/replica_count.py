@@ -30,7 +30,7 @@ class Claim(msgspec.Struct, frozen=True):
     """Owned pods that no longer match."""
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Resize(msgspec.Struct, frozen=True):
     create: int
     remove: list[Pod]
 
@@ -73,15 +73,15 @@ def ready_since(each: Pod) -> datetime | None:
     return ready.last_transition_time if ready is not None else None
 
 
-def plan(replica_set: ReplicaSet, owned: Sequence[Pod]) -> Plan:
+def plan(replica_set: ReplicaSet, owned: Sequence[Pod]) -> Resize:
     """What brings the active pods to `spec.replicas`."""
     if replica_set.metadata.deletion_timestamp is not None:
-        return Plan(0, [])
+        return Resize(0, [])
     active = [each for each in owned if is_active(each)]
     surplus = len(active) - replica_set.spec.replicas
     if surplus < 0:
-        return Plan(min(-surplus, BURST_REPLICAS), [])
-    return Plan(0, removal_order(active)[: min(surplus, BURST_REPLICAS)])
+        return Resize(min(-surplus, BURST_REPLICAS), [])
+    return Resize(0, removal_order(active)[: min(surplus, BURST_REPLICAS)])
 
 
 def removal_order(active: Sequence[Pod]) -> list[Pod]:

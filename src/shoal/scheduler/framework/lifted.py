@@ -14,7 +14,7 @@ import numpy as np
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.plugin import (
     FilterPlugin,
-    QueuedPod,
+    QueuedPodInfo,
     QueueSortPlugin,
     Reads,
     ScorePlugin,
@@ -121,10 +121,10 @@ class LiftedQueueSort:
     def name(self) -> str:
         return self._plugin.name
 
-    def sort_key(self, queued: QueuedPod) -> Any:
+    def sort_key(self, queued: QueuedPodInfo) -> Any:
         return self._key(queued)
 
-    def _compare(self, left: QueuedPod, right: QueuedPod) -> int:
+    def _compare(self, left: QueuedPodInfo, right: QueuedPodInfo) -> int:
         if self._plugin.less(left, right):
             return -1
         return 1 if self._plugin.less(right, left) else 0

@@ -96,7 +96,7 @@ class PreEnqueuePlugin(Plugin, Protocol):
         ...
 
 
-class QueuedPod(Protocol):
+class QueuedPodInfo(Protocol):
     """What QueueSort compares. `queueing.queued_pod` has the real one."""
 
     @property
@@ -112,7 +112,7 @@ class QueuedPod(Protocol):
 class QueueSortPlugin(Plugin, Protocol):
     """The order of the active room, by comparing. A profile has exactly one."""
 
-    def less(self, left: QueuedPod, right: QueuedPod) -> bool:
+    def less(self, left: QueuedPodInfo, right: QueuedPodInfo) -> bool:
         """Whether `left` goes first. Must not change its mind while the pods wait."""
         ...
 
@@ -121,7 +121,7 @@ class QueueSortPlugin(Plugin, Protocol):
 class KeyedQueueSortPlugin(Plugin, Protocol):
     """QueueSort by a key that is worked out once a pod: much quicker than comparing."""
 
-    def sort_key(self, queued: QueuedPod) -> Any:
+    def sort_key(self, queued: QueuedPodInfo) -> Any:
         """Lowest first; constant while the pod waits. Keys of one plugin compare."""
         ...
 

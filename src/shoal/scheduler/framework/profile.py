@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from shoal.scheduler.framework.extension_points import ExtensionPoints, ProfileError, sort_out
 from shoal.scheduler.framework.plugin import PluginArguments, WeightedPlugin
-from shoal.scheduler.framework.registry import Handle, Registry
+from shoal.scheduler.framework.registry import Handle, PluginRegistry
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Profile:
 
 
 def build_profiles(
-    specs: Iterable[ProfileSpec], registry: Registry, handle: Handle
+    specs: Iterable[ProfileSpec], registry: PluginRegistry, handle: Handle
 ) -> Mapping[str, Profile]:
     """By scheduler name. Raises ProfileError where the specs do not fit together."""
     profiles: dict[str, Profile] = {}
@@ -50,7 +50,7 @@ def build_profiles(
     return profiles
 
 
-def _build(spec: ProfileSpec, registry: Registry, handle: Handle) -> Profile:
+def _build(spec: ProfileSpec, registry: PluginRegistry, handle: Handle) -> Profile:
     try:
         plugins = [
             WeightedPlugin(registry.build(each.name, each.arguments, handle), each.weight)

@@ -37,7 +37,7 @@ def _no_entry_points() -> Iterable["EntryPoint"]:
     return ()
 
 
-class Registry:
+class PluginRegistry:
     """Plugin factories by name."""
 
     def __init__(self, factories: Mapping[str, PluginFactory]) -> None:

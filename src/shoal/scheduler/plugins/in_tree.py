@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from shoal.scheduler.framework.profile import PluginSpec, ProfileSpec
-from shoal.scheduler.framework.registry import PluginFactory, Registry
+from shoal.scheduler.framework.registry import PluginFactory, PluginRegistry
 from shoal.scheduler.plugins.default_binder import DefaultBinder
 from shoal.scheduler.plugins.node_name import NodeName
 from shoal.scheduler.plugins.node_resources_fit import NodeResourcesFit
@@ -36,6 +36,6 @@ DEFAULT_PROFILES = (
 )
 
 
-def in_tree_registry() -> Registry:
+def in_tree_registry() -> PluginRegistry:
     """A registry of its own, to which others may be added."""
-    return Registry(_FACTORIES)
+    return PluginRegistry(_FACTORIES)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from shoal.scheduler.framework.plugin import PluginArguments, QueuedPod
+from shoal.scheduler.framework.plugin import PluginArguments, QueuedPodInfo
 from shoal.scheduler.framework.registry import Handle
 
 
@@ -12,5 +12,5 @@ class PrioritySort:
     def __init__(self, arguments: PluginArguments, handle: Handle) -> None:
         pass
 
-    def sort_key(self, queued: QueuedPod) -> tuple[int, datetime]:
+    def sort_key(self, queued: QueuedPodInfo) -> tuple[int, datetime]:
         return (-queued.pod.priority, queued.queued_at)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from shoal.api.node import Node
 from shoal.scheduler.state import request as requests
-from shoal.scheduler.state.request import Request
+from shoal.scheduler.state.request import ResourceRequest
 from shoal.scheduler.state.taint_sets import TaintSets
 
 IntArray = npt.NDArray[np.int64]
@@ -104,15 +104,15 @@ class NodeTable:
         self._stamp_node(row)
         heapq.heappush(self._free_rows, row)
 
-    def place(self, row: int, request: Request) -> None:
+    def place(self, row: int, request: ResourceRequest) -> None:
         """Count a pod on the row's node."""
         self._count(row, request, 1)
 
-    def displace(self, row: int, request: Request) -> None:
+    def displace(self, row: int, request: ResourceRequest) -> None:
         """Take a placed pod off again."""
         self._count(row, request, -1)
 
-    def _count(self, row: int, request: Request, sign: int) -> None:
+    def _count(self, row: int, request: ResourceRequest, sign: int) -> None:
         requested = self.requested
         for name, amount in request.amounts:
             resource = self.resources.get(name)

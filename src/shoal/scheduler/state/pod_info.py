@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from shoal.api.meta import ObjectKey
 from shoal.api.pod import Pod, PodSpec
 from shoal.scheduler.state import request
-from shoal.scheduler.state.request import Request
+from shoal.scheduler.state.request import ResourceRequest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -16,7 +16,7 @@ class PodInfo:
     key: ObjectKey
     uid: str
     priority: int
-    request: Request
+    request: ResourceRequest
 
     @property
     def name(self) -> str:

@@ -28,7 +28,7 @@ Amounts = dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ResourceRequest:
     """A pod's request; equal requests are equal and hash alike."""
 
     amounts: tuple[tuple[str, int], ...]
@@ -56,7 +56,7 @@ def is_counted(resource: str) -> bool:
     )
 
 
-def of_pod(spec: PodSpec) -> Request:
+def of_pod(spec: PodSpec) -> ResourceRequest:
     """Containers, init containers, sidecars, pod-level requests and overhead."""
     has_pod_level = spec.resources is not None and bool(spec.resources.requests)
     exact = _with_pod_level(spec, _aggregate(spec, _stated), has_pod_level)
@@ -69,17 +69,17 @@ def of_pod(spec: PodSpec) -> Request:
     return _request(exact, non_zero)
 
 
-def of_containers(spec: PodSpec) -> Request:
+def of_containers(spec: PodSpec) -> ResourceRequest:
     """The same without pod-level requests, which LeastAllocated does not see."""
     exact = _with_pod_level(spec, _aggregate(spec, _stated), has_pod_level=False)
     non_zero = _with_pod_level(spec, _aggregate(spec, _filled(_DEFAULTS)), has_pod_level=False)
     return _request(exact, non_zero)
 
 
-def _request(exact: Amounts, non_zero: Amounts) -> Request:
+def _request(exact: Amounts, non_zero: Amounts) -> ResourceRequest:
     scalars = sorted(name for name in exact if name not in _NATIVE and is_counted(name))
     amounts = tuple((n, exact[n]) for n in (*_NATIVE, *scalars) if exact.get(n, 0) > 0)
-    return Request(amounts, non_zero.get(CPU, 0), non_zero.get(MEMORY, 0))
+    return ResourceRequest(amounts, non_zero.get(CPU, 0), non_zero.get(MEMORY, 0))
 
 
 def _stated(container: Container) -> Amounts:

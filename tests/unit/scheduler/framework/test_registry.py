@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from shoal.scheduler.framework.extension_points import ProfileError
-from shoal.scheduler.framework.plugin import QueuedPod
+from shoal.scheduler.framework.plugin import QueuedPodInfo
 from shoal.scheduler.framework.profile import PluginSpec, ProfileSpec, build_profiles
-from shoal.scheduler.framework.registry import ENTRY_POINT_GROUP, Handle, Registry
+from shoal.scheduler.framework.registry import ENTRY_POINT_GROUP, Handle, PluginRegistry
 from shoal.scheduler.framework.waiting_pods import WaitingPods
 from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES, in_tree_registry
 from shoal.scheduler.plugins.node_name import NodeName
@@ -25,11 +25,11 @@ class ByName:
     def __init__(self, arguments: Any, handle: Handle) -> None:
         pass
 
-    def less(self, left: QueuedPod, right: QueuedPod) -> bool:
+    def less(self, left: QueuedPodInfo, right: QueuedPodInfo) -> bool:
         return left.pod.name < right.pod.name
 
 
-def build(*specs: ProfileSpec, registry: Registry | None = None) -> Any:
+def build(*specs: ProfileSpec, registry: PluginRegistry | None = None) -> Any:
     return build_profiles(specs, registry or in_tree_registry(), HANDLE)
 
 

@@ -14,7 +14,7 @@ import re
 import stat
 
 from shoal.agent.runtime.shim import syscalls
-from shoal.agent.runtime.shim.order import Bind, Isolation
+from shoal.agent.runtime.shim.order import BindMount, Isolation
 
 _HOST = "/.shoal-host"
 """Where the host's root is while the container's is built."""
@@ -126,7 +126,7 @@ class _Root:
         syscalls.mount("devpts", "/dev/pts", "devpts", flags, "newinstance,ptmxmode=0666,mode=620")
         os.symlink("pts/ptmx", "/dev/ptmx")
 
-    def place(self, binds: list[Bind], working_dir: str) -> None:
+    def place(self, binds: list[BindMount], working_dir: str) -> None:
         """Bind the volumes, parents before children, and see to it that the working directory
         exists."""
         ordered = sorted(binds, key=lambda bind: bind.target)
@@ -182,7 +182,7 @@ def _nearest_existing(path: str) -> str:
     return path
 
 
-def _place(bind: Bind, target: str) -> None:
+def _place(bind: BindMount, target: str) -> None:
     source = _HOST + bind.source
     if os.path.isdir(source):
         os.makedirs(target, exist_ok=True)

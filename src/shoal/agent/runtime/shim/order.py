@@ -12,7 +12,7 @@ ORDER_FILE = "order.json"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bind:
+class BindMount:
     """A file or directory of the host at a path of the container."""
 
     source: str
@@ -26,7 +26,7 @@ class Isolation:
     """Namespaces of its own: mount, pid, ipc, uts, and user where that is needed."""
 
     hostname: str
-    binds: list[Bind]
+    binds: list[BindMount]
     has_user_namespace: bool
     """An ordinary user needs one; it maps a single user."""
     read_only_root: bool
@@ -70,7 +70,7 @@ class LaunchOrder:
         raw: dict[str, Any] = json.loads(data)
         isolation, cgroup = raw.pop("isolation"), raw.pop("cgroup")
         if isolation is not None:
-            binds = [Bind(**bind) for bind in isolation.pop("binds")]
+            binds = [BindMount(**bind) for bind in isolation.pop("binds")]
             isolation = Isolation(binds=binds, **isolation)
         if cgroup is not None:
             cgroup = CgroupEntry(**cgroup)

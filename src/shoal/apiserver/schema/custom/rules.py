@@ -38,7 +38,7 @@ _CAUSES: Mapping[str, Callable[[str, str, str], Cause]] = {
 }
 
 
-class Rule:
+class CompiledRule:
     """One rule, compiled when first used."""
 
     def __init__(self, written: Mapping[str, Any], type: str) -> None:
@@ -129,7 +129,7 @@ def _escape_key(key: str) -> str:
 class RulePlace:
     """One place in a schema that has rules, or has some below."""
 
-    rules: tuple[Rule, ...]
+    rules: tuple[CompiledRule, ...]
     fields: Mapping[str, "RulePlace"]
     extra: "RulePlace | None"
     item: "RulePlace | None"
@@ -184,7 +184,7 @@ def list_key(item: Any, keys: Sequence[str]) -> tuple[object, ...]:
 def rule_place(schema: Mapping[str, Any]) -> RulePlace | None:
     """The places with rules of a schema; None where there are none."""
     rules = tuple(
-        Rule(written, schema.get("type", "object"))
+        CompiledRule(written, schema.get("type", "object"))
         for written in schema.get("x-kubernetes-validations", ())
     )
     below = {name: rule_place(inner) for name, inner in schema.get("properties", {}).items()}

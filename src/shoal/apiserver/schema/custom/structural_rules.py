@@ -10,7 +10,7 @@ from typing import Any
 from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
 from shoal.apiserver.schema.custom.checking import Checker, pattern_problem
-from shoal.apiserver.schema.custom.rules import Rule
+from shoal.apiserver.schema.custom.rules import CompiledRule
 from shoal.apiserver.schema.validation import causes
 
 _TYPES = ("array", "boolean", "integer", "number", "object", "string")
@@ -109,7 +109,7 @@ def _values(schema: JsonObject, path: str) -> Iterator[Cause]:
         yield from _default(schema, path)
     for index, written in enumerate(schema.get("x-kubernetes-validations") or ()):
         rule_path = f"{path}.x-kubernetes-validations[{index}].rule"
-        rule = Rule(written, schema.get("type", "object"))
+        rule = CompiledRule(written, schema.get("type", "object"))
         if not rule.text:
             yield causes.required(rule_path, "rule is not specified")
             continue

@@ -83,3 +83,9 @@ def default_endpoints(endpoints: JsonObject) -> None:
         for port in subset.get("ports", ()):
             if not port.get("protocol"):
                 port["protocol"] = "TCP"
+
+
+def default_endpoint_slice(endpoint_slice: JsonObject) -> None:
+    for port in endpoint_slice.get("ports") or ():
+        port.setdefault("name", "")
+        port.setdefault("protocol", "TCP")

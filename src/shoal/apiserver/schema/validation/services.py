@@ -1,6 +1,6 @@
-"""Rules for services and endpoints.
+"""Rules for services, endpoints and endpoint slices.
 
-Source of rules and texts: Kubernetes v1.36, pkg/apis/core/validation.
+Source of rules and texts: Kubernetes v1.36, pkg/apis/{core,discovery}/validation.
 """
 
 from collections.abc import Iterator
@@ -20,6 +20,7 @@ from shoal.apiserver.schema.validation.names import (
 )
 
 _TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
+_ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")
 _AFFINITIES = ("ClientIP", "None")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _TRAFFIC_POLICIES = ("Cluster", "Local")
@@ -148,3 +149,19 @@ def _subset(subset: JsonObject, path: str) -> Iterator[Cause]:
             yield causes.required(f"{place}.name")
         for text in port_number(port.get("port", 0)):
             yield causes.invalid(f"{place}.port", port.get("port", 0), text)
+
+
+def validate_endpoint_slice(endpoint_slice: JsonObject, old: JsonObject | None) -> list[Cause]:
+    found = validate_metadata(endpoint_slice, old)
+    kind: str = endpoint_slice.get("addressType", "")
+    if not kind:
+        found.append(causes.required("addressType"))
+    elif kind not in _ADDRESS_TYPES:
+        found.append(causes.unsupported("addressType", kind, _ADDRESS_TYPES))
+    if old is not None:
+        found += causes.immutable("addressType", kind, old.get("addressType", ""))
+    for index, endpoint in enumerate(endpoint_slice.get("endpoints") or ()):
+        if not endpoint.get("addresses"):
+            path = f"endpoints[{index}].addresses"
+            found.append(causes.required(path, "must contain at least 1 address"))
+    return found
