@@ -276,9 +276,15 @@ class Toleration(ApiStruct):
     toleration_seconds: int | None = None
 
 
+class NodeSelectorRequirement(ApiStruct):
+    key: str
+    operator: str
+    values: list[str] = []
+
+
 class NodeSelectorTerm(ApiStruct):
-    match_expressions: list[JsonObject] = []
-    match_fields: list[JsonObject] = []
+    match_expressions: list[NodeSelectorRequirement] = []
+    match_fields: list[NodeSelectorRequirement] = []
 
 
 class NodeSelector(ApiStruct):

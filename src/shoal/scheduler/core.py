@@ -42,6 +42,7 @@ from shoal.scheduler.framework.profile import Profile, ProfileSpec, build_profil
 from shoal.scheduler.framework.registry import Handle, PluginRegistry
 from shoal.scheduler.framework.waiting_pods import WaitingPods
 from shoal.scheduler.intake import Intake
+from shoal.scheduler.limitations import NOT_HONOURED, limitation
 from shoal.scheduler.queueing.queued_pod import QueuedPod
 from shoal.scheduler.queueing.rooms import Room
 from shoal.scheduler.queueing.scheduling_queue import QueueSettings, SchedulingQueue
@@ -146,7 +147,12 @@ class Scheduler:
         if placement is None:
             return []
         text = f"Successfully assigned {event.pod} to {event.node_name}"
-        return [RecordEvent(event.pod, EventType.NORMAL, "Scheduled", "Binding", text)]
+        done: list[Effect] = [
+            RecordEvent(event.pod, EventType.NORMAL, "Scheduled", "Binding", text)
+        ]
+        if note := limitation(placement.queued.pod.spec):
+            done.append(RecordEvent(event.pod, EventType.WARNING, NOT_HONOURED, "Binding", note))
+        return done
 
     def _bind_failed(self, event: BindFailed, now: datetime) -> list[Effect]:
         uid = event.pod.uid

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from shoal.scheduler.framework.profile import PluginSpec, ProfileSpec
 from shoal.scheduler.framework.registry import PluginFactory, PluginRegistry
 from shoal.scheduler.plugins.default_binder import DefaultBinder
+from shoal.scheduler.plugins.node_affinity import NodeAffinity
 from shoal.scheduler.plugins.node_name import NodeName
 from shoal.scheduler.plugins.node_resources_fit import NodeResourcesFit
 from shoal.scheduler.plugins.node_unschedulable import NodeUnschedulable
@@ -16,6 +17,7 @@ _FACTORIES: Mapping[str, PluginFactory] = {
     "NodeUnschedulable": NodeUnschedulable,
     "NodeName": NodeName,
     "TaintToleration": TaintToleration,
+    "NodeAffinity": NodeAffinity,
     "NodeResourcesFit": NodeResourcesFit,
     "DefaultBinder": DefaultBinder,
 }
@@ -26,6 +28,7 @@ _DEFAULT_PLUGINS = (
     PluginSpec("NodeUnschedulable"),
     PluginSpec("NodeName"),
     PluginSpec("TaintToleration", weight=3),
+    PluginSpec("NodeAffinity", weight=2),
     PluginSpec("NodeResourcesFit"),
     PluginSpec("DefaultBinder"),
 )

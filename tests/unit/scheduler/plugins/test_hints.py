@@ -24,6 +24,7 @@ from shoal.testing.builders import PodBuilder, make_node, make_pod
 
 POD = make_pod("a").req(cpu="2")
 ALLOCATABLE = ClusterEvent(NODE, ActionType.UPDATE_NODE_ALLOCATABLE)
+LABEL = ClusterEvent(NODE, ActionType.UPDATE_NODE_LABEL)
 TAINT = ClusterEvent(NODE, ActionType.UPDATE_NODE_TAINT)
 OWN_TOLERATION = ClusterEvent(UNSCHEDULED_POD, ActionType.UPDATE_POD_TOLERATION)
 SCALE_DOWN = ClusterEvent(ASSIGNED_POD, ActionType.UPDATE_POD_SCALE_DOWN)
@@ -86,6 +87,16 @@ def helps(name: str, event: ClusterEvent, before: Any, after: Any, pod: PodBuild
 )
 def test_hints(plugin: str, event: ClusterEvent, before: Any, after: Any, expected: bool) -> None:
     assert helps(plugin, event, before, after) is expected
+
+
+def test_a_node_that_comes_to_match_the_selector_helps() -> None:
+    picky = POD.spec(nodeSelector={"disk": "ssd"})
+    matching = PLAIN.labels(disk="ssd")
+    assert helps("NodeAffinity", NODE_ADD, None, matching, picky)
+    assert not helps("NodeAffinity", NODE_ADD, None, PLAIN, picky)
+    assert helps("NodeAffinity", LABEL, PLAIN, matching, picky)
+    assert not helps("NodeAffinity", LABEL, matching, matching.labels(zone="a"), picky)
+    assert not helps("NodeAffinity", ALLOCATABLE, PLAIN, matching, picky)
 
 
 def test_the_toleration_for_cordoned_nodes_helps_its_own_pod() -> None:
