@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import assert_never
 
+from shoal.api.core import EventType
 from shoal.api.meta import find_condition, held_since
 from shoal.scheduler import effects
 from shoal.scheduler.bindings import Bindings, Refused
@@ -19,7 +20,6 @@ from shoal.scheduler.cycle.gang_cycle import Gang, GangCycle, Rejection
 from shoal.scheduler.effects import (
     Bind,
     Effect,
-    EventType,
     RecordEvent,
     SetCondition,
     UnscheduledReason,
@@ -197,7 +197,9 @@ class Scheduler:
 
 
 def build_scheduler(
-    specs: Iterable[ProfileSpec], registry: PluginRegistry, settings: QueueSettings = QueueSettings()
+    specs: Iterable[ProfileSpec],
+    registry: PluginRegistry,
+    settings: QueueSettings = QueueSettings(),
 ) -> Scheduler:
     """A scheduler that knows no node yet. Raises ProfileError where the specs are wrong."""
     cache = Cache()
