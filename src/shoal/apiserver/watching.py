@@ -18,7 +18,7 @@ from shoal.apiserver import selection as selecting
 from shoal.apiserver.core import Core
 from shoal.apiserver.encoding import restamp
 from shoal.apiserver.reading import parse_revision
-from shoal.apiserver.requests import Target, WatchOptions
+from shoal.apiserver.requests import Selection, Target, WatchOptions
 from shoal.base.clock import Clock
 from shoal.client.protocol import WatchEventType
 from shoal.store.protocol import (
@@ -53,11 +53,12 @@ class ObjectWatch:
         self._matches = (
             selecting.matcher(target.served, options.selection) if options.selection else None
         )
+        prefix = _prefix(target, options.selection)
         start = parse_revision(options.resource_version)
         self._initial: list[Change] = []
         if start == 0 or options.send_initial_events:
-            start = self._read_initial(target, start)
-        self._watch = _open(core, target.prefix, start)
+            start = self._read_initial(prefix, start)
+        self._watch = _open(core, prefix, start)
         core.streams.add(self._watch)
 
     def close(self) -> None:
@@ -79,10 +80,10 @@ class ObjectWatch:
             self._core.streams.remove(self._watch)
             self._watch.close()
 
-    def _read_initial(self, target: Target, start: int) -> int:
+    def _read_initial(self, prefix: str, start: int) -> int:
         if start > self._core.store.revision:
             raise too_large_resource_version(start, self._core.store.revision)
-        page = self._core.store.list(target.prefix)
+        page = self._core.store.list(prefix)
         self._initial = [
             Change(WatchEventType.ADDED, entry.value, entry.revision)
             for entry in page.entries
@@ -150,6 +151,14 @@ class _Timer:
             await self._clock.sleep(delay_s)
             self._has_ticked = True
             self._on_tick()
+
+
+def _prefix(target: Target, selection: Selection) -> str:
+    """What the keys of all objects that can match start with. One that is watched by name is not
+    bothered with the others: each executor's sidecar watches its own pod."""
+    if selection.name and (target.namespace or not target.served.resource.namespaced):
+        return target.key_of(selection.name)
+    return target.prefix
 
 
 def _open(core: Core, prefix: str, start: int) -> Watch:

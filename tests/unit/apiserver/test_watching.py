@@ -77,6 +77,26 @@ async def test_fields_select_too(client: Client):
         assert told(await anext(events)) == ("ADDED", "c")
 
 
+async def test_a_name_selects_one_object_even_where_others_begin_with_it(client: Client):
+    await make(client, "a")
+    await make(client, "a-2")
+    async with client.watch(MAPS, "default", field_selector="metadata.name=a") as events:
+        assert told(await anext(events)) == ("ADDED", "a")
+        await client.delete(MAPS, "a-2", "default")
+        await make(client, "a-3")
+        await client.delete(MAPS, "a", "default")
+        assert told(await anext(events)) == ("DELETED", "a")
+
+
+async def test_a_name_selects_in_all_namespaces(client: Client):
+    await client.create(MAPS, {"metadata": {"name": "a"}}, "kube-system")
+    await make(client, "b")
+    await make(client, "a")
+    async with client.watch(MAPS, field_selector="metadata.name=a") as events:
+        seen = [(await anext(events)).object["metadata"]["namespace"] for _ in range(2)]
+    assert seen == ["default", "kube-system"]
+
+
 async def test_a_watch_list_marks_the_end_of_what_was_there(client: Client):
     await make(client, "a")
     async with client.watch(MAPS, "default", send_initial_events=True) as events:
