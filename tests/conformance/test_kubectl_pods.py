@@ -84,6 +84,11 @@ async def test_it_shows_a_deployment_its_replica_set_and_its_service(kubectl: Ku
     addresses = (await rows(kubectl, "endpoints"))["web"][0].split(",")
     assert all(re.fullmatch(r"127\.\d+\.\d+\.\d+:8080", each) for each in addresses)
     assert len(addresses) == 2
+    described = await kubectl("describe", "service", "web")
+    [shown] = re.findall(r"^Endpoints:\s+(\S+)$", described, re.MULTILINE)
+    assert sorted(shown.split(",")) == sorted(addresses)
+    [(name, cells)] = (await rows(kubectl, "endpointslices")).items()
+    assert name.startswith("web-") and cells[:2] == ["IPv4", "8080"]
 
 
 async def test_it_describes_pods(every_kubectl: Kubectl):

@@ -11,6 +11,7 @@ import pytest
 
 from shoal.api.apps import DEPLOYMENTS, REPLICA_SETS
 from shoal.api.core import CONFIG_MAPS, ENDPOINTS, NAMESPACES, SERVICE_ACCOUNTS, SERVICES
+from shoal.api.discovery import ENDPOINT_SLICES, SERVICE_NAME_LABEL
 from shoal.api.node import NODES
 from shoal.api.pod import PODS
 from shoal.api.status import ApiError
@@ -283,6 +284,41 @@ async def test_endpoints_follow_ready_pods():
             return not (await client.list(ENDPOINTS, NS)).items
 
         await eventually(removed, "endpoints removed")
+
+
+async def test_endpoint_slices_follow_pods_and_go_with_their_service():
+    async with controllers() as client:
+        service = {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "web"},
+            "spec": {"selector": LABELS, "ports": [{"port": 80, "targetPort": 8080}]},
+        }
+        await client.create(SERVICES, service, NS)
+
+        async def endpoints():
+            of_service = f"{SERVICE_NAME_LABEL}=web"
+            found = (await client.list(ENDPOINT_SLICES, NS, label_selector=of_service)).items
+            return [each.endpoints for each in found]
+
+        async def there_are(count):
+            return [len(each) for each in await endpoints()] == [count]
+
+        await eventually(lambda: there_are(0), "an empty slice")
+        await client.create(DEPLOYMENTS, deployment(2), NS)
+
+        async def two_ready():
+            return await there_are(2) and all(
+                each["conditions"]["ready"] for each in (await endpoints())[0]
+            )
+
+        await eventually(two_ready, "two endpoints")
+        await client.delete(SERVICES, "web", NS)
+
+        async def removed():
+            return await endpoints() == []
+
+        await eventually(removed, "slice removed")
 
 
 async def test_a_namespace_gets_an_account_and_ends_with_all_it_holds():

@@ -1,4 +1,4 @@
-"""Nodes of earlier runs."""
+"""Nodes that an earlier run registered, and this one does not have."""
 
 from shoal.agent.former_nodes import former_nodes, remove_former_nodes
 from shoal.agent.node_status import LEASE_NAMESPACE, RUNTIME_LABEL, lease_body

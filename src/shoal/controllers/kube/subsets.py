@@ -10,27 +10,30 @@ from shoal.api.core import Service, ServicePort
 from shoal.api.pod import Pod
 from shoal.api.resource import JsonObject
 
+Ports = tuple[tuple[str, int, str], ...]
+"""(name, port, protocol) of each, in order."""
+
 
 def subsets(service: Service, pods: Iterable[Pod]) -> list[JsonObject]:
     """The `subsets` of the Service's Endpoints, in a canonical order.
 
     `pods` are those that the selector matches. Pods with the same resolved ports share a subset.
     """
-    groups: dict[tuple[tuple[str, int, str], ...], tuple[list[JsonObject], list[JsonObject]]] = {}
+    groups: dict[Ports, tuple[list[JsonObject], list[JsonObject]]] = {}
     for pod in pods:
         if not pod.status.pod_ip or pod.is_finished or pod.is_deleting:
             continue
-        ports = _resolve(service.spec.ports, pod)
+        ports = resolve_ports(service.spec.ports, pod)
         if service.spec.ports and not ports:
             continue
         ready, not_ready = groups.setdefault(ports, ([], []))
         is_shown = pod.is_ready or service.spec.publish_not_ready_addresses
-        (ready if is_shown else not_ready).append(_address(pod, service))
+        (ready if is_shown else not_ready).append(address(pod, service))
     return [_subset(ports, *groups[ports]) for ports in sorted(groups)]
 
 
-def _resolve(ports: list[ServicePort], pod: Pod) -> tuple[tuple[str, int, str], ...]:
-    """(name, port, protocol) of the ports that this pod has."""
+def resolve_ports(ports: list[ServicePort], pod: Pod) -> Ports:
+    """Those of a Service's ports that this pod has, as numbers."""
     resolved = [(p.name, _target_port(p, pod), p.protocol) for p in ports]
     return tuple(sorted((name, port, proto) for name, port, proto in resolved if port))
 
@@ -46,8 +49,9 @@ def _target_port(port: ServicePort, pod: Pod) -> int:
     return 0
 
 
-def _address(pod: Pod, service: Service) -> JsonObject:
-    address: JsonObject = {
+def address(pod: Pod, service: Service) -> JsonObject:
+    """Where the pod is, and which it is."""
+    place: JsonObject = {
         "ip": pod.status.pod_ip,
         "nodeName": pod.spec.node_name,
         "targetRef": {
@@ -58,13 +62,11 @@ def _address(pod: Pod, service: Service) -> JsonObject:
         },
     }
     if pod.spec.hostname and pod.spec.subdomain == service.metadata.name:
-        address["hostname"] = pod.spec.hostname
-    return address
+        place["hostname"] = pod.spec.hostname
+    return place
 
 
-def _subset(
-    ports: tuple[tuple[str, int, str], ...], ready: list[JsonObject], not_ready: list[JsonObject]
-) -> JsonObject:
+def _subset(ports: Ports, ready: list[JsonObject], not_ready: list[JsonObject]) -> JsonObject:
     subset: JsonObject = {}
     if ready:
         subset["addresses"] = sorted(ready, key=lambda a: str(a["ip"]))

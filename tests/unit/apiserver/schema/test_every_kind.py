@@ -24,6 +24,7 @@ KINDS = [
     ("apps", "Deployment"),
     ("apps", "ReplicaSet"),
     ("coordination.k8s.io", "Lease"),
+    ("discovery.k8s.io", "EndpointSlice"),
     ("events.k8s.io", "Event"),
     ("scheduling.k8s.io", "PriorityClass"),
 ]

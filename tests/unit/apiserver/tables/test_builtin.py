@@ -220,6 +220,34 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, object]]] = [
     ),
     ("", "Endpoints", {}, {"NAME": "x", "ENDPOINTS": "<none>", "AGE": "60m"}),
     (
+        "discovery.k8s.io",
+        "EndpointSlice",
+        {
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [f"127.0.0.{i}"]} for i in range(1, 5)],
+            "ports": [{"name": "web", "port": 80}, {"name": "any"}, {}],
+        },
+        {
+            "NAME": "x",
+            "ADDRESSTYPE": "IPv4",
+            "PORTS": "80,any,*",
+            "ENDPOINTS": "127.0.0.1,127.0.0.2,127.0.0.3 + 1 more...",
+            "AGE": "60m",
+        },
+    ),
+    (
+        "discovery.k8s.io",
+        "EndpointSlice",
+        {"addressType": "IPv4", "endpoints": None, "ports": []},
+        {
+            "NAME": "x",
+            "ADDRESSTYPE": "IPv4",
+            "PORTS": "<unset>",
+            "ENDPOINTS": "<unset>",
+            "AGE": "60m",
+        },
+    ),
+    (
         "",
         "ConfigMap",
         {"data": {"a": "1", "b": "2"}, "binaryData": {"c": "AA=="}},
