@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shoal.api.core import EVENTS
+from shoal.api.core import EVENTS, EventType
 from shoal.api.meta import find_condition
 from shoal.api.node import NODES
 from shoal.api.pod import PODS, Pod
@@ -18,7 +18,6 @@ from shoal.scheduler.dispatcher import Dispatcher
 from shoal.scheduler.effects import (
     Bind,
     Effect,
-    EventType,
     Evict,
     PatchPod,
     PodRef,

@@ -11,7 +11,6 @@ from shoal.agent.lifecycle.messages import (
     ContainerRefused,
     ContainerStarted,
     ContainerStartFailed,
-    EventType,
     RecordEvent,
 )
 from shoal.agent.limitations import NOT_HONOURED
@@ -19,6 +18,7 @@ from shoal.agent.node_context import NodeContext
 from shoal.agent.references import wanted_by_environment
 from shoal.agent.runtime.protocol import ContainerKey, ContainerSpec, Started
 from shoal.agent.volumes.mounts import mount_volumes
+from shoal.api.core import EventType
 from shoal.api.pod import Container, Pod
 from shoal.api.status import ApiError
 from shoal.client.protocol import ConnectionFailed

@@ -21,7 +21,6 @@ from shoal.agent.lifecycle.core import handle, next_wake, outstanding
 from shoal.agent.lifecycle.messages import (
     Action,
     DeletionRequested,
-    EventType,
     HookEnded,
     HookKind,
     KillContainer,
@@ -45,6 +44,7 @@ from shoal.agent.pod_volumes import PodVolumes
 from shoal.agent.prober import Prober
 from shoal.agent.status_writer import StatusWriter
 from shoal.agent.volumes.plan import VolumeProblem
+from shoal.api.core import EventType
 from shoal.api.pod import PODS, Pod
 from shoal.api.status import ApiError
 from shoal.base.backoff import Backoff

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable
 
 from shoal.agent.checks import Checked, Checks
-from shoal.agent.lifecycle.messages import EventType, ProbeJudged, ProbeKind, RecordEvent
+from shoal.agent.lifecycle.messages import ProbeJudged, ProbeKind, RecordEvent
 from shoal.agent.lifecycle.pod import PodState
 from shoal.agent.probes import ProbeKey, active_probes, count, first_delay_s, first_tally
+from shoal.api.core import EventType
 from shoal.api.pod import Container, Pod, Probe
 from shoal.base.clock import Clock
 

@@ -2,6 +2,7 @@
 coordination/v1, scheduling/v1."""
 
 from datetime import datetime
+from enum import StrEnum
 
 import msgspec
 
@@ -81,6 +82,13 @@ class EndpointSubset(ApiStruct):
 
 class Endpoints(Object):
     subsets: list[EndpointSubset] = []
+
+
+class EventType(StrEnum):
+    """Whether an Event tells of something that needs attention."""
+
+    NORMAL = "Normal"
+    WARNING = "Warning"
 
 
 class EventSource(ApiStruct):

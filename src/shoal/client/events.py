@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from shoal.api.core import EVENTS
+from shoal.api.core import EVENTS, EventType
 from shoal.api.meta import ObjectMeta, timestamp
 from shoal.api.resource import JsonObject, Resource
 from shoal.api.status import ApiError
@@ -39,7 +39,7 @@ class _Note(msgspec.Struct, frozen=True):
     name: str
     uid: str
     field_path: str
-    type: str
+    type: EventType
     reason: str
     message: str
 
@@ -68,14 +68,14 @@ class EventRecorder:
         self,
         resource: Resource[Any],
         metadata: ObjectMeta,
-        type: str,
+        type: EventType,
         reason: str,
         message: str,
         *,
         field_path: str = "",
     ) -> None:
-        """`type` is Normal or Warning, `reason` a CamelCase word. `field_path` names a part of
-        the object (`spec.containers{main}`). Dropped, with a log line, when the queue is full."""
+        """`reason` is a CamelCase word, `field_path` names a part of the object
+        (`spec.containers{main}`). Dropped, with a log line, when the queue is full."""
         note = _Note(
             resource.api_version,
             resource.kind,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from shoal.api.core import EventType
 from shoal.api.pod import Pod
 
 
@@ -48,11 +49,6 @@ class SetCondition:
     observed_generation: int = 0
     nominated_node_name: str | None = None
     """None leaves the field as it is; empty clears it."""
-
-
-class EventType(StrEnum):
-    NORMAL = "Normal"
-    WARNING = "Warning"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,6 @@ from shoal.agent.lifecycle.messages import (
     ContainerStarted,
     ContainerStartFailed,
     DeletionRequested,
-    EventType,
     HookEnded,
     HookKind,
     KillContainer,
@@ -44,6 +43,7 @@ from shoal.agent.lifecycle.messages import (
 from shoal.agent.lifecycle.pod import EndCause, PodStage, PodState, PodStep
 from shoal.agent.lifecycle.turn import Turn
 from shoal.agent.runtime.protocol import ContainerExit, ContainerKey
+from shoal.api.core import EventType
 from shoal.base.backoff import Backoff
 
 SETUP_BACKOFF = Backoff(initial_s=0.5, max_s=122.0)

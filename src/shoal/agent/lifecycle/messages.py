@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from shoal.agent.runtime.protocol import ContainerExit, ContainerKey
+from shoal.api.core import EventType
 
 
 class HookKind(StrEnum):
@@ -16,11 +17,6 @@ class ProbeKind(StrEnum):
     STARTUP = "Startup"
     LIVENESS = "Liveness"
     READINESS = "Readiness"
-
-
-class EventType(StrEnum):
-    NORMAL = "Normal"
-    WARNING = "Warning"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,11 @@ from typing import assert_never
 
 from shoal.agent.lifecycle.container import ContainerPhase, ContainerRecord, ContainerStep
 from shoal.agent.lifecycle.crash_backoff import format_duration
-from shoal.agent.lifecycle.messages import EventType, RemoveContainer, StartContainer
+from shoal.agent.lifecycle.messages import RemoveContainer, StartContainer
 from shoal.agent.lifecycle.plan import RestartPolicy, Role
 from shoal.agent.lifecycle.pod import PodState, PodStep
 from shoal.agent.lifecycle.turn import Turn
+from shoal.api.core import EventType
 
 CRASH_LOOP = "CrashLoopBackOff"
 

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 
 from shoal.agent.lifecycle.container import ContainerPhase, ContainerRecord, ContainerStep
 from shoal.agent.lifecycle.messages import (
-    EventType,
     HookKind,
     KillContainer,
     RemovePod,
@@ -21,6 +20,7 @@ from shoal.agent.lifecycle.messages import (
 from shoal.agent.lifecycle.plan import Role
 from shoal.agent.lifecycle.pod import EndCause, Ending, PodStage, PodStep
 from shoal.agent.lifecycle.turn import Turn
+from shoal.api.core import EventType
 
 MIN_GRACE = timedelta(seconds=2)
 _PATIENT = {ContainerPhase.PRE_STOP, ContainerPhase.AWAITING_TURN}

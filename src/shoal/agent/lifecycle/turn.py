@@ -9,8 +9,9 @@ from typing import Any
 
 from shoal.agent.lifecycle import container, pod
 from shoal.agent.lifecycle.container import ContainerRecord, ContainerStep
-from shoal.agent.lifecycle.messages import Action, EventType, RecordEvent
+from shoal.agent.lifecycle.messages import Action, RecordEvent
 from shoal.agent.lifecycle.pod import PodState, PodStep
+from shoal.api.core import EventType
 
 
 class Turn:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from shoal.api.apps import DEPLOYMENTS, REPLICA_SETS, Deployment, ReplicaSet
+from shoal.api.core import EventType
 from shoal.api.meta import ObjectKey
 from shoal.api.pod import PODS, Pod
 from shoal.api.resource import JsonObject
@@ -202,7 +203,7 @@ class DeploymentReconciler:
     ) -> None:
         message = f"Scaled {direction} replica set {name} from {before} to {after}"
         self._recorder.record(
-            DEPLOYMENTS, deployment.metadata, "Normal", "ScalingReplicaSet", message
+            DEPLOYMENTS, deployment.metadata, EventType.NORMAL, "ScalingReplicaSet", message
         )
 
     async def _report(self, deployment: Deployment, owned: list[ReplicaSet]) -> Result:

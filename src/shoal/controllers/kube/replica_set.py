@@ -7,6 +7,7 @@ released by their owner reference, made with the ReplicaSet's name as prefix, an
 from collections.abc import Sequence
 
 from shoal.api.apps import REPLICA_SETS, ReplicaSet
+from shoal.api.core import EventType
 from shoal.api.meta import ObjectKey
 from shoal.api.pod import PODS, Pod
 from shoal.api.resource import JsonObject
@@ -74,13 +75,15 @@ class ReplicaSetReconciler:
             try:
                 made = await self._client.create(PODS, body, replica_set.metadata.namespace)
             except ApiError as error:
-                self._record(replica_set, "Warning", "FailedCreate", f"Error creating: {error}")
+                self._record(
+                    replica_set, EventType.WARNING, "FailedCreate", f"Error creating: {error}"
+                )
                 raise
             now = self._clock.now()
             if self._pods.get(made.metadata.key) is None:
                 self._expectations.expect_created(replica_set.metadata.key, made.metadata.name, now)
             message = f"Created pod: {made.metadata.name}"
-            self._record(replica_set, "Normal", "SuccessfulCreate", message)
+            self._record(replica_set, EventType.NORMAL, "SuccessfulCreate", message)
 
     async def _remove(self, replica_set: ReplicaSet, surplus: Sequence[Pod]) -> None:
         for each in surplus:
@@ -94,9 +97,11 @@ class ReplicaSetReconciler:
                 self._expectations.observe_deleted(key, meta.uid)
                 if not (error.is_not_found or error.is_conflict):
                     raise
-            self._record(replica_set, "Normal", "SuccessfulDelete", f"Deleted pod: {meta.name}")
+            self._record(
+                replica_set, EventType.NORMAL, "SuccessfulDelete", f"Deleted pod: {meta.name}"
+            )
 
-    def _record(self, replica_set: ReplicaSet, type: str, reason: str, message: str) -> None:
+    def _record(self, replica_set: ReplicaSet, type: EventType, reason: str, message: str) -> None:
         self._recorder.record(REPLICA_SETS, replica_set.metadata, type, reason, message)
 
 

@@ -1,5 +1,6 @@
 """What `kubectl describe` shows of a pool: events on the pool's own object."""
 
+from shoal.api.core import EventType
 from shoal.api.meta import Object
 from shoal.api.ploto import GROUP
 from shoal.api.resource import Resource
@@ -12,10 +13,14 @@ class PoolEvents:
         self._recorder = recorder
 
     def tell(self, pool: Pool, reason: str, message: str) -> None:
-        self._recorder.record(pool_resource(pool.key), pool.metadata, "Normal", reason, message)
+        self._recorder.record(
+            pool_resource(pool.key), pool.metadata, EventType.NORMAL, reason, message
+        )
 
     def warn(self, pool: Pool, reason: str, message: str) -> None:
-        self._recorder.record(pool_resource(pool.key), pool.metadata, "Warning", reason, message)
+        self._recorder.record(
+            pool_resource(pool.key), pool.metadata, EventType.WARNING, reason, message
+        )
 
 
 def pool_resource(key: PoolKey) -> Resource[Object]:
