@@ -13,7 +13,11 @@ from shoal.agent.downward import DownwardError, NodeFacts, read_field, read_reso
 from shoal.agent.expansion import expand
 from shoal.agent.references import References
 from shoal.api.core import Service
+from shoal.api.meta import ObjectKey
 from shoal.api.pod import Container, EnvFromSource, EnvVar, Pod
+
+_API_SERVICE = ObjectKey("default", "kubernetes")
+"""Pods are told the server's real address instead: no cluster address leads anywhere here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +131,8 @@ def service_variables(pod: Pod, around: Surroundings) -> dict[str, str]:
     """`NAME_SERVICE_HOST` and the like, as Docker links once had them; and the API server's."""
     variables: dict[str, str] = {}
     for service in around.services if pod.spec.enable_service_links else ():
-        variables |= _service(service)
+        if service.metadata.key != _API_SERVICE:
+            variables |= _service(service)
     host, port = around.api.host, str(around.api.port)
     return variables | {
         "KUBERNETES_SERVICE_HOST": host,

@@ -7,9 +7,10 @@ definitions are brought up to date.
 from collections.abc import Iterable
 from typing import Any
 
-from shoal.api.core import NAMESPACES, PRIORITY_CLASSES, SERVICE_ACCOUNTS
+from shoal.api.core import ENDPOINTS, NAMESPACES, PRIORITY_CLASSES, SERVICE_ACCOUNTS, SERVICES
 from shoal.api.resource import JsonObject, Resource
 from shoal.api.status import ApiError
+from shoal.apiserver.schema.defaults.services import SERVICE_NETWORK
 from shoal.client.protocol import Client
 
 CRDS: Resource[JsonObject] = Resource(
@@ -48,15 +49,49 @@ async def bootstrap(client: Client, crds: Iterable[JsonObject] = ()) -> None:
         await apply_crd(client, crd)
 
 
+async def publish_server(client: Client, host: str, port: int) -> None:
+    """The Service `kubernetes`. It has no selector: its Endpoints are written here, and say where
+    the server is to be found this time."""
+    target: JsonObject = {"name": "https", "port": port, "protocol": "TCP"}
+    service: JsonObject = {
+        "metadata": {
+            "name": "kubernetes",
+            "labels": {"component": "apiserver", "provider": "kubernetes"},
+        },
+        "spec": {
+            "clusterIP": str(SERVICE_NETWORK[1]),
+            "ports": [{**target, "port": 443, "targetPort": port}],
+        },
+    }
+    endpoints: JsonObject = {
+        "metadata": {
+            "name": "kubernetes",
+            "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"},
+        },
+        "subsets": [{"addresses": [{"ip": host}], "ports": [target]}],
+    }
+    await _apply(client, SERVICES, service, service, "default")
+    await _apply(client, ENDPOINTS, endpoints, endpoints, "default")
+
+
 async def apply_crd(client: Client, crd: JsonObject) -> None:
     """Creates a definition, or makes the one that is there like it."""
-    name: str = crd["metadata"]["name"]
+    await _apply(client, CRDS, crd, {"spec": crd["spec"]})
+
+
+async def _apply(
+    client: Client,
+    resource: Resource[Any],
+    body: JsonObject,
+    patch: JsonObject,
+    namespace: str = "",
+) -> None:
     try:
-        await client.create(CRDS, crd)
+        await client.create(resource, body, namespace)
     except ApiError as error:
         if not error.is_already_exists:
             raise
-        await client.patch(CRDS, name, {"spec": crd["spec"]})
+        await client.patch(resource, body["metadata"]["name"], patch, namespace)
 
 
 async def _ensure(

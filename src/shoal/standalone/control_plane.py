@@ -35,7 +35,7 @@ from shoal.api.crds import all_crds
 from shoal.api.pod import PODS
 from shoal.apiserver.assembly import assemble
 from shoal.apiserver.auth import Authenticator, ServiceAccountTokens
-from shoal.apiserver.bootstrap import bootstrap
+from shoal.apiserver.bootstrap import bootstrap, publish_server
 from shoal.apiserver.certificates import ensure_certificates
 from shoal.apiserver.core import Core, MetricsSource
 from shoal.apiserver.custom_cleanup import CustomCleanup
@@ -174,7 +174,9 @@ async def _served(
         authenticator = Authenticator(admin_token, tokens)
         server = ApiServer(core, endpoints, authenticator, files, host=HOST, port=settings.port)
         await server.start()
+        port = int(server.url.rpartition(":")[2])
         try:
+            await publish_server(client, HOST, port)
             authority_pem = files.authority.read_bytes()
             settings.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
             write_kubeconfig(settings.kubeconfig, server.url, authority_pem, admin_token)
@@ -182,7 +184,7 @@ async def _served(
                 core=core,
                 client=client,
                 url=server.url,
-                port=int(server.url.rpartition(":")[2]),
+                port=port,
                 authority_pem=authority_pem,
             )
         finally:

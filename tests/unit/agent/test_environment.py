@@ -190,6 +190,14 @@ def test_the_api_server_is_always_named():
     )
 
 
+def test_the_cluster_address_of_the_api_server_is_not_told():
+    body = {
+        "metadata": {"name": "kubernetes", "namespace": "default"},
+        "spec": {"clusterIP": "10.96.0.1", "ports": [{"port": 443, "name": "https"}]},
+    }
+    assert "10.96.0.1" not in str(build({}, services=[msgspec.convert(body, Service)]))
+
+
 def test_the_containers_own_variables_go_before_those_of_the_image():
     built = build({"env": [{"name": "A", "value": "own"}]}, image_env={"A": "image", "B": "b"})
     assert (built["A"], built["B"]) == ("own", "b")
