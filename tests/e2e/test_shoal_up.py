@@ -207,6 +207,68 @@ def runs(folder: Path, words: str) -> bool:
     return False
 
 
+BOATS = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: boats.sea.example}
+spec:
+  group: sea.example
+  scope: Namespaced
+  names: {plural: boats, kind: Boat}
+  versions:
+  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}
+"""
+BOAT = """
+apiVersion: sea.example/v1
+kind: Boat
+metadata: {name: moored, finalizers: [sea.example/rope]}
+"""
+
+
+async def test_a_definition_waits_for_its_last_object_even_beyond_kill_9(
+    up: Plane, kubectl: Kubectl
+) -> None:
+    await kubectl("apply", "-f", "-", stdin=BOATS)
+    await kubectl("apply", "-f", "-", stdin=BOAT)
+    await kubectl("delete", "crd", "boats.sea.example", "--wait=false")
+    other = BOAT.replace("moored", "other")
+    assert "definition is terminating" in await kubectl.refused("create", "-f", "-", stdin=other)
+
+    await up.kill()
+    await up.start()
+    marked = await kubectl("get", "boat", "moored", "-o", "jsonpath={.metadata.deletionTimestamp}")
+    assert marked
+    untie = '{"metadata": {"finalizers": null}}'
+    await kubectl("patch", "boat", "moored", "--type=merge", "-p", untie)
+    await kubectl("wait", "--for=delete", "crd/boats.sea.example", "--timeout=50s")
+
+
+async def test_who_wants_into_a_pod_is_told_that_there_is_no_way_yet(
+    up: Plane, kubectl: Kubectl
+) -> None:
+    await kubectl("apply", "-f", "-", stdin=pod("shut", "sleep 1000"))
+    await kubectl("wait", "--for=condition=Ready", "pod/shut", "--timeout=50s")
+    for words, feature in (
+        (("exec", "shut", "--", "true"), "exec"),
+        (("attach", "shut"), "attach"),
+        (("cp", "shut:/etc/hostname", "/dev/null"), "exec"),
+        (("port-forward", "pod/shut", ":80"), "port-forward"),
+    ):
+        refused = await kubectl.refused(*words)
+        assert f"{feature} is not supported by this server yet" in refused
+    refused = await kubectl.refused("debug", "shut", "--image=busybox")
+    assert "ephemeral containers are disabled for this cluster" in refused
+    assert up.stderr() == ""
+    await kubectl("delete", "pod", "shut", "--now")
+
+
+async def test_the_service_kubernetes_leads_to_the_server(up: Plane, kubectl: Kubectl) -> None:
+    endpoints = json.loads(await kubectl("get", "endpoints", "kubernetes", "-o", "json"))
+    (subset,) = endpoints["subsets"]
+    assert (subset["addresses"][0]["ip"], subset["ports"][0]["port"]) == ("127.0.0.1", up.port)
+    assert "10.96.0.1" in await kubectl("get", "service", "kubernetes")
+
+
 async def test_a_kubeconfig_can_be_written_elsewhere(tmp_path: Path) -> None:
     named = tmp_path / "folder" / "config"
     async with plane("--kubeconfig", str(named)) as each:

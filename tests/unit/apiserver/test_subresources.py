@@ -1,5 +1,6 @@
 """scale, binding, eviction, log and token."""
 
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,6 +11,7 @@ from shoal.api.pod import PODS, Pod
 from shoal.api.resource import JsonObject
 from shoal.api.status import ApiError
 from shoal.apiserver.auth import ServiceAccountTokens
+from shoal.apiserver.exchange import Request
 from shoal.client.protocol import Client, DeleteOptions, LogOptions, PatchType
 from shoal.testing.cluster import MemoryCluster, memory_cluster
 from tests.unit.apiserver.cron_tabs import CRON_TABS, cron_tab
@@ -204,3 +206,27 @@ async def test_one_of_several_containers_must_be_named(client: Client):
     await client.delete(PODS, "web", "default", DeleteOptions(grace_period_s=0))
     with pytest.raises(ApiError, match='pods "web" not found'):
         await read_log(client)
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "message"),
+    [
+        ("pods/web/exec", 501, "exec is not supported by this server yet"),
+        ("pods/web/portforward", 501, "port-forward is not supported by this server yet"),
+        ("services/web:80/proxy/a/b/c", 501, "proxy is not supported by this server yet"),
+        # Only an absent ephemeralcontainers tells kubectl that there are none to be had.
+        (
+            "pods/web/ephemeralcontainers",
+            404,
+            "the server could not find the requested resource",
+        ),
+        ("pods/web/a/b/c", 404, "the server could not find the requested resource"),
+    ],
+)
+async def test_what_is_not_there_yet_is_called_by_its_name(
+    cluster: MemoryCluster, path: str, code: int, message: str
+):
+    request = Request("POST", f"/api/v1/namespaces/default/{path}")
+    response = await cluster.endpoints.answer(request)
+    status = json.loads(response.body)
+    assert (response.status, status["code"], status["message"]) == (code, code, message)
