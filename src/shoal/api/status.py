@@ -72,6 +72,12 @@ class ApiError(Exception):
         return self.reason == "AlreadyExists"
 
     @property
+    def is_namespace_terminating(self) -> bool:
+        """Refused because the namespace is going away: nothing to be done about it."""
+        causes = self.details.get("causes") or []
+        return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
+
+    @property
     def is_expired(self) -> bool:
         return self.code == 410
 

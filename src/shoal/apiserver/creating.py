@@ -1,6 +1,7 @@
 """The verb create: a body becomes a stored object, or is refused."""
 
 import uuid
+from typing import cast
 
 from shoal.api.core import NAMESPACES
 from shoal.api.meta import timestamp
@@ -40,7 +41,7 @@ async def create(core: Core, target: Target, body: JsonObject, options: WriteOpt
             "MethodNotAllowed",
             "create not allowed while custom resource definition is terminating",
         )
-    check_namespace(core, target)
+    _check_namespace(core, target, body)
     warnings = decode_object(target, body, options.field_validation)
     metadata: JsonObject = body["metadata"]
     if metadata.get("resourceVersion"):
@@ -70,7 +71,7 @@ async def create(core: Core, target: Target, body: JsonObject, options: WriteOpt
     raise already_exists(target.group_resource, metadata["name"])
 
 
-def check_namespace(core: Core, target: Target) -> None:
+def _check_namespace(core: Core, target: Target, body: JsonObject) -> None:
     """The namespace must exist, and not be on its way out."""
     if not target.served.resource.namespaced:
         return
@@ -84,7 +85,7 @@ def check_namespace(core: Core, target: Target) -> None:
             f"unable to create new content in namespace {target.namespace} because it is being"
             " terminated"
         )
-        error = forbidden(target.group_resource, target.name, why)
+        error = forbidden(target.group_resource, _name_in(body), why)
         error.details["causes"] = [
             {
                 "reason": "NamespaceTerminating",
@@ -93,6 +94,14 @@ def check_namespace(core: Core, target: Target) -> None:
             }
         ]
         raise error
+
+
+def _name_in(body: JsonObject) -> str:
+    """For error texts, of a body that nobody has looked at yet: what its name begins with, where
+    the server is to make one up."""
+    metadata: object = body.get("metadata")
+    named = cast(JsonObject, metadata) if isinstance(metadata, dict) else {}
+    return str(named.get("name") or named.get("generateName") or "Unknown")
 
 
 def _fill(metadata: JsonObject, core: Core) -> None:

@@ -63,13 +63,18 @@ class Controller:
             self.queue.add_after(key, outcome.requeue_after_s)
 
     def _log_failure(self, key: object, error: Exception) -> None:
-        if isinstance(error, ApiError) and error.is_conflict:
-            # Somebody was quicker; the next turn sees what they did.
+        if isinstance(error, ApiError) and _is_normal(error):
             _log.debug("%s %s: %s", self.name, key, error)
         elif isinstance(error, ApiError | ConnectionFailed):
             _log.warning("%s %s: %s", self.name, key, error)
         else:
             _log.error("%s %s failed", self.name, key, exc_info=error)
+
+
+def _is_normal(error: ApiError) -> bool:
+    """Whether somebody was quicker, and the next turn sees what they did; or all of it goes away
+    with its namespace."""
+    return error.is_conflict or error.is_already_exists or error.is_namespace_terminating
 
 
 def enqueue_self(queue: WorkQueue[ObjectKey]) -> ObjectHandler:

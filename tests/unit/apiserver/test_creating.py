@@ -79,8 +79,10 @@ async def test_bad_bodies_are_refused(
 async def test_nothing_is_created_in_a_namespace_that_is_going(client: Client):
     await client.create(NAMESPACES, {"metadata": {"name": "team"}})
     await client.delete(NAMESPACES, "team")
-    with pytest.raises(ApiError, match="because it is being terminated") as raised:
-        await client.create(CONFIG_MAPS, {"metadata": {"name": "c"}}, "team")
+    for metadata in ({"name": "c-"}, {"generateName": "c-"}):
+        with pytest.raises(ApiError, match="because it is being terminated") as raised:
+            await client.create(CONFIG_MAPS, {"metadata": metadata}, "team")
+        assert raised.value.message.startswith('configmaps "c-" is forbidden: unable to create')
     assert raised.value.code == 403
     assert raised.value.details["causes"][0]["reason"] == "NamespaceTerminating"
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from shoal.api.meta import Object, ObjectKey, ObjectMeta, OwnerReference
-from shoal.api.status import conflict, internal_error
+from shoal.api.status import ApiError, already_exists, conflict, internal_error
 from shoal.base.backoff import Backoff
 from shoal.base.clock import VirtualClock
 from shoal.client.workqueue import WorkQueue
@@ -88,9 +88,22 @@ async def test_a_failure_is_logged_and_tried_again_with_a_growing_pause(
     assert caplog.records[1].exc_info is not None
 
 
-async def test_a_conflict_is_tried_again_quietly(caplog: pytest.LogCaptureFixture) -> None:
+_TERMINATING = {"causes": [{"reason": "NamespaceTerminating"}]}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        conflict("pods", "a"),
+        already_exists("endpoints", "a"),
+        ApiError(403, "Forbidden", "it is being terminated", _TERMINATING),
+    ],
+)
+async def test_what_is_normal_life_is_tried_again_quietly(
+    error: ApiError, caplog: pytest.LogCaptureFixture
+) -> None:
     clock = VirtualClock()
-    reconciler = ScriptedReconciler(conflict("pods", "a"))
+    reconciler = ScriptedReconciler(error)
     async with running(reconciler, clock) as queue:
         queue.add(A)
         await clock.advance(1)
