@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
 from shoal.api.resource import JsonObject, Resource
 from shoal.api.status import Cause
 
@@ -71,19 +73,15 @@ class Schema(Protocol):
         ...
 
 
-class Column(Protocol):
-    """One column of a table. `priority` 0 is always shown, higher ones with `-o wide`."""
+class Column(msgspec.Struct, frozen=True):
+    """One column of a table, as meta/v1 describes it."""
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def type(self) -> str: ...
-    @property
-    def format(self) -> str: ...
-    @property
-    def description(self) -> str: ...
-    @property
-    def priority(self) -> int: ...
+    name: str
+    type: str = "string"
+    format: str = ""
+    description: str = ""
+    priority: int = 0
+    """0 is always shown, higher ones with `-o wide`."""
 
 
 class Table(Protocol):

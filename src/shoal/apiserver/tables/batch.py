@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from shoal.api.resource import JsonObject
+from shoal.apiserver.served import Column
 from shoal.apiserver.tables.age import age_of, human_duration, parse_time, since
 from shoal.apiserver.tables.columns import (
     AGE,
     NAME,
     NONE,
-    Column,
     KindTable,
     count,
     items,

@@ -7,16 +7,7 @@ from typing import Any
 import msgspec
 
 from shoal.api.resource import JsonObject
-
-
-class Column(msgspec.Struct, frozen=True):
-    """One column; see `served.Column`."""
-
-    name: str
-    type: str = "string"
-    format: str = ""
-    description: str = ""
-    priority: int = 0
+from shoal.apiserver.served import Column
 
 
 class KindTable(msgspec.Struct, frozen=True):

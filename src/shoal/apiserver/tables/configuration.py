@@ -4,11 +4,11 @@ PriorityClass, PodDisruptionBudget; and the table of kinds that have none of the
 from datetime import datetime
 
 from shoal.api.resource import JsonObject
+from shoal.apiserver.served import Column
 from shoal.apiserver.tables.age import age_of
 from shoal.apiserver.tables.columns import (
     AGE,
     NAME,
-    Column,
     KindTable,
     count,
     items,

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from shoal.api.resource import JsonObject
+from shoal.apiserver.served import Column
 from shoal.apiserver.tables.age import since
-from shoal.apiserver.tables.columns import NAME, Column, name_of
+from shoal.apiserver.tables.columns import NAME, name_of
 from shoal.apiserver.tables.jsonpath import JsonPath, JsonPathError, parse_json_path
 
 _AGE: JsonObject = {

@@ -3,8 +3,9 @@
 from datetime import datetime
 
 from shoal.api.resource import JsonObject
+from shoal.apiserver.served import Column
 from shoal.apiserver.tables.age import since
-from shoal.apiserver.tables.columns import Column, KindTable, name_of, section, text, wide
+from shoal.apiserver.tables.columns import KindTable, name_of, section, text, wide
 
 
 def _cells(event: JsonObject, now: datetime) -> list[object]:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from shoal.api.resource import JsonObject
-from shoal.apiserver.tables.columns import NONE, Column, items, section, wide
+from shoal.apiserver.served import Column
+from shoal.apiserver.tables.columns import NONE, items, section, wide
 
 TEMPLATE_COLUMNS = (
     wide("Containers", "Names of the containers in the template."),
