@@ -75,7 +75,7 @@ async def _resolve(
         raise ConfigProblem(program.message, reason=NO_COMMAND)
     _refuse_unknown_probes(container)
     env = await _environment(context, pod, container, program, facts)
-    mounts = mount_volumes(container, volumes, env)
+    mounts = mount_volumes(container, pod.spec.volumes, volumes, env)
     sandbox = make_sandbox(pod, facts.pod_ip)
     return make_spec(key, pod, sandbox, container, program, env, mounts)
 

@@ -1,22 +1,29 @@
 """Where a container sees the pod's volumes. Makes directories for subPaths; blocking."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from shoal.agent.environment import ConfigProblem
 from shoal.agent.expansion import expand
 from shoal.agent.runtime.protocol import Mount
 from shoal.agent.volumes import service_account
-from shoal.api.pod import Container
+from shoal.agent.volumes.plan import is_live
+from shoal.api.pod import Container, Volume
 
 
 def mount_volumes(
-    container: Container, volumes: Mapping[str, Path], env: Mapping[str, str]
+    container: Container,
+    volumes: Sequence[Volume],
+    paths: Mapping[str, Path],
+    env: Mapping[str, str],
 ) -> list[Mount]:
-    """Raises ConfigProblem, and OSError where a subPath cannot be made."""
+    """`paths` says where each of the pod's volumes is. Raises ConfigProblem, and OSError where a
+    subPath cannot be made."""
+    # What follows an object of the API is not the container's to change.
+    live = {volume.name for volume in volumes if is_live(volume)}
     mounts: list[Mount] = []
     for mount in container.volume_mounts:
-        volume = volumes.get(mount.name)
+        volume = paths.get(mount.name)
         if volume is None:
             raise ConfigProblem(f'volume "{mount.name}" of container "{container.name}" not found')
         sub_path = expand(mount.sub_path_expr, env) if mount.sub_path_expr else mount.sub_path
@@ -25,11 +32,11 @@ def mount_volumes(
             Mount(
                 source=source,
                 target=mount.mount_path,
-                read_only=mount.read_only,
+                read_only=mount.read_only or mount.name in live,
                 volume=mount.name,
             )
         )
-    access = volumes.get(service_account.VOLUME)
+    access = paths.get(service_account.VOLUME)
     if access is not None and not service_account.has_own(container):
         mounts.append(Mount(source=access, target=service_account.MOUNT_PATH, read_only=True))
     return mounts

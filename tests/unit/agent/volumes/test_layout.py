@@ -3,6 +3,7 @@
 import stat
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from shoal.agent.environment import ConfigProblem
@@ -10,7 +11,7 @@ from shoal.agent.runtime.paths import PodPaths
 from shoal.agent.volumes.layout import lay_out, write_files
 from shoal.agent.volumes.mounts import mount_volumes
 from shoal.agent.volumes.plan import EmptyDirPlan, File, FilesPlan, HostPathPlan, VolumeProblem
-from shoal.api.pod import Container, VolumeMount
+from shoal.api.pod import Container, Volume, VolumeMount
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=1)
@@ -92,7 +93,7 @@ def mounts(volume, **mount):
     container = Container(
         name="c", volume_mounts=[VolumeMount(name="v", mount_path="/data", **mount)]
     )
-    return mount_volumes(container, {"v": volume}, {"POD": "p-0"})
+    return mount_volumes(container, [], {"v": volume}, {"POD": "p-0"})
 
 
 def test_a_sub_path_shows_the_file_itself(tmp_path):
@@ -116,7 +117,24 @@ def test_a_sub_path_cannot_lead_out_of_its_volume(tmp_path):
         mounts(volume, sub_path="out/x")
 
 
+@pytest.mark.parametrize(
+    ("source", "is_read_only"),
+    [
+        ({"configMap": {"name": "m"}}, True),
+        ({"secret": {"secretName": "s"}}, True),
+        ({"downwardAPI": {}}, True),
+        ({"projected": {}}, True),
+        ({"emptyDir": {}}, False),
+    ],
+)
+def test_what_follows_an_object_is_mounted_read_only(tmp_path, source, is_read_only):
+    container = Container(name="c", volume_mounts=[VolumeMount(name="v", mount_path="/data")])
+    volume = msgspec.convert({"name": "v", **source}, Volume)
+    [mount] = mount_volumes(container, [volume], {"v": tmp_path}, {})
+    assert mount.read_only is is_read_only
+
+
 def test_a_mount_of_no_volume_is_a_problem():
     container = Container(name="c", volume_mounts=[VolumeMount(name="no", mount_path="/data")])
     with pytest.raises(ConfigProblem):
-        mount_volumes(container, {}, {})
+        mount_volumes(container, [], {}, {})
