@@ -130,6 +130,13 @@ async def test_a_sandbox_has_its_own_process_tree(agents: Agents) -> None:
     assert int(processes) < 10
 
 
+async def test_the_first_process_of_a_sandbox_has_a_name_that_says_what_it_is(
+    agents: Agents,
+) -> None:
+    script = "tr '\\0' '\\n' < /proc/1/cmdline; cat /proc/1/comm"
+    assert await output_of(agents, "sh", "-c", script) == ["shoal-shim", "shoal-shim"]
+
+
 async def test_a_program_cannot_end_the_first_process_of_its_sandbox(agents: Agents) -> None:
     assert await output_of(agents, "sh", "-c", "kill -9 1; sleep 0.05; echo alive") == ["alive"]
 

@@ -31,6 +31,9 @@ _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 
+_ARGUMENTS = slice(45, 47)
+"""`arg_start` and `arg_end` among the fields of /proc/PID/stat after the name."""
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -93,6 +96,14 @@ def forbid_new_privileges() -> None:
 
 
 def name_process(name: str) -> None:
-    """At most 15 bytes, as shown by ps."""
+    """At most 15 bytes, as shown by ps, instead of the command line as well."""
     buffer = ctypes.create_string_buffer(name.encode()[:15])
     _check(_libc.prctl(_PR_SET_NAME, buffer, 0, 0, 0), "name the process")
+    with open("/proc/self/stat", "rb") as file:
+        fields = file.read().rpartition(b")")[2].split()
+    start, end = (int(field) for field in fields[_ARGUMENTS])
+    size = end - start
+    # The kernel reads the command line where execve put it. When its last byte is not null any
+    # more, the kernel takes it for one text that ends at the first null.
+    if start and size > len(name):
+        ctypes.memmove(start, name.encode().ljust(size - 1, b"\0") + b".", size)
