@@ -77,7 +77,8 @@ class Checks:
         if result.is_timed_out:
             message = f"command timed out: {_quote(action.command)} timed out after {timeout_s:g}s"
             return CheckResult(is_success=False, message=message)
-        return CheckResult(is_success=result.exit_code == 0, message=result.output)
+        message = result.output or f"command exited with {result.exit_code}"
+        return CheckResult(is_success=result.exit_code == 0, message=message)
 
     async def _http_get(
         self, checked: Checked, action: HttpGetAction, timeout_s: float

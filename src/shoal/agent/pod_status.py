@@ -195,11 +195,11 @@ def _terminated(ended: Termination | None) -> JsonObject:
     body: JsonObject = {
         "exitCode": ended.exit_code,
         "reason": ended.reason,
+        # Of one that never ran, too: kubectl takes a missing time for the year 1.
+        "startedAt": timestamp(ended.started_at or ended.finished_at),
         "finishedAt": timestamp(ended.finished_at),
         "containerID": CONTAINER_ID_SCHEME + ended.container_id,
     }
-    if ended.started_at is not None:
-        body["startedAt"] = timestamp(ended.started_at)
     if ended.message:
         body["message"] = ended.message
     if ended.signal:

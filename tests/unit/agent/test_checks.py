@@ -109,6 +109,9 @@ async def test_a_command_succeeds_by_its_exit_code(checks, machine):
     machine.answer = lambda key, argv: ExecResult(exit_code=1, output="not yet")
     result = await checks.probe(checked(), Probe(exec=ExecAction(command=["test"])))
     assert (result.is_success, result.message) == (False, "not yet")
+    machine.answer = lambda key, argv: ExecResult(exit_code=3)
+    result = await checks.probe(checked(), Probe(exec=ExecAction(command=["test"])))
+    assert (result.is_success, result.message) == (False, "command exited with 3")
     machine.answer = lambda key, argv: ExecResult(exit_code=0)
     assert (await checks.probe(checked(), Probe(exec=ExecAction(command=["test"])))).is_success
 

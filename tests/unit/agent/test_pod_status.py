@@ -10,6 +10,7 @@ from shoal.agent.lifecycle.messages import (
     ContainerEnded,
     ContainerRefused,
     ContainerStarted,
+    ContainerStartFailed,
     Prepared,
     PrepareFailed,
     Tick,
@@ -121,6 +122,15 @@ def test_how_a_container_ended_is_told():
         "finishedAt": "2026-01-01T00:00:00Z",
         "containerID": f"shoal://{key().container_id}",
     }
+
+
+def test_a_container_that_could_not_start_says_why_and_has_its_times():
+    message = 'exec: "/no/such": stat /no/such: no such file or directory'
+    failed = ContainerStartFailed(key=key(), reason="StartError", message=message, exit_code=128)
+    status = after(make_pod(restartPolicy="Never"), Prepared(), failed)
+    told = status["containerStatuses"][0]["state"]["terminated"]
+    assert (told["reason"], told["message"]) == ("StartError", message)
+    assert told["startedAt"] == told["finishedAt"]
 
 
 def test_a_container_that_runs_again_shows_how_it_ended_before():

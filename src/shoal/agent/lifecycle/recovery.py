@@ -124,11 +124,13 @@ def _from_status(
     if status is None or not status.container_id:
         return ContainerRecord(plan=plan)
     container_id = status.container_id.removeprefix(CONTAINER_ID_SCHEME)
+    running = status.state.running
     lost = Termination(
         container_id=container_id,
         exit_code=137,
         reason="ContainerStatusUnknown",
         message=_LOST,
+        started_at=running.started_at if running is not None else None,
         finished_at=now,
     )
     ended = _read_termination(status.state.terminated)

@@ -95,6 +95,7 @@ def test_a_container_that_cannot_be_found_counts_as_killed():
         137,
         "ContainerStatusUnknown",
     )
+    assert record.termination.started_at == EARLIER
     state, actions = handle(state, Tick(), NOW)
     assert not any(isinstance(action, StartContainer) for action in actions)
     assert pod_phase(state) == "Failed"
