@@ -9,6 +9,7 @@ from datetime import datetime
 from shoal import __version__
 from shoal.agent.node_context import NodeConfig
 from shoal.agent.runtime.protocol import Capabilities
+from shoal.api.kubernetes_version import GIT_VERSION
 from shoal.api.meta import find_condition, held_since, micro_timestamp, timestamp
 from shoal.api.node import Node
 from shoal.api.resource import JsonObject
@@ -76,7 +77,7 @@ def node_status(
             "kernelVersion": machine.kernel_version,
             "osImage": machine.os_image,
             "containerRuntimeVersion": f"shoal://{__version__}",
-            "kubeletVersion": f"v{__version__}",
+            "kubeletVersion": GIT_VERSION,
             "kubeProxyVersion": "",
             "operatingSystem": "linux",
             "architecture": machine.architecture,

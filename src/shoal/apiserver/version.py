@@ -1,15 +1,12 @@
 """What the server says it is.
 
-kubectl and client libraries choose behaviour by the minor version, so it is that of the API
-whose behaviour this server follows.
+kubectl and client libraries choose behaviour by the minor version.
 """
 
 import platform
 
-from shoal import __version__
+from shoal.api.kubernetes_version import GIT_VERSION, KUBERNETES_VERSION
 from shoal.api.resource import JsonObject
-
-KUBERNETES_VERSION = "1.36.2"
 
 
 def version_info() -> JsonObject:
@@ -17,7 +14,7 @@ def version_info() -> JsonObject:
     return {
         "major": major,
         "minor": minor,
-        "gitVersion": f"v{KUBERNETES_VERSION}+shoal.{__version__}",
+        "gitVersion": GIT_VERSION,
         "gitCommit": "",
         "gitTreeState": "clean",
         "buildDate": "1970-01-01T00:00:00Z",

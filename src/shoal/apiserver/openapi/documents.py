@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 
 from shoal import __version__
+from shoal.api.kubernetes_version import KUBERNETES_VERSION
 from shoal.api.resource import JsonObject
 from shoal.apiserver.openapi.components import PREFIX, component_schemas
 from shoal.apiserver.openapi.operations import paths_of
 from shoal.apiserver.served import Served
-from shoal.apiserver.version import KUBERNETES_VERSION
 
 _INFO = {"title": "Kubernetes", "version": f"v{KUBERNETES_VERSION}"}
 
