@@ -15,13 +15,14 @@ $(READY): pyproject.toml requirements/dev.txt
 	@echo "Installing into $(VENV) (once; half a minute or more) ..."
 	@if command -v uv >/dev/null 2>&1; then \
 		uv venv --quiet --allow-existing --python "$(PYTHON)" $(VENV) && \
-		VIRTUAL_ENV=$(VENV) uv pip install --quiet -r requirements/dev.txt && \
+		VIRTUAL_ENV=$(VENV) uv pip install --quiet --compile-bytecode -r requirements/dev.txt && \
 		VIRTUAL_ENV=$(VENV) uv pip install --quiet --no-deps --no-build-isolation -e . ; \
 	else \
 		$(PYTHON) -m venv $(VENV) && \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt && \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . ; \
 	fi
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 test: $(READY) kubectls ## run the tests
