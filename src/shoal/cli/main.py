@@ -188,13 +188,13 @@ def get(
     from shoal.cli import reading
 
     async def body(client: "Client", namespace: str) -> None:
-        selection = reading.Selection(
+        asked = reading.Asked(
             namespace, labels=selector, fields=field_selector, all_namespaces=all_namespaces
         )
         if watch:
-            await reading.watch(client, words, selection)
+            await reading.watch(client, words, asked)
         else:
-            await reading.get(client, words, selection, output)
+            await reading.get(client, words, asked, output)
 
     _run(body, namespace, kubeconfig)
 

@@ -21,7 +21,7 @@ from shoal.client.protocol import Client, LogOptions
 _TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 
 
-class Selection:
+class Asked:
     """What `get` was asked for, besides kinds and names."""
 
     def __init__(
@@ -33,19 +33,15 @@ class Selection:
         self.all_namespaces = all_namespaces
 
 
-async def get(
-    client: Client, words: Sequence[str], selection: Selection, output: OutputFormat
-) -> None:
+async def get(client: Client, words: Sequence[str], asked: Asked, output: OutputFormat) -> None:
     """Print objects. Raises CliError, ApiError."""
     wanted = kinds.targets(await discover(client), words)
     if output in {OutputFormat.TABLE, OutputFormat.WIDE}:
         has_prefix = len({served.resource.plural for served, _ in wanted}) > 1
         for served, name in wanted:
-            await _print_table(client, served, name, selection, output, has_prefix)
+            await _print_table(client, served, name, asked, output, has_prefix)
         return
-    objects = [
-        obj for served, name in wanted for obj in await _read(client, served, name, selection)
-    ]
+    objects = [obj for served, name in wanted for obj in await _read(client, served, name, asked)]
     if output is OutputFormat.NAME:
         for obj in objects:
             print(f"{str(obj['kind']).lower()}/{obj['metadata']['name']}")
@@ -56,16 +52,16 @@ async def get(
 
 
 async def _read(
-    client: Client, served: ServedResource, name: str, selection: Selection
+    client: Client, served: ServedResource, name: str, asked: Asked
 ) -> list[JsonObject]:
-    namespace = selection.namespace if served.resource.namespaced else ""
+    namespace = asked.namespace if served.resource.namespaced else ""
     if name:
         return [await client.get(served.resource, name, namespace)]
     page = await client.list(
         served.resource,
         namespace,
-        label_selector=selection.labels,
-        field_selector=selection.fields,
+        label_selector=asked.labels,
+        field_selector=asked.fields,
     )
     kind = {"apiVersion": served.resource.api_version, "kind": served.resource.kind}
     return [{**kind, **item} for item in page.items]
@@ -75,17 +71,17 @@ async def _print_table(
     client: Client,
     served: ServedResource,
     name: str,
-    selection: Selection,
+    asked: Asked,
     output: OutputFormat,
     has_prefix: bool,
 ) -> None:
     resource = served.resource
-    namespace = selection.namespace if resource.namespaced else ""
+    namespace = asked.namespace if resource.namespaced else ""
     query: dict[str, str] = {}
-    if selection.labels and not name:
-        query["labelSelector"] = selection.labels
-    if selection.fields and not name:
-        query["fieldSelector"] = selection.fields
+    if asked.labels and not name:
+        query["labelSelector"] = asked.labels
+    if asked.fields and not name:
+        query["fieldSelector"] = asked.fields
     path = resource.path(namespace, name)
     table = await client.request("GET", path, query=query, accept=_TABLE)
     rows: list[JsonObject] = table.get("rows") or []
@@ -95,7 +91,7 @@ async def _print_table(
             print(f"No resources found{where}.")
         return
     prefix = f"{served.singular}/" if has_prefix else ""
-    shows_namespace = selection.all_namespaces and resource.namespaced
+    shows_namespace = asked.all_namespaces and resource.namespaced
     _print_rows(table["columnDefinitions"], rows, output, prefix, shows_namespace)
     if has_prefix:
         print()
@@ -130,8 +126,8 @@ def _cell(value: Any) -> str:
 async def describe(client: Client, words: Sequence[str], namespace: str) -> None:
     """The object as people read it, then its events."""
     for served, name in kinds.targets(await discover(client), words):
-        selection = Selection(namespace)
-        for obj in await _read(client, served, name, selection):
+        asked = Asked(namespace)
+        for obj in await _read(client, served, name, asked):
             await _describe_one(client, served.resource, obj)
 
 
@@ -207,18 +203,16 @@ async def _pod_named(client: Client, name: str, namespace: str) -> str:
     return min(page.items, key=lambda pod: (not pod.is_ready, pod.metadata.name)).metadata.name
 
 
-async def watch(
-    client: Client, words: Sequence[str], selection: Selection, period_s: float = 1.0
-) -> None:
+async def watch(client: Client, words: Sequence[str], asked: Asked, period_s: float = 1.0) -> None:
     """A table that is drawn again whenever something changes. Ends when interrupted."""
     wanted = kinds.targets(await discover(client), words)
     if len(wanted) != 1:
         raise CliError("a watch shows one kind; name just one")
     served, name = wanted[0]
-    namespace = selection.namespace if served.resource.namespaced else ""
+    namespace = asked.namespace if served.resource.namespaced else ""
     while True:
         print("\x1b[2J\x1b[H", end="")
-        await _print_table(client, served, name, selection, OutputFormat.TABLE, False)
+        await _print_table(client, served, name, asked, OutputFormat.TABLE, False)
         page = await client.list(served.resource, namespace, limit=1)
         async with client.watch(
             served.resource, namespace, resource_version=page.resource_version

@@ -1,6 +1,6 @@
 """Read bodies of built-in kinds: are the JSON types right, which fields are unknown.
 
-A definition becomes a tree of places, once and on demand. A place answers two questions about a
+A definition becomes a tree of forms, once and on demand. A form answers two questions about a
 value: `check` raises where it cannot be read (on the real server the body fails to decode: 400),
 `tidy` edits it in place to what the server would keep: unknown fields and nulls go, quantities
 and times take their canonical form. Neither builds paths unless there is something to tell.
@@ -24,8 +24,8 @@ from shoal.apiserver.schema.scalars import (
 )
 
 
-class Place(Protocol):
-    """One place in a definition."""
+class Form(Protocol):
+    """What may be written at one place in a definition."""
 
     @property
     def go_type(self) -> str:
@@ -60,11 +60,11 @@ class Opaque:
 
 
 class ListOf:
-    """A list whose items are of one place; nulls in it stand for its zero."""
+    """A list whose items are of one form; nulls in it stand for its zero."""
 
     __slots__ = ("_item", "go_type", "zero")
 
-    def __init__(self, item: Place) -> None:
+    def __init__(self, item: Form) -> None:
         self._item = item
         self.go_type = "[]" + item.go_type
         self.zero = None
@@ -92,11 +92,11 @@ class ListOf:
 
 
 class MapOf:
-    """A map whose values are of one place; nulls in it stand for its zero."""
+    """A map whose values are of one form; nulls in it stand for its zero."""
 
     __slots__ = ("_item", "go_type", "zero")
 
-    def __init__(self, item: Place) -> None:
+    def __init__(self, item: Form) -> None:
         self._item = item
         self.go_type = "map[string]" + item.go_type
         self.zero = None
@@ -134,37 +134,37 @@ class Struct:
         self.go_type = f"{version}.{self._kind}"
 
     @cached_property
-    def places(self) -> Mapping[str, Place]:
+    def forms(self) -> Mapping[str, Form]:
         properties = definitions()[self._definition].get("properties", {})
-        return {name: place_of(schema) for name, schema in properties.items()}
+        return {name: form_of(schema) for name, schema in properties.items()}
 
     @cached_property
     def _plain_types(self) -> Mapping[str, type]:
         """Fields for which the Python type says all: most of them."""
-        types: Mapping[Place, type] = {_STRING: str, _BOOLEAN: bool}
-        return {name: types[n] for name, n in self.places.items() if n in types}
+        types: Mapping[Form, type] = {_STRING: str, _BOOLEAN: bool}
+        return {name: types[n] for name, n in self.forms.items() if n in types}
 
     @cached_property
-    def _inner(self) -> Mapping[str, Place | None]:
-        """Nodes that have something to tidy; None for the others that are known."""
+    def _inner(self) -> Mapping[str, Form | None]:
+        """Forms that have something to tidy; None for the others that are known."""
         return {
-            name: None if isinstance(place, Leaf | Integer | Opaque) else place
-            for name, place in self.places.items()
+            name: None if isinstance(form, Leaf | Integer | Opaque) else form
+            for name, form in self.forms.items()
         }
 
     def check(self, value: Any) -> None:
         if type(value) is not dict:
             raise wrong_type(value, self.go_type)
         plain_type_of = self._plain_types.get
-        place_of_field = self.places.get
+        form_of_field = self.forms.get
         key = ""
         try:
             for key, item in value.items():
                 if item is None or type(item) is plain_type_of(key):
                     continue
-                place = place_of_field(key)
-                if place is not None:
-                    place.check(item)
+                form = form_of_field(key)
+                if form is not None:
+                    form.check(item)
         except UnreadableError as error:
             error.through(self._kind, key)
             raise
@@ -182,11 +182,11 @@ class Struct:
             if item is None:
                 gone.append(key)
                 continue
-            place = inner[key]
-            if place is None:
+            form = inner[key]
+            if form is None:
                 continue
             known = len(dropped)
-            fresh = place.tidy(item, dropped)
+            fresh = form.tidy(item, dropped)
             if fresh is not item:
                 value[key] = fresh
             if len(dropped) != known:
@@ -224,7 +224,7 @@ _OPAQUE = Opaque()
 _APIEXTENSIONS = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1."
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1."
 _JSON_SCHEMA_PROPS = _APIEXTENSIONS + "JSONSchemaProps"
-_SPECIAL: Mapping[str, Place] = {
+_SPECIAL: Mapping[str, Form] = {
     "io.k8s.apimachinery.pkg.api.resource.Quantity": Quantity(),
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": IntOrString(),
     "io.k8s.apimachinery.pkg.runtime.RawExtension": _OPAQUE,
@@ -238,7 +238,7 @@ _SPECIAL: Mapping[str, Place] = {
 
 @cache
 def struct(name: str) -> Struct:
-    """The place of a definition that has fields."""
+    """A definition that has fields."""
     return Struct(name)
 
 
@@ -247,8 +247,8 @@ def _schema_or(name: str) -> SchemaOr:
     return SchemaOr(name.removeprefix(_APIEXTENSIONS))
 
 
-def place_of(schema: JsonObject) -> Place:
-    """What is written at one place in a definition."""
+def form_of(schema: JsonObject) -> Form:
+    """What may be written at one place, from its schema there."""
     reference: str | None = schema.get("$ref")
     if reference is not None:
         if reference in _SPECIAL:
@@ -272,21 +272,21 @@ def place_of(schema: JsonObject) -> Place:
         case "number", _:
             return _NUMBER
         case "array", _:
-            return ListOf(place_of(schema["items"]))
+            return ListOf(form_of(schema["items"]))
         case "object", _ if "additionalProperties" in schema:
-            return MapOf(place_of(schema["additionalProperties"]))
+            return MapOf(form_of(schema["additionalProperties"]))
         case _:
             return _OPAQUE
 
 
-def _zero_of(place: Place) -> Any:
-    match place:
+def _zero_of(form: Form) -> Any:
+    match form:
         case Struct() | MapOf():
             return {}
         case ListOf():
             return []
         case _:
-            return place.zero
+            return form.zero
 
 
 def put_in_front(step: str, dropped: list[str], start: int) -> None:
