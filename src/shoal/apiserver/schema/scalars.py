@@ -1,6 +1,6 @@
 """Values with a form of their own: times, base64 bytes, quantities, whole numbers.
 
-Each node checks one value and gives its canonical text, as Kubernetes answers it. Texts of errors
+Each form checks one value and gives its canonical text, as Kubernetes answers it. Texts of errors
 are Go's, since users meet them in the answers of the real server.
 """
 
