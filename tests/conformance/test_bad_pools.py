@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -128,3 +129,44 @@ async def test_a_webhook_whose_service_has_no_pod_is_named(kubectl: Kubectl):
     await until_told(kubectl, "DynamicExecutorPool/pool", 'services "none" not found')
     await kubectl("create", "service", "clusterip", "none", "--tcp=80:80")
     await until_told(kubectl, "DynamicExecutorPool/pool", "has no ready pod")
+
+
+async def test_an_executor_that_fails_its_task_and_ends_costs_no_other_task(kubectl: Kubectl):
+    program = """
+from shoal.executor import tasks
+for task in tasks():
+    if task.para == "bad":
+        raise ValueError("oops")
+"""
+    container = {"name": "worker", "image": "busybox", "command": [sys.executable, "-c", program]}
+    await kubectl("create", "-f", "-", stdin=pool(container=container, maxExecutor=1))
+    bad, good = [f"bad-{n}" for n in range(3)], [f"good-{n}" for n in range(6)]
+    for name in (bad[0], good[0], good[1], bad[1], good[2], good[3], bad[2], good[4], good[5]):
+        spec = {**TASK["spec"], "para": name.partition("-")[0]}
+        task = json.dumps({**TASK, "metadata": {"name": name}, "spec": spec})
+        await kubectl("create", "-f", "-", stdin=task)
+    completed = "--for=jsonpath={.status.phase}=Completed"
+    await kubectl("wait", completed, "--timeout=50s", *(f"task/{name}" for name in good))
+    failed = "--for=jsonpath={.status.phase}=Failed"
+    await kubectl("wait", failed, "--timeout=50s", *(f"task/{name}" for name in bad))
+    message = await kubectl("get", "task", bad[0], "-o", "jsonpath={.status.message}")
+    assert message.endswith("its program ended with ValueError: oops")
+    warnings = await kubectl("get", "events", "--field-selector", "reason=Unhealthy")
+    assert "the sidecar is not ready" not in warnings
+
+
+async def test_a_pool_whose_command_does_not_exist_says_so_on_its_tasks(kubectl: Kubectl):
+    container = {"name": "worker", "image": "busybox", "command": ["/no/such/binary"]}
+    await kubectl("create", "-f", "-", stdin=pool(container=container))
+    await kubectl("create", "-f", "-", stdin=json.dumps(TASK))
+    await until_told(kubectl, "DynamicExecutorPool/pool", "/no/such/binary")
+
+    async def is_told() -> bool:
+        task = json.loads(await kubectl("get", "task", "t", "-o", "json"))
+        conditions = task.get("status", {}).get("conditions", [])
+        return any(
+            c["reason"] == "ExecutorsFailing" and "/no/such/binary" in c["message"]
+            for c in conditions
+        )
+
+    await eventually(is_told, pause_s=SLOW_PAUSE_S)

@@ -134,6 +134,17 @@ class Assignment(ApiStruct):
         return self.uid, self.attempt
 
 
+class LastWords(ApiStruct):
+    """The termination message of an executor's sidecar, said when it hands over no more tasks.
+
+    A task that was assigned to this executor and is not the one in `taken` never reached the
+    container. A sidecar that was killed says nothing, and then its task may have been taken.
+    """
+
+    taken: tuple[str, int] | None
+    """The last run that was handed to the container."""
+
+
 _CONTAINER_SCHEMA: JsonObject = {
     "type": "object",
     "properties": {"name": {"type": "string", "minLength": 1}},

@@ -7,15 +7,25 @@ from dataclasses import dataclass
 
 import msgspec
 
-from shoal.api.meta import Object
+from shoal.api.meta import ApiStruct, Condition, Object, find_condition
 from shoal.api.ploto import TASK_ANNOTATION, Assignment
 from shoal.api.resource import Resource
 from shoal.client.protocol import WatchEvent
 
 _log = logging.getLogger(__name__)
 
-PODS: Resource[Object] = Resource("", "v1", "pods", "Pod", Object)
-"""Pods, read only for their metadata."""
+
+class _PodStatus(ApiStruct):
+    conditions: list[Condition] = msgspec.field(default_factory=list[Condition])
+
+
+class OwnPod(Object):
+    """What a sidecar reads of its pod."""
+
+    status: _PodStatus = _PodStatus()
+
+
+PODS: Resource[OwnPod] = Resource("", "v1", "pods", "Pod", OwnPod)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,7 @@ class AssignmentFeed:
         self._text = ""
         self._changed = asyncio.Event()
         self._listed = asyncio.Event()
+        self._unready = asyncio.Event()
 
     async def wait_listed(self) -> None:
         """Until the pod has been read once."""
@@ -48,6 +59,14 @@ class AssignmentFeed:
     async def wait_changed(self) -> None:
         """Until there was a change since `newest` was last asked."""
         await self._changed.wait()
+
+    @property
+    def is_ready(self) -> bool:
+        """Does the API say that the pod is ready? Then it may be given a task."""
+        return not self._unready.is_set()
+
+    async def wait_unready(self) -> None:
+        await self._unready.wait()
 
     def newest(self) -> Assignment | None:
         self._changed.clear()
@@ -59,19 +78,26 @@ class AssignmentFeed:
             _log.warning("annotation %s cannot be read: %s", TASK_ANNOTATION, error)
             return None
 
-    def replace(self, items: Sequence[Object]) -> None:
+    def replace(self, items: Sequence[OwnPod]) -> None:
         """Of `client.reflector.Sink`."""
         for pod in items:
             self._observe(pod)
         self._listed.set()
 
-    def apply(self, event: WatchEvent[Object]) -> None:
+    def apply(self, event: WatchEvent[OwnPod]) -> None:
         """Of `client.reflector.Sink`."""
         if event.object is not None:
             self._observe(event.object)
 
-    def _observe(self, pod: Object) -> None:
+    def _observe(self, pod: OwnPod) -> None:
+        if pod.metadata.uid != self._identity.uid:
+            return
+        ready = find_condition(pod.status.conditions, "Ready")
+        if ready is not None and ready.status == "True":
+            self._unready.clear()
+        else:
+            self._unready.set()
         text = pod.metadata.annotations.get(TASK_ANNOTATION, "")
-        if pod.metadata.uid == self._identity.uid and text != self._text:
+        if text != self._text:
             self._text = text
             self._changed.set()

@@ -4,7 +4,8 @@ Needs POD_NAME, POD_NAMESPACE, POD_UID and PLOTO_DIR in the environment, as the 
 them, and the pod's service account (or KUBECONFIG). It may read its own pod, and read and patch
 the status of tasks in its namespace.
 
-SIGTERM comes after the container has ended: a result that it left is reported before the end.
+SIGTERM comes after the container has ended. No task is handed over from then on, which the last
+words say in the termination message; and a result that the container left is reported.
 """
 
 import asyncio
@@ -14,14 +15,17 @@ import random
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 
-from shoal.api.meta import Object
+import msgspec
+
+from shoal.api.ploto import LastWords
 from shoal.base.clock import SystemClock
 from shoal.client.connection import KubeconfigError, load_connection
 from shoal.client.http import HttpClient
 from shoal.client.reflector import Reflector
 from shoal.executor import assignments, exchange
-from shoal.executor.assignments import AssignmentFeed, Identity
+from shoal.executor.assignments import AssignmentFeed, Identity, OwnPod
 from shoal.executor.directory_watch import DirectoryWatch
 from shoal.executor.sidecar_loop import Sidecar
 
@@ -48,13 +52,14 @@ async def serve() -> None:
     sidecar = Sidecar(client, identity, feed, directory, watch, clock)
     try:
         await _until_sigterm(reflector, sidecar)
+        _say(sidecar.last_words())
         await sidecar.report_last()
     finally:
         watch.close()
         await client.close()
 
 
-async def _until_sigterm(reflector: Reflector[Object], sidecar: Sidecar) -> None:
+async def _until_sigterm(reflector: Reflector[OwnPod], sidecar: Sidecar) -> None:
     async def work() -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(reflector.run())
@@ -64,6 +69,13 @@ async def _until_sigterm(reflector: Reflector[Object], sidecar: Sidecar) -> None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, working.cancel)
     with suppress(asyncio.CancelledError):
         await working
+
+
+def _say(words: LastWords) -> None:
+    """In the termination message, wherever the node has put its file."""
+    path = Path(os.environ.get("SHOAL_TERMINATION_LOG") or "/dev/termination-log")
+    if path.exists():
+        path.write_bytes(msgspec.json.encode(words))
 
 
 def main() -> int:

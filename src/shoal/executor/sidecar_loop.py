@@ -5,17 +5,22 @@
 The task's status is the truth, the annotation its delivery, the directory what survives when the
 sidecar dies. One task at a time; each run is reported once, because a report is a compare-and-set
 on the task as it was assigned.
+
+A container that says it takes no more tasks (exchange.STATE_FILE) is given none. What is assigned
+to it all the same stays with the sidecar, whose last words say that it was never handed over.
 """
 
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from shoal.api import ploto_status
-from shoal.api.ploto import TASKS, Assignment, Task
+from shoal.api.ploto import TASKS, Assignment, LastWords, Task
 from shoal.api.status import ApiError
 from shoal.base.backoff import Backoff
 from shoal.base.clock import Clock
@@ -52,17 +57,23 @@ class Sidecar:
         self._watch = watch
         self._clock = clock
         self._current: Assignment | None = None
+        self._taken: tuple[str, int] | None = None
         self._has_seen_change = False
         self._over: deque[tuple[str, int]] = deque(maxlen=_REMEMBERED_RUNS)
 
     async def run(self) -> None:
         await self._feed.wait_listed()
         self._current = self._resume()
+        self._taken = None if self._current is None else self._current.run
         (self._directory / exchange.READY_FILE).touch()
         while True:
             if self._current is None:
                 self._current = await self._next()
             await self._finish(self._current, await self._wait_result())
+
+    def last_words(self) -> LastWords:
+        """What holds from the moment `run` was cancelled."""
+        return LastWords(taken=self._taken)
 
     async def report_last(self) -> None:
         """The container has ended: report what it left, if it left a result."""
@@ -96,6 +107,10 @@ class Sidecar:
             if para is None:
                 self._over.append(assignment.run)
                 continue
+            self._watch.drain()
+            if self._state() in {exchange.WORKING, exchange.LEAVING}:
+                await wait_changed(self._watch)
+                continue
             self._hand_over(assignment, para)
             return assignment
 
@@ -107,15 +122,24 @@ class Sidecar:
             "para": para,
             "attempt": assignment.attempt,
         }
+        # What may have been taken counts as taken.
+        self._taken = assignment.run
         exchange.write_atomically(self._directory / exchange.TASK_FILE, content)
 
     async def _wait_result(self) -> Result:
         while True:
             self._watch.drain()
             content = exchange.read_if_there(self._directory / exchange.RESULT_FILE)
-            if content is not None:
+            if content is None:
+                await wait_changed(self._watch)
+            elif self._feed.is_ready and self._state() == exchange.LEAVING:
+                # Once this is reported, an executor that counts as ready is given a task.
+                await _first_of(self._feed.wait_unready(), wait_changed(self._watch))
+            else:
                 return parse_result(content)
-            await wait_changed(self._watch)
+
+    def _state(self) -> str:
+        return exchange.read_state(self._directory)
 
     async def _finish(self, assignment: Assignment, result: Result) -> None:
         await self._report(assignment, result)
@@ -177,6 +201,17 @@ class Sidecar:
                 return task if is_wanted(assignment, task, self._identity.name) else None
             failures += 1
             await self._clock.sleep(RETRY.delay_s(failures))
+
+
+async def _first_of(*events: Coroutine[Any, Any, None]) -> None:
+    """Until one of them is over."""
+    waiting = [asyncio.create_task(event) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def wait_changed(watch: DirectoryWatch) -> None:

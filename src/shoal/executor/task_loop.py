@@ -7,9 +7,13 @@
 
 Going on with the loop reports the task as Completed, unless the body called `task.complete` or
 `task.fail`. Leaving the loop with the task unreported, by `break` or by an exception, reports it
-as Failed: a `for` loop does not tell its iterator why it ended. `with task:` does, and
-puts the exception's text in the message. A process that dies without leaving the loop reports
-nothing: its executor died, and the task runs again if it is reentrant.
+as Failed: a `for` loop does not tell its iterator why it ended, but an exception that then ends
+the program is put in the message. `with task:` tells at once, and always. A process that dies
+without leaving the loop reports nothing: its executor died, and the task runs again if it is
+reentrant.
+
+Outside of the loop no task is taken, and the sidecar is told so (`exchange.STATE_FILE`): whoever
+is assigned to this executor meanwhile loses nothing when the program ends.
 
 SIGTERM ends the loop once the present task is done. The loop takes the signal only where Python
 lets it, on the main thread.
@@ -21,6 +25,7 @@ import json
 import os
 import select
 import signal
+import sys
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -57,6 +62,28 @@ class Task:
         if self.is_reported:
             return
         self.is_reported = True
+        self._write_result(phase, message, output)
+
+    def abandon(self) -> None:
+        """The loop was left with this task: it has failed, unless it was reported before."""
+        if self.is_reported:
+            return
+        why = "the executor's loop ended before the task was done"
+        self.fail(why)
+        previous = sys.excepthook
+
+        def amend(
+            kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+        ) -> None:
+            # A result that the sidecar has reported by now is past mending.
+            if (self._directory / exchange.RESULT_FILE).exists():
+                message = f"{why}; its program ended with {kind.__name__}: {error}"
+                self._write_result(exchange.FAILED, message, "")
+            previous(kind, error, traceback)
+
+        sys.excepthook = amend
+
+    def _write_result(self, phase: str, message: str, output: str) -> None:
         result = {"phase": phase, "message": message, "output": output}
         exchange.write_atomically(self._directory / exchange.RESULT_FILE, result)
 
@@ -88,21 +115,27 @@ def tasks(directory: Path | None = None, *, use_inotify: bool = True) -> Iterato
                 try:
                     yield task
                 except GeneratorExit:
-                    task.fail("the executor's loop ended before the task was done")
+                    # Before the result: once that is reported, this executor may count as idle.
+                    exchange.write_state(directory, exchange.LEAVING)
+                    task.abandon()
                     raise
                 task.complete()
+            exchange.write_state(directory, exchange.LEAVING)
     finally:
         watch.close()
 
 
 def _next_task(directory: Path, watch: DirectoryWatch, stop: int) -> Task | None:
     """Waits for a task that has no result yet; None when asked to stop."""
+    if not _is_readable(stop):
+        exchange.write_state(directory, exchange.WAITING)
     while not _is_readable(stop):
         watch.drain()
         # In this order: a result that is gone took its task away before (exchange).
         if not (directory / exchange.RESULT_FILE).exists():
             content = exchange.read_if_there(directory / exchange.TASK_FILE)
             if content is not None:
+                exchange.write_state(directory, exchange.WORKING)
                 return Task(directory, json.loads(content))
         watch.wait(stop)
     return None

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -9,6 +10,7 @@ from shoal.api.meta import find_condition
 from shoal.api.ploto import DYNAMIC_EXECUTOR_POOLS, FIXED_EXECUTOR_POOLS, TASKS
 from shoal.api.pod import PODS
 from shoal.api.resource import JsonObject
+from shoal.client.protocol import Client, DeleteOptions
 from shoal.controllers.ploto.archive import FileArchive
 from shoal.testing.executors import Outcome
 
@@ -24,6 +26,24 @@ class Gate:
         self.started.append(task["name"])
         await self.is_open.wait()
         return Outcome.COMPLETE
+
+
+class DeletionsSeen:
+    """A client that remembers what grace pods were left."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.graces: dict[str, int | None] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    async def delete(
+        self, resource: Any, name: str, namespace: str = "", options: Any = None
+    ) -> Any:
+        if resource is PODS:
+            self.graces[name] = options.grace_period_s
+        return await self._client.delete(resource, name, namespace, options or DeleteOptions())
 
 
 async def test_tasks_complete_and_the_pool_keeps_its_size(any_pools) -> None:
@@ -256,9 +276,10 @@ async def test_a_task_whose_executor_vanished_while_nobody_looked_fails(pools) -
             assert task.status.message.endswith("its pod is gone")
 
 
-async def test_deleting_a_running_task_replaces_its_executor(pools) -> None:
+async def test_deleting_a_running_task_ends_its_executor_at_once(pools) -> None:
     gate = Gate()
     pools.work = gate.work
+    pools.client = DeletionsSeen(pools.client)
     await pools.make_pool()
     async with pools.controllers(), pools.nodes():
         await pools.make_task("unwanted")
@@ -266,6 +287,8 @@ async def test_deleting_a_running_task_replaces_its_executor(pools) -> None:
         await pools.client.delete(TASKS, "unwanted", "default")
         await pools.idle(2)
         assert task.status.executor_pod_name not in await pools.executor_pods()
+        # Not the 30 s in which a container may finish a task that is still wanted.
+        assert pools.client.graces == {task.status.executor_pod_name: 1}
 
 
 async def test_finished_tasks_go_through_the_archive_when_their_time_is_over(

@@ -14,7 +14,7 @@ import pytest
 
 from shoal.api import ploto_status
 from shoal.api.crds import all_crds
-from shoal.api.ploto import TASK_ANNOTATION, TASKS, Assignment, Task
+from shoal.api.ploto import TASK_ANNOTATION, TASKS, Assignment, LastWords, Task
 from shoal.api.pod import PODS, Pod
 from shoal.testing.cluster import HttpsCluster, https_cluster
 from tests.waiting import eventually
@@ -35,7 +35,9 @@ class Executor:
         self.directory = directory
 
     @asynccontextmanager
-    async def run(self, command: Sequence[str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    async def run(
+        self, command: Sequence[str], **more: str
+    ) -> AsyncIterator[asyncio.subprocess.Process]:
         metadata = self._pod.metadata
         env = {
             **os.environ,
@@ -44,6 +46,7 @@ class Executor:
             "POD_NAMESPACE": metadata.namespace,
             "POD_UID": metadata.uid,
             "PLOTO_DIR": str(self.directory),
+            **more,
         }
         process = await asyncio.create_subprocess_exec(
             *command, env=env, stdout=asyncio.subprocess.DEVNULL
@@ -92,6 +95,14 @@ class Executor:
             return task if task.phase.is_final else None
 
         return await eventually(final)
+
+    async def task(self, name: str) -> Task:
+        return await self._client.get(TASKS, name, "default")
+
+    async def set_ready(self, status: str) -> None:
+        body = {"status": {"conditions": [{"type": "Ready", "status": status}]}}
+        name = self._pod.metadata.name
+        await self._client.patch(PODS, name, body, "default", subresource="status")
 
     async def has(self, name: str) -> None:
         """Wait for a file of the directory."""
@@ -153,6 +164,45 @@ async def test_a_result_that_the_container_leaves_is_reported_on_sigterm(
         sidecar.send_signal(signal.SIGCONT)
         assert await sidecar.wait() == 0
     assert (await executor.finished("task")).status.phase == "Completed"
+
+
+RAISING_CONTAINER = [
+    sys.executable,
+    "-c",
+    "from shoal.executor import tasks\nfor task in tasks(): raise ValueError('oops')",
+]
+
+
+async def test_a_task_that_comes_after_the_container_has_left_is_not_handed_over(
+    executor: Executor, tmp_path: Path
+) -> None:
+    words = tmp_path / "words"
+    words.touch()
+    async with executor.run(SIDECAR, SHOAL_TERMINATION_LOG=str(words)) as sidecar:
+        async with executor.run(RAISING_CONTAINER) as container:
+            await executor.give("bad", "")
+            await container.wait()
+        await executor.finished("bad")
+        await executor.give("innocent", "")
+        sidecar.send_signal(signal.SIGTERM)
+        assert await sidecar.wait() == 0
+    bad = await executor.finished("bad")
+    taken = msgspec.json.decode(words.read_bytes(), type=LastWords).taken
+    assert taken == (bad.metadata.uid, 1)
+    assert not (executor.directory / "task.json").exists()
+
+
+async def test_a_result_is_held_back_while_a_leaving_executor_counts_as_ready(
+    executor: Executor,
+) -> None:
+    await executor.set_ready("True")
+    async with executor.run(SIDECAR):
+        async with executor.run(RAISING_CONTAINER) as container:
+            await executor.give("bad", "")
+            await container.wait()
+        assert (await executor.task("bad")).status.phase == "Running"
+        await executor.set_ready("False")
+        assert "oops" in (await executor.finished("bad")).status.message
 
 
 async def test_a_sidecar_without_its_environment_says_so() -> None:

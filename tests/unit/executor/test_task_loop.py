@@ -78,6 +78,41 @@ def test_an_exception_in_the_loop_fails_the_task_and_goes_on_its_way(tmp_path: P
     assert "loop ended" in result(tmp_path)["message"]
 
 
+def test_an_exception_that_ends_the_program_is_told(tmp_path: Path) -> None:
+    give(tmp_path)
+    program = "from shoal.executor import tasks\nfor task in tasks(): raise ValueError('oops')"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PLOTO_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert result(tmp_path)["message"] == (
+        "the executor's loop ended before the task was done;"
+        " its program ended with ValueError: oops"
+    )
+    assert "Traceback" in done.stderr
+
+
+def test_the_sidecar_is_told_when_no_more_tasks_are_taken(tmp_path: Path) -> None:
+    give(tmp_path)
+    states: list[str] = []
+    for _ in tasks(tmp_path):
+        states.append(exchange.read_state(tmp_path))
+        break
+    states.append(exchange.read_state(tmp_path))
+    assert states == ["working", "leaving"]
+
+
+def test_a_loop_that_waits_says_so(loop: Iterator[Task], tmp_path: Path) -> None:
+    follower = threading.Thread(target=lambda: next(loop))
+    follower.start()
+    wait_until(lambda: exchange.read_state(tmp_path) == "waiting")
+    give(tmp_path)
+    follower.join(timeout=10)
+    assert exchange.read_state(tmp_path) == "working"
+
+
 def test_the_first_report_counts(tmp_path: Path, loop: Iterator[Task]) -> None:
     give(tmp_path)
     task = next(loop)

@@ -145,6 +145,8 @@ class _Feed:
         else:
             return
         self._pool_queue.add(key)
+        # Tasks that wait for one of the other type are told what they may have meant.
+        self._pool_queue.add(key.of_other_type)
         self._scale_queue.add(key)
 
     def on_task(self, old: Task | None, new: Task | None) -> None:

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 import msgspec
 
-from shoal.api.meta import ObjectKey
+from shoal.api.meta import ObjectKey, find_condition
 from shoal.api.ploto import (
     POOL_LABEL,
     POOL_TYPE_LABEL,
@@ -23,7 +23,10 @@ from shoal.api.ploto import (
     TASKS,
     TEMPLATE_LABEL,
     Assignment,
+    LastWords,
+    Task,
 )
+from shoal.api.ploto_status import cut
 from shoal.api.pod import ContainerStateTerminated, Pod
 from shoal.api.resource import JsonObject
 from shoal.controllers.ploto.pool import Pool, PoolKey
@@ -36,6 +39,25 @@ _MANAGED_BY = "app.kubernetes.io/managed-by"
 
 PARA_LIMIT_BYTES = 16 * 1024
 """A longer `para` does not go into the annotation; the sidecar reads it from the task."""
+
+_DEATH_LIMIT_BYTES = 512
+"""Of a container's last words."""
+_STARTING_REASONS = {"", "ContainerCreating", "PodInitializing"}
+
+_READINESS_SCRIPT = f"""\
+cd "${_DIRECTORY_VARIABLE}"
+tries=40
+until test -e .sidecar-ready; do
+  tries=$((tries - 1))
+  test $tries -gt 0 || {{ echo "the sidecar is not ready"; exit 1; }}
+  sleep 0.1
+done
+if test -e state && grep -q leaving state; then
+  echo "the container takes no more tasks"
+  exit 1
+fi
+"""
+"""Waits for the sidecar to come up rather than fail: an answer sooner, and no warning about it."""
 
 
 class ExecutorHealth(StrEnum):
@@ -59,6 +81,10 @@ class Executor:
     health: ExecutorHealth
     death: str = ""
     """How a dead one died, for people."""
+    hindrance: str = ""
+    """What keeps one from starting, if anything is known to, for people."""
+    last_words: LastWords | None = None
+    """Of the sidecar of a dead one."""
     run: tuple[str, int] | None = None
     """The run that was delivered to it last."""
     created_at: datetime | None = None
@@ -67,6 +93,11 @@ class Executor:
     @property
     def key(self) -> ObjectKey:
         return ObjectKey(self.pool_key.namespace, self.name)
+
+    def has_surely_not_taken(self, task: Task) -> bool:
+        """Did this executor end before the container could see the task?"""
+        words = self.last_words
+        return words is not None and words.taken != (task.metadata.uid, task.attempt)
 
 
 def read_executor(pod: Pod) -> Executor | None:
@@ -85,6 +116,8 @@ def read_executor(pod: Pod) -> Executor | None:
         template=labels.get(TEMPLATE_LABEL, ""),
         health=health,
         death=_death(pod) if health is ExecutorHealth.DEAD else "",
+        hindrance=_hindrance(pod) if health is ExecutorHealth.STARTING else "",
+        last_words=_last_words(pod) if health is ExecutorHealth.DEAD else None,
         run=_run(pod.metadata.annotations.get(TASK_ANNOTATION, "")),
         created_at=pod.metadata.creation_timestamp,
         is_deleting=pod.is_deleting,
@@ -156,9 +189,10 @@ def _sidecar(image: str) -> JsonObject:
         "env": env,
         "volumeMounts": [{"name": VOLUME_NAME, "mountPath": MOUNT_PATH}],
         "readinessProbe": {
-            "exec": {"command": ["sh", "-c", f'test -e "${_DIRECTORY_VARIABLE}/.sidecar-ready"']},
+            "exec": {"command": ["sh", "-c", _READINESS_SCRIPT]},
             "periodSeconds": 1,
-            "failureThreshold": 3,
+            "timeoutSeconds": 5,
+            "failureThreshold": 1,
         },
     }
 
@@ -192,7 +226,31 @@ def _ending(terminated: ContainerStateTerminated) -> str:
     if terminated.signal:
         how = f"was killed by signal {terminated.signal}"
     named = terminated.reason not in {"", "Error", "Completed"}
-    return f"{how} ({terminated.reason})" if named else how
+    if named:
+        how += f" ({terminated.reason})"
+    lines = terminated.message.strip().splitlines()
+    return f"{how}: {cut(lines[-1], _DEATH_LIMIT_BYTES)}" if lines else how
+
+
+def _hindrance(pod: Pod) -> str:
+    scheduled = find_condition(pod.status.conditions, "PodScheduled")
+    if scheduled is not None and scheduled.status == "False":
+        return f"{scheduled.reason}: {scheduled.message}"
+    for status in (*pod.status.init_container_statuses, *pod.status.container_statuses):
+        waiting = status.state.waiting
+        if waiting is not None and waiting.reason not in _STARTING_REASONS:
+            return f"{waiting.reason}: {waiting.message}"
+    return ""
+
+
+def _last_words(pod: Pod) -> LastWords | None:
+    for status in pod.status.init_container_statuses:
+        if status.name == SIDECAR_NAME and status.state.terminated is not None:
+            try:
+                return msgspec.json.decode(status.state.terminated.message, type=LastWords)
+            except msgspec.MsgspecError:
+                return None
+    return None
 
 
 def _run(annotation: str) -> tuple[str, int] | None:

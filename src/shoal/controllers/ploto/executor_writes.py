@@ -10,6 +10,9 @@ from shoal.controllers.ploto.pool_events import PoolEvents
 from shoal.controllers.ploto.pool_roster import PoolRoster
 from shoal.controllers.ploto.roster import Roster
 
+DOOMED_GRACE_S = 1
+"""What an executor is left whose task was deleted."""
+
 
 class ExecutorWrites:
     """Keeps the roster true to what the server answered. Raises ApiError, ConnectionFailed."""
@@ -34,7 +37,10 @@ class ExecutorWrites:
         try:
             pod = await self._client.create(PODS, body, pool.key.namespace)
         except ApiError as error:
-            self._events.warn(pool, "FailedCreate", f"cannot create an executor: {error.message}")
+            if not error.is_namespace_terminating:
+                self._events.warn(
+                    pool, "FailedCreate", f"cannot create an executor: {error.message}"
+                )
             raise
         finally:
             roster.creating -= 1
@@ -44,7 +50,12 @@ class ExecutorWrites:
 
     async def retire(self, roster: PoolRoster, executor: Executor) -> None:
         """Remove a living executor without a task; not if anything has happened to it since."""
-        options = DeleteOptions(uid=executor.uid, resource_version=executor.resource_version)
+        options = DeleteOptions(
+            uid=executor.uid,
+            resource_version=executor.resource_version,
+            # SIGTERM asks a container to finish its task, which is not wanted any more.
+            grace_period_s=DOOMED_GRACE_S if roster.is_doomed(executor.name) else None,
+        )
         await self._delete(roster, executor, options)
 
     async def bury(self, roster: PoolRoster, executor: Executor) -> None:
@@ -52,9 +63,10 @@ class ExecutorWrites:
         if executor.run is None:
             roster.failed_starts += 1
             roster.last_failed_start = self._clock.now()
+            roster.last_death = executor.death
         if roster.pool is not None:
-            message = f"executor {executor.name} died: {executor.death}"
-            self._events.warn(roster.pool, "ExecutorDied", message)
+            # Without its name, so that many deaths of one cause are one event that is counted up.
+            self._events.warn(roster.pool, "ExecutorDied", f"an executor died: {executor.death}")
         await self._delete(roster, executor, DeleteOptions(uid=executor.uid))
 
     async def _delete(self, roster: PoolRoster, executor: Executor, options: DeleteOptions) -> None:

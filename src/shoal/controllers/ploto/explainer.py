@@ -30,7 +30,7 @@ class Explainer:
         if pool is None or not pool.pending_count:
             self._told.pop(key, None)
             return Result()
-        waiting = why_waiting(pool)
+        waiting = why_waiting(pool, self._roster)
         pending = [task.metadata.key for task in pool.pending()]
         before = self._told.get(key, {})
         told = {task_key: before[task_key] for task_key in pending if task_key in before}

@@ -11,7 +11,12 @@ from itertools import islice, takewhile
 from shoal.api.ploto import Task
 from shoal.base.backoff import Backoff
 from shoal.controllers.ploto.executor_pod import Executor
-from shoal.controllers.ploto.pool_roster import Concern, PoolRoster, Standing
+from shoal.controllers.ploto.pool_roster import (
+    Concern,
+    PoolRoster,
+    Standing,
+    is_same_executor,
+)
 from shoal.controllers.ploto.roster import Roster
 
 START_BACKOFF = Backoff(initial_s=1.0, max_s=60.0)
@@ -24,6 +29,8 @@ class Plan:
 
     lost: list[tuple[Task, str]] = field(default_factory=list[tuple[Task, str]])
     """Tasks whose executor died, and how it died."""
+    returned: list[tuple[Task, str]] = field(default_factory=list[tuple[Task, str]])
+    """Tasks whose executor died before it took them, and how it died."""
     unseen: list[Task] = field(default_factory=list[Task])
     """Tasks whose executor is not known: to look for it, then they are lost."""
     deliver: list[tuple[Task, Executor]] = field(default_factory=list[tuple[Task, Executor]])
@@ -40,7 +47,7 @@ class Plan:
     @property
     def tasks(self) -> list[Task]:
         """Those it is going to write."""
-        lost = [task for task, _ in self.lost]
+        lost = [task for task, _ in (*self.lost, *self.returned)]
         told = [task for task, _ in (*self.deliver, *self.assign)]
         return [*lost, *self.unseen, *told]
 
@@ -76,9 +83,12 @@ def _see_to_running_tasks(plan: Plan, roster: Roster, pool: PoolRoster) -> None:
             case Concern.UNSEEN:
                 plan.unseen.append(task)
             case Concern.LOST:
-                is_dead = executor is not None and executor.death
-                death = executor.death if executor and is_dead else "another pod has its name"
-                plan.lost.append((task, death))
+                if executor is None or not is_same_executor(task, executor):
+                    plan.lost.append((task, "another pod has its name"))
+                elif executor.has_surely_not_taken(task):
+                    plan.returned.append((task, executor.death))
+                else:
+                    plan.lost.append((task, executor.death))
             case Concern.UNDELIVERED:
                 if executor is not None:
                     plan.deliver.append((task, executor))
@@ -126,10 +136,18 @@ class Waiting:
     message: str
 
 
-def why_waiting(pool: PoolRoster) -> Waiting:
-    """Says nothing that changes with every task: it is written to each that waits."""
+def why_waiting(pool: PoolRoster, roster: Roster) -> Waiting:
+    """Says nothing that changes with every task: it is written to each that waits, and anew only
+    with another reason."""
     key = pool.key
     if pool.pool is None:
+        of_other_type = roster.find_pool(key.of_other_type)
+        if of_other_type is not None and of_other_type.pool is not None:
+            return Waiting(
+                "PoolOfOtherType",
+                f"{key} does not exist, but a {of_other_type.key.kind} of that name does:"
+                f" set executorPoolType to {of_other_type.key.type}",
+            )
         return Waiting(
             "PoolNotFound", f"{key} does not exist in namespace {key.namespace}; create it"
         )
@@ -139,5 +157,15 @@ def why_waiting(pool: PoolRoster) -> Waiting:
             f"{key} has no executors; it grows at its next scaling if maxExecutor lets it",
         )
     if pool.count(Standing.IDLE) == 0 and pool.count(Standing.BUSY) == 0:
+        if pool.failed_starts:
+            return Waiting(
+                "ExecutorsFailing",
+                f"executors of {key} die before they have a task: {pool.last_death}",
+            )
+        for executor in pool.executors(Standing.STARTING):
+            if executor.hindrance:
+                return Waiting(
+                    "ExecutorsFailing", f"executors of {key} cannot start: {executor.hindrance}"
+                )
         return Waiting("ExecutorsNotReady", f"no executor of {key} is ready yet")
     return Waiting("NoIdleExecutor", f"all executors of {key} run other tasks")

@@ -29,6 +29,12 @@ class PoolKey(msgspec.Struct, frozen=True, order=True):
     def kind(self) -> str:
         return f"{self.type}ExecutorPool"
 
+    @property
+    def of_other_type(self) -> "PoolKey":
+        """For what a task may have meant."""
+        other = PoolType.DYNAMIC if self.type == PoolType.FIXED else PoolType.FIXED
+        return PoolKey(other.value, self.namespace, self.name)
+
     def __str__(self) -> str:
         return f'{self.kind} "{self.name}"'
 

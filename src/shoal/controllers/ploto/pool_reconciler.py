@@ -78,6 +78,8 @@ class PoolReconciler:
             yield self._tasks.assign(pool, task, executor)
         for task, death in plan.lost:
             yield self._tasks.lose(task, death)
+        for task, death in plan.returned:
+            yield self._tasks.give_back(task, death)
         for task in plan.unseen:
             yield self._tasks.look_for_executor(task)
         for task, executor in plan.deliver:

@@ -63,6 +63,8 @@ class PoolRoster:
         self.failed_starts = 0
         """Executors in a row that died before they had a task."""
         self.last_failed_start: datetime | None = None
+        self.last_death = ""
+        """How the last of them died."""
         self.concerns: dict[ObjectKey, Concern] = {}
         self._executors: dict[str, Executor] = {}
         self._standings: dict[str, Standing] = {}
@@ -93,6 +95,10 @@ class PoolRoster:
 
     def is_retiring(self, name: str) -> bool:
         return name in self._retiring
+
+    def is_doomed(self, name: str) -> bool:
+        """Is it at work on a task that was deleted?"""
+        return name in self._doomed
 
     @property
     def pending_count(self) -> int:

@@ -22,6 +22,8 @@ class TaskEvent(StrEnum):
     """The executor died, and the task must not run again."""
     RETRY = "Retry"
     """The executor died, and the task may run again."""
+    RETURN = "Return"
+    """The executor died before it took the task."""
 
 
 _TRANSITIONS: dict[tuple[TaskPhase, TaskEvent], TaskPhase] = {
@@ -30,6 +32,7 @@ _TRANSITIONS: dict[tuple[TaskPhase, TaskEvent], TaskPhase] = {
     (TaskPhase.RUNNING, TaskEvent.FAIL): TaskPhase.FAILED,
     (TaskPhase.RUNNING, TaskEvent.LOSE): TaskPhase.FAILED,
     (TaskPhase.RUNNING, TaskEvent.RETRY): TaskPhase.PENDING,
+    (TaskPhase.RUNNING, TaskEvent.RETURN): TaskPhase.PENDING,
 }
 
 

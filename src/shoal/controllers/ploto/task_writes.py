@@ -108,6 +108,19 @@ class TaskWrites:
             )
         await self._patch_status(task, body)
 
+    async def give_back(self, task: Task, death: str) -> None:
+        """The executor died before it took the task: as if it had not been assigned."""
+        next_state(task.phase, TaskEvent.RETURN)
+        pod_name = task.status.executor_pod_name
+        body = ploto_status.waiting(
+            reason="ExecutorDied",
+            message=f"executor {pod_name} died before it took the task: {death}",
+            failed_time=task.status.failed_time,
+            resource_version=task.metadata.resource_version,
+            now=self._clock.now(),
+        )
+        await self._patch_status(task, body)
+
     async def look_for_executor(self, task: Task) -> None:
         """No informer has shown the pod that the task runs on; before the task is lost, ask the
         server itself."""

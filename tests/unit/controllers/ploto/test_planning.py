@@ -9,8 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shoal.api.meta import Condition, ObjectKey, ObjectMeta, OwnerReference, timestamp
-from shoal.api.ploto import Assignment, DynamicExecutorPool, Task
-from shoal.api.pod import Pod, PodStatus
+from shoal.api.ploto import Assignment, DynamicExecutorPool, LastWords, Task
+from shoal.api.pod import (
+    ContainerState,
+    ContainerStateTerminated,
+    ContainerStatus,
+    Pod,
+    PodStatus,
+)
 from shoal.controllers.ploto.executor_pod import read_executor
 from shoal.controllers.ploto.planning import Plan, plan_pool, why_waiting
 from shoal.controllers.ploto.pool import PoolKey, read_dynamic
@@ -65,6 +71,7 @@ def a_pod(
     told: Task | None = None,
     is_deleting: bool = False,
     created_at: datetime = NOW,
+    taken: tuple[str, int] | None = None,
 ) -> Pod:
     annotations: dict[str, str] = {}
     if told is not None:
@@ -98,7 +105,11 @@ def a_pod(
         owner_references=[owner],
     )
     ready = Condition(type="Ready", status="True" if is_ready else "False")
-    return Pod(metadata=metadata, status=PodStatus(phase=phase, conditions=[ready]))
+    words = msgspec.json.encode(LastWords(taken=taken)).decode() if taken else ""
+    ended = ContainerState(terminated=ContainerStateTerminated(message=words))
+    sidecar = ContainerStatus(name="ploto-sidecar", state=ended)
+    status = PodStatus(phase=phase, conditions=[ready], init_container_statuses=[sidecar])
+    return Pod(metadata=metadata, status=status)
 
 
 def a_roster(*objects: DynamicExecutorPool | Task | Pod) -> Roster:
@@ -311,7 +322,7 @@ def test_a_pool_that_is_gone_gets_no_executors_and_its_tasks_wait_for_it() -> No
     roster.remove_pool(KEY)
     found = plan(roster)
     assert found.is_empty
-    assert why_waiting(roster.pool(KEY)).reason == "PoolNotFound"
+    assert why_waiting(roster.pool(KEY), roster).reason == "PoolNotFound"
 
 
 @pytest.mark.parametrize(
@@ -325,7 +336,34 @@ def test_a_pool_that_is_gone_gets_no_executors_and_its_tasks_wait_for_it() -> No
 )
 def test_a_task_that_waits_is_told_why(objects: tuple[Any, ...], reason: str) -> None:
     roster = a_roster(*objects)
-    assert why_waiting(roster.pool(KEY)).reason == reason
+    assert why_waiting(roster.pool(KEY), roster).reason == reason
+
+
+def test_a_task_of_a_failing_pool_is_told_what_its_executors_die_of() -> None:
+    roster = a_roster(a_pool(), a_pod(is_ready=False))
+    pool = roster.pool(KEY)
+    pool.failed_starts, pool.last_death = 1, "container work exited with code 1"
+    found = why_waiting(pool, roster)
+    assert found.reason == "ExecutorsFailing"
+    assert found.message.endswith("die before they have a task: container work exited with code 1")
+
+
+def test_a_task_that_names_the_other_type_of_pool_is_told_so() -> None:
+    roster = a_roster(a_pool())
+    wanted = roster.pool(KEY.of_other_type)
+    found = why_waiting(wanted, roster)
+    assert found.reason == "PoolOfOtherType"
+    assert found.message.endswith("set executorPoolType to Dynamic")
+
+
+def test_only_a_task_that_was_surely_not_taken_by_its_own_executor_is_given_back() -> None:
+    task, told = running(), a_pod(phase="Failed", told=running(), taken=("task-uid", 1))
+    assert len(plan(a_roster(a_pool(), task, told)).lost) == 1
+    untold = a_pod(phase="Failed", taken=("other-uid", 1))
+    found = plan(a_roster(a_pool(), task, untold))
+    assert (found.lost, [t.metadata.name for t, _ in found.returned]) == ([], ["task"])
+    found = plan(a_roster(a_pool(), running(executorPodUid="first-uid"), untold))
+    assert (len(found.lost), found.returned) == (1, [])
 
 
 # Random histories.

@@ -16,6 +16,7 @@ LEGAL = {
     (TaskPhase.RUNNING, TaskEvent.FAIL): TaskPhase.FAILED,
     (TaskPhase.RUNNING, TaskEvent.LOSE): TaskPhase.FAILED,
     (TaskPhase.RUNNING, TaskEvent.RETRY): TaskPhase.PENDING,
+    (TaskPhase.RUNNING, TaskEvent.RETURN): TaskPhase.PENDING,
 }
 
 
