@@ -8,14 +8,14 @@ from shoal.api.ploto import Assignment, Task, TaskPhase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class TaskResult:
     phase: TaskPhase
     """Completed or Failed."""
     message: str = ""
     output: str = ""
 
 
-def parse_result(content: bytes) -> Result:
+def parse_result(content: bytes) -> TaskResult:
     """A result that makes no sense is a failure that says so: the container is done anyway."""
     try:
         fields: Any = json.loads(content)
@@ -30,7 +30,7 @@ def parse_result(content: bytes) -> Result:
             phase = TaskPhase.FAILED
         case other:
             return _nonsense(f"its phase is {other!r} and has to be Completed or Failed")
-    return Result(
+    return TaskResult(
         phase=phase, message=_text(fields.get("message")), output=_text(fields.get("output"))
     )
 
@@ -45,8 +45,8 @@ def is_wanted(assignment: Assignment, task: Task, pod_name: str) -> bool:
     )
 
 
-def _nonsense(why: str) -> Result:
-    return Result(phase=TaskPhase.FAILED, message=f"cannot read result.json: {why}")
+def _nonsense(why: str) -> TaskResult:
+    return TaskResult(phase=TaskPhase.FAILED, message=f"cannot read result.json: {why}")
 
 
 def _text(value: object) -> str:

@@ -28,7 +28,7 @@ from shoal.client.protocol import Client, ConnectionFailed
 from shoal.executor import exchange
 from shoal.executor.assignments import AssignmentFeed, Identity
 from shoal.executor.directory_watch import POLL_INTERVAL_S, DirectoryWatch
-from shoal.executor.results import Result, is_wanted, parse_result
+from shoal.executor.results import TaskResult, is_wanted, parse_result
 
 _log = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ class Sidecar:
         self._taken = assignment.run
         exchange.write_atomically(self._directory / exchange.TASK_FILE, content)
 
-    async def _wait_result(self) -> Result:
+    async def _wait_result(self) -> TaskResult:
         while True:
             self._watch.drain()
             content = exchange.read_if_there(self._directory / exchange.RESULT_FILE)
@@ -141,13 +141,13 @@ class Sidecar:
     def _state(self) -> str:
         return exchange.read_state(self._directory)
 
-    async def _finish(self, assignment: Assignment, result: Result) -> None:
+    async def _finish(self, assignment: Assignment, result: TaskResult) -> None:
         await self._report(assignment, result)
         exchange.clear(self._directory)
         self._over.append(assignment.run)
         self._current = None
 
-    async def _report(self, assignment: Assignment, result: Result) -> None:
+    async def _report(self, assignment: Assignment, result: TaskResult) -> None:
         """Write the result, unless the run is not wanted any more."""
         resource_version = assignment.resource_version
         failures = 0
@@ -170,7 +170,9 @@ class Sidecar:
             # The task has changed since, or an answer was lost on the way: look again.
             resource_version = ""
 
-    async def _write(self, assignment: Assignment, result: Result, resource_version: str) -> None:
+    async def _write(
+        self, assignment: Assignment, result: TaskResult, resource_version: str
+    ) -> None:
         body = ploto_status.finished(
             phase=result.phase,
             message=result.message,
