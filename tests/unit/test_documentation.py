@@ -43,6 +43,17 @@ def test_files_that_a_page_names_are_there(page: Path):
         assert [name for name in bare if not any(SRC.rglob(name))] == []
 
 
+def test_the_map_of_the_large_folders_names_modules_of_theirs():
+    page = (PROJECT / "ARCHITECTURE.md").read_text()
+    named = re.findall(r"`([\w/]+)`", page.partition("## Inside")[2].partition("\n## ")[0])
+    folders = [SRC, SRC / "apiserver", SRC / "agent"]
+    assert [
+        name
+        for name in named
+        if not any((at / name).is_dir() or (at / f"{name}.py").exists() for at in folders)
+    ] == []
+
+
 def test_pages_that_a_docstring_names_are_there():
     named = re.compile(r"\b(docs/[\w/.-]+\.md|tests/[\w/.-]+\.py)\b")
     assert [

@@ -6,6 +6,7 @@ Each test lists the places that break its rule; an empty list is a tidy tree.
 import ast
 import configparser
 import re
+from collections import Counter
 from pathlib import Path
 
 from tests.tree import (
@@ -45,6 +46,10 @@ WITHOUT_CLOCK = (
     "executor/task_loop.py",
     "executor/simple_logger.py",
 )
+
+# Two sides of one thing: the kind and what a user's loop gets of it; the field of a pod and the
+# plugin that reads it; what each pure core is told, and has told to people.
+SHARED_NAMES = {"NodeAffinity", "RecordEvent", "Task", "Tick"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -100,6 +105,16 @@ def test_a_class_among_others_says_what_it_is():
             if len(public) > 1 and behaves(each) and not ast.get_docstring(each)
         ]
     assert silent == []
+
+
+def test_a_class_name_stands_once():
+    names: Counter[str] = Counter(
+        node.name
+        for path in modules(SRC)
+        for node in parsed(path).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert {name for name, count in names.items() if count > 1} <= SHARED_NAMES
 
 
 def behaves(node: ast.ClassDef) -> bool:
