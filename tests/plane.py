@@ -64,6 +64,10 @@ class Plane:
         """The end of shoal.log."""
         return (self.folder / "shoal.log").read_text()[-5000:]
 
+    def cpu_s(self) -> float:
+        """What the control plane has used so far, with all processes below it."""
+        return sum(cpu_s(pid) for pid in self.pids())
+
     def pids(self) -> list[int]:
         """The control plane's process and all below it."""
         assert self.process is not None

@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from tests.bench import api, footprint, pools, scheduling
+from tests.bench import api, footprint, pools, scheduling, stages
 
 Figures = dict[str, Any]
 
@@ -24,6 +24,7 @@ SCENARIOS: dict[str, Callable[[], Awaitable[Figures]]] = {
     "idle": footprint.idle,
     "creates_https": api.creates_https,
     "creates_local": api.creates_local,
+    "create_stages": stages.stages,
     "watchers": api.watchers,
     "scheduling": scheduling.throughput,
     "pool_throughput": pools.throughput,

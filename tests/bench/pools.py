@@ -12,7 +12,7 @@ from shoal.api.ploto import FIXED_EXECUTOR_POOLS, TASKS, Task
 from shoal.api.pod import PODS
 from shoal.client.connection import load_connection
 from shoal.client.http import HttpClient
-from tests.plane import percentile, plane
+from tests.plane import Plane, percentile, plane
 
 _EXECUTORS = 10
 _TASKS = 1_000
@@ -40,7 +40,7 @@ def task(name: str) -> dict[str, object]:
 
 
 @contextlib.asynccontextmanager
-async def _pool() -> AsyncIterator[HttpClient]:
+async def _pool() -> AsyncIterator[tuple[Plane, HttpClient]]:
     """A control plane with ten ready executors."""
     async with plane() as each:
         client = HttpClient(await load_connection(Path(each.kubeconfig)))
@@ -51,14 +51,15 @@ async def _pool() -> AsyncIterator[HttpClient]:
                 if sum(pod.is_ready for pod in page.items) == _EXECUTORS:
                     break
                 await asyncio.sleep(0.1)
-            yield client
+            yield each, client
         finally:
             await client.close()
 
 
 async def throughput() -> dict[str, float]:
     """1,000 empty tasks on ten executors: from the first create to the last completion."""
-    async with _pool() as client:
+    async with _pool() as (each, client):
+        before_s, first = each.cpu_s(), await _revision(client)
         started_s = time.perf_counter()
         finished = asyncio.create_task(_finished(client, _TASKS))
         numbers = iter(range(_TASKS))
@@ -73,6 +74,7 @@ async def throughput() -> dict[str, float]:
         created_s = time.perf_counter() - started_s
         phases = await finished
         elapsed_s = time.perf_counter() - started_s
+        used_s, last = each.cpu_s() - before_s, await _revision(client)
     return {
         "executors": _EXECUTORS,
         "tasks": _TASKS,
@@ -80,7 +82,13 @@ async def throughput() -> dict[str, float]:
         "creating_s": round(created_s, 2),
         "elapsed_s": round(elapsed_s, 2),
         "tasks_per_s": round(_TASKS / elapsed_s, 1),
+        "server_cpu_ms_per_task": round(1000 * used_s / _TASKS, 2),
+        "writes_per_task": round((last - first) / _TASKS, 1),
     }
+
+
+async def _revision(client: HttpClient) -> int:
+    return int((await client.list(PODS, "default", limit=1)).resource_version)
 
 
 async def _finished(client: HttpClient, count: int) -> list[str]:
@@ -96,7 +104,7 @@ async def _finished(client: HttpClient, count: int) -> list[str]:
 
 async def latency() -> dict[str, float]:
     """From a task's create call to `Running` in a watch, while executors are idle."""
-    async with _pool() as client:
+    async with _pool() as (_, client):
         waits_s: list[float] = []
         page = await client.list(TASKS, "default")
         async with client.watch(TASKS, "default", resource_version=page.resource_version) as events:
