@@ -174,8 +174,8 @@ async def test_it_says_what_the_server_cannot_do(kubectl: Kubectl):
         kubectl.refused("attach", "talker"),
         kubectl.refused("debug", "talker", "--image=busybox", "--target=main"),
     )
-    assert "the server could not find the requested resource" in executed
-    assert "the server could not find the requested resource" in attached
+    assert "exec is not supported by this server yet" in executed
+    assert "attach is not supported by this server yet" in attached
     assert "ephemeral containers are disabled for this cluster" in debugged
 
 

@@ -158,7 +158,7 @@ def test_it_explains_why_pods_and_tasks_wait(
 ) -> None:
     shoal("apply", "-f", manifest(HUGE + "---" + WAITING_TASK))
     pod = shoal.until("Insufficient cpu", "explain", "pod", "huge")
-    assert "0/1 nodes are available: 1 Insufficient cpu." in pod
+    assert "0/1 nodes are available: 1 Insufficient cpu" in pod
     task = shoal.until("nowhere", "explain", "task/waiting")
     assert "Task default/waiting" in task
     shoal("delete", "pod/huge", "task/waiting")
@@ -202,7 +202,7 @@ def test_version_and_help_need_no_server(shoal: Shoal) -> None:
         (("describe", "node", "nope"), 'nodes "nope" not found'),
         (("logs", "nope"), 'pods "nope" not found'),
         (("logs", "deploy/web"), 'deployments.apps "web" not found'),
-        (("explain", "nope"), 'there is no pod or task "nope"'),
+        (("explain", "nope"), '"nope" in namespace "default"'),
         (("explain", "node", "nope"), 'cannot explain a "node"'),
         (("apply",), "name a file, a folder or - with -f"),
         (("apply", "-f", "/nowhere"), 'the path "/nowhere" does not exist'),

@@ -36,6 +36,18 @@ def last_applied(live: JsonObject) -> JsonObject:
     return manifest if isinstance(manifest, dict) else {}
 
 
+def touched(obj: JsonObject, patch: JsonObject) -> JsonObject:
+    """The part of an object that a merge patch speaks of."""
+    part: JsonObject = {}
+    for key, change in patch.items():
+        value = obj.get(key)
+        if isinstance(change, dict) and isinstance(value, dict):
+            part[key] = touched(value, change)
+        elif key in obj:
+            part[key] = value
+    return part
+
+
 def patch(original: JsonObject, modified: JsonObject, live: JsonObject) -> JsonObject:
     """A merge patch that brings `live` to `modified` and removes what only `original` has."""
     result: JsonObject = {}

@@ -73,7 +73,8 @@ async def _apply_one(
     if not patch:
         return "unchanged"
     changed = await client.patch(resource, manifest.name, patch, where, strict=True)
-    is_same = changed["metadata"]["resourceVersion"] == live["metadata"]["resourceVersion"]
+    # Others write meanwhile: only what the patch touches tells whether it changed anything.
+    is_same = three_way.touched(changed, patch) == three_way.touched(live, patch)
     return "unchanged" if is_same else "configured"
 
 

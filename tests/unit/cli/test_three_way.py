@@ -46,6 +46,16 @@ def test_after_the_patch_the_live_object_holds_the_manifest(original, modified, 
     assert three_way.patch(modified, modified, result) == {}
 
 
+def test_what_a_patch_touches_leaves_out_what_others_write():
+    patch = {"spec": {"a": [1], "b": None}, "labels": {"x": "y"}}
+    before = {"spec": {"a": [1, 2], "other": 1}, "status": {"phase": "Pending"}}
+    after = {"spec": {"a": [1, 2], "other": 2}, "status": {"phase": "Running"}}
+    assert three_way.touched(before, patch) == {"spec": {"a": [1, 2]}}
+    assert three_way.touched(after, patch) == three_way.touched(before, patch)
+    changed = {**after, "labels": {"x": "y", "z": "0"}}
+    assert three_way.touched(changed, patch) == {"spec": {"a": [1, 2]}, "labels": {"x": "y"}}
+
+
 def test_the_annotation_holds_the_manifest_without_itself():
     manifest = {"kind": "A", "metadata": {"name": "x"}}
     annotated = three_way.with_last_applied(manifest)
