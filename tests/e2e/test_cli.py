@@ -164,6 +164,49 @@ def test_it_explains_why_pods_and_tasks_wait(
     shoal("delete", "pod/huge", "task/waiting")
 
 
+HUGE_DEPLOYMENT = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: wide}
+spec:
+  selector: {matchLabels: {of: wide}}
+  template:
+    metadata: {labels: {of: wide}}
+    spec:
+      containers:
+      - {name: main, image: busybox, resources: {requests: {cpu: "1000"}}}
+"""
+POOL = """
+apiVersion: ploto.io/v1
+kind: FixedExecutorPool
+metadata: {name: lone}
+spec: {executor: 1, container: {name: main, image: busybox, command: [/no/such/binary]}}
+"""
+TASK_OF_THE_OTHER_TYPE = """
+apiVersion: ploto.io/v1
+kind: Task
+metadata: {name: other}
+spec: {executorPool: lone, executorPoolType: Dynamic}
+"""
+
+
+def test_it_explains_what_pools_and_deployments_wait_for(
+    shoal: Shoal, manifest: Callable[[str | bytes], str]
+) -> None:
+    file = manifest("---".join((HUGE_DEPLOYMENT, POOL, TASK_OF_THE_OTHER_TYPE)))
+    shoal("apply", "-f", file)
+    head = "Deployment default/wide wants 1 replica: 1 updated, 0 available."
+    shoal.until(head, "explain", "deploy", "wide")
+    assert "MinimumReplicasUnavailable" in (
+        shoal.until("Insufficient cpu", "explain", "deployment/wide")
+    )
+    pool = shoal.until("/no/such/binary", "explain", "fep", "lone")
+    assert "FixedExecutorPool default/lone has " in pool and "(1 wanted)" in pool
+    task = shoal.until("set executorPoolType to Fixed", "explain", "task", "other")
+    assert "PoolOfOtherType" in task
+    shoal("delete", "-f", file)
+
+
 def test_a_log_is_followed_to_its_end(shoal: Shoal, manifest: Callable[[str | bytes], str]) -> None:
     script = "echo a; sleep 0.3; echo b"
     pod = {

@@ -5,48 +5,89 @@ This module only gathers them into a few sentences; it decides nothing.
 """
 
 from collections.abc import Sequence
-from typing import TypeVar
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from shoal.api import meta
-from shoal.api.core import EVENTS
-from shoal.api.ploto import TASKS, Task
+from shoal.api.apps import DEPLOYMENTS, REPLICA_SETS
+from shoal.api.core import EVENTS, Event
+from shoal.api.meta import Object
+from shoal.api.ploto import DYNAMIC_EXECUTOR_POOLS, FIXED_EXECUTOR_POOLS, TASKS, Task
 from shoal.api.pod import PODS, ContainerStatus, Pod
 from shoal.api.resource import Resource
 from shoal.api.status import ApiError
+from shoal.base.clock import SystemClock
+from shoal.cli.deployment_story import deployment_story, newest_pods_waiting
 from shoal.cli.output import CliError
+from shoal.cli.phrases import condition_line, counted, event_line, lasting
+from shoal.cli.pool_story import is_of, pool_story
 from shoal.client.protocol import Client
 
 T = TypeVar("T")
 
-_KINDS = {"pod": "pod", "pods": "pod", "po": "pod", "task": "task", "tasks": "task"}
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+_RESOURCES: dict[str, Resource[Any]] = {
+    "pod": PODS,
+    "task": TASKS,
+    "dynamicexecutorpool": DYNAMIC_EXECUTOR_POOLS,
+    "fixedexecutorpool": FIXED_EXECUTOR_POOLS,
+    "deployment": DEPLOYMENTS,
+}
+_SHORT_NAMES = {
+    "po": "pod",
+    "dep": "dynamicexecutorpool",
+    "fep": "fixedexecutorpool",
+    "deploy": "deployment",
+}
 
 
 async def explain(client: Client, words: Sequence[str], namespace: str) -> None:
-    """Print why a pod or a task is where it is. Raises CliError where there is none."""
+    """Print why something is where it is. Raises CliError where there is none."""
     kind, name = _target(words)
-    if kind in {"", "pod"}:
-        pod = await _find(client, PODS, name, namespace)
-        if pod is not None:
-            print("\n".join([*pod_story(pod), *await _warnings(client, pod)]))
+    for resource in [_RESOURCES[kind]] if kind else _RESOURCES.values():
+        found = await _find(client, resource, name, namespace)
+        if found is not None:
+            print("\n".join(await _story(client, resource, found, SystemClock().now())))
             return
-    if kind in {"", "task"}:
-        task = await _find(client, TASKS, name, namespace)
-        if task is not None:
-            print("\n".join(task_story(task)))
-            return
-    what = kind or "pod or task"
+    what = kind or "pod, task, executor pool or deployment"
     raise CliError(f'there is no {what} "{name}" in namespace "{namespace}"')
 
 
 def _target(words: Sequence[str]) -> tuple[str, str]:
+    """What kind of thing, or empty for any, and its name."""
     kind, slash, name = words[0].partition("/")
     if len(words) == 1 and not slash:
         return "", words[0]
     if not slash:
         name = words[1]
-    if kind.lower() not in _KINDS:
-        raise CliError(f'cannot explain a "{kind}"; name a pod or a task')
-    return _KINDS[kind.lower()], name
+    singular = kind.lower().partition(".")[0].removesuffix("s")
+    singular = _SHORT_NAMES.get(singular, singular)
+    if singular not in _RESOURCES:
+        raise CliError(
+            f'cannot explain a "{kind}"; name a pod, a task, an executor pool or a deployment'
+        )
+    return singular, name
+
+
+async def _story(client: Client, resource: Resource[Any], found: Any, now: datetime) -> list[str]:
+    namespace = found.metadata.namespace
+    if resource is PODS:
+        return [*pod_story(found, now), *warnings(await _events(client, found), now)]
+    if resource is TASKS:
+        return task_story(found, now)
+    if resource is DEPLOYMENTS:
+        replica_sets = (await client.list(REPLICA_SETS, namespace)).items
+        pods = newest_pods_waiting(found, replica_sets, (await client.list(PODS, namespace)).items)
+        lines = deployment_story(found, pods, now)
+        if pods:
+            of_first = await _story(client, PODS, pods[0], now)
+            lines += [f"  {line}" for line in of_first]
+        return lines
+    tasks = (await client.list(TASKS, namespace)).items
+    mine = [task for task in tasks if is_of(task, found)]
+    events = await _events(client, found)
+    return [*pool_story(found, mine, events, now), *warnings(events, now)]
 
 
 async def _find(client: Client, resource: Resource[T], name: str, namespace: str) -> T | None:
@@ -58,30 +99,31 @@ async def _find(client: Client, resource: Resource[T], name: str, namespace: str
         raise
 
 
-def pod_story(pod: Pod) -> list[str]:
+def pod_story(pod: Pod, now: datetime) -> list[str]:
     """Sentences, the most telling first."""
     name = f"Pod {pod.metadata.key}"
     if pod.is_deleting:
-        return [f"{name} is being deleted since {pod.metadata.deletion_timestamp}."]
+        return [f"{name} is being deleted."]
     scheduled = meta.find_condition(pod.status.conditions, "PodScheduled")
     if not pod.spec.node_name:
-        return _unplaced(name, pod, scheduled)
+        return _unplaced(name, pod, scheduled, now)
     head = f"{name} is {pod.status.phase or 'Pending'} on node {pod.spec.node_name}"
     head += f" ({pod.status.reason}: {pod.status.message})." if pod.status.reason else "."
     statuses = [*pod.status.init_container_statuses, *pod.status.container_statuses]
     return [head, *(line for status in statuses for line in _container_story(status))]
 
 
-def _unplaced(name: str, pod: Pod, scheduled: meta.Condition | None) -> list[str]:
+def _unplaced(name: str, pod: Pod, scheduled: meta.Condition | None, now: datetime) -> list[str]:
     if scheduled is None or scheduled.status == "True":
         return [
             f"{name} waits for scheduler {pod.spec.scheduler_name}, which has not looked at it yet;"
             " is that scheduler running?"
         ]
-    since = scheduled.last_transition_time
-    lines = [f"{name} waits to be placed since {since}: {scheduled.reason}."]
-    lines.append(f"  {scheduled.message}")
-    return lines
+    duration = lasting(scheduled.last_transition_time, now)
+    return [
+        f"{name} waits to be placed{duration}: {scheduled.reason}.",
+        f"  {scheduled.message}",
+    ]
 
 
 def _container_story(status: ContainerStatus) -> list[str]:
@@ -99,22 +141,25 @@ def _container_story(status: ContainerStatus) -> list[str]:
         lines.append(f"  Container {status.name} runs but is not ready.")
     if last is not None:
         lines.append(
-            f"    It was restarted {status.restart_count} times; its last attempt ended with "
-            f"{last.reason} (exit code {last.exit_code})."
+            f"    It was restarted {counted(status.restart_count, 'time')}; its last attempt ended"
+            f" with {last.reason} (exit code {last.exit_code})."
         )
     return lines
 
 
-async def _warnings(client: Client, pod: Pod) -> list[str]:
-    page = await client.list(
-        EVENTS,
-        pod.metadata.namespace,
-        field_selector=f"involvedObject.uid={pod.metadata.uid},type=Warning",
-    )
-    return [f"  Warning {e.reason} (x{max(e.count, 1)}): {e.message}" for e in page.items]
+async def _events(client: Client, obj: Object) -> list[Event]:
+    """About this object, the newest last."""
+    selector = f"involvedObject.uid={obj.metadata.uid}"
+    page = await client.list(EVENTS, obj.metadata.namespace, field_selector=selector)
+    return sorted(page.items, key=lambda event: event.last_timestamp or _EPOCH)
 
 
-def task_story(task: Task) -> list[str]:
+def warnings(events: Sequence[Event], now: datetime) -> list[str]:
+    """A line for each."""
+    return [event_line(event, now) for event in events if event.type == "Warning"]
+
+
+def task_story(task: Task, now: datetime) -> list[str]:
     """Sentences, the most telling first."""
     phase = task.status.phase or "Pending"
     head = f"Task {task.metadata.key} is {phase}"
@@ -123,9 +168,9 @@ def task_story(task: Task) -> list[str]:
     lines = [head + "."]
     waiting = [c for c in task.status.conditions if c.status == "False" and c.message]
     if phase == "Pending":
-        lines += [f"  {c.reason}: {c.message}" for c in waiting]
+        lines += [condition_line(condition, now) for condition in waiting]
     if task.status.message:
         lines.append(f"  {task.status.message}")
     if task.status.failed_time:
-        lines.append(f"  Its executor died {task.status.failed_time} times.")
+        lines.append(f"  Its executor died {counted(task.status.failed_time, 'time')}.")
     return lines

@@ -278,11 +278,14 @@ def delete(
 
 @app.command()
 def explain(
-    words: Annotated[list[str], typer.Argument(metavar="[KIND] NAME", help="A pod or a task.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="[KIND] NAME", help="A pod, task, executor pool or deployment."),
+    ],
     namespace: Namespace = "",
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Say why a pod or a task is waiting."""
+    """Say why a pod, a task, an executor pool or a deployment is waiting."""
     from shoal.cli import explain as explaining
 
     _run(lambda client, where: explaining.explain(client, words, where), namespace, kubeconfig)
