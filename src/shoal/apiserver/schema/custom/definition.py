@@ -68,8 +68,7 @@ def _group(group: str) -> Iterator[Cause]:
     if not group:
         yield causes.required("spec.group")
         return
-    for text in dns_subdomain(group):
-        yield causes.invalid("spec.group", group, text)
+    yield from causes.of_form("spec.group", group, dns_subdomain)
     if "." not in group:
         yield causes.invalid("spec.group", group, "should be a domain with at least one dot")
 
@@ -91,8 +90,7 @@ def _names(names: JsonObject) -> Iterator[Cause]:
         yield causes.invalid(f"{path}.listKind", names["listKind"], text)
     for field in ("shortNames", "categories"):
         for index, value in enumerate(names.get(field) or ()):
-            for text in dns_1035_label(value):
-                yield causes.invalid(f"{path}.{field}[{index}]", value, text)
+            yield from causes.of_form(f"{path}.{field}[{index}]", value, dns_1035_label)
 
 
 def _versions(spec: JsonObject) -> Iterator[Cause]:
@@ -113,8 +111,7 @@ def _versions(spec: JsonObject) -> Iterator[Cause]:
 
 def _version(version: JsonObject, path: str) -> Iterator[Cause]:
     name: str = version.get("name", "")
-    for text in dns_1035_label(name):
-        yield causes.invalid(f"{path}.name", name, text)
+    yield from causes.of_form(f"{path}.name", name, dns_1035_label)
     schema = (version.get("schema") or {}).get("openAPIV3Schema")
     schema_path = f"{path}.schema.openAPIV3Schema"
     if schema is None:

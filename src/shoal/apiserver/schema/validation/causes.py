@@ -4,7 +4,7 @@ Source of the texts: Kubernetes v1.36, apimachinery/pkg/util/validation/field.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from shoal.api.status import Cause
@@ -36,6 +36,18 @@ def unsupported(path: str, value: Any, supported: Iterable[str]) -> Cause:
     detail = f"supported values: {listed}" if listed else ""
     text = _body(f"Unsupported value: {shown(value)}", detail)
     return Cause(path, text, "FieldValueNotSupported")
+
+
+def of_form(path: str, value: Any, rule: Callable[[Any], Iterable[str]]) -> list[Cause]:
+    """What a rule of `names` has to say against a value."""
+    return [invalid(path, value, text) for text in rule(value)]
+
+
+def required_of_form(
+    path: str, value: Any, rule: Callable[[Any], Iterable[str]], absent: str = ""
+) -> list[Cause]:
+    """As `of_form`; an empty value is refused with the text `absent`."""
+    return of_form(path, value, rule) if value else [required(path, absent)]
 
 
 def duplicate(path: str, value: Any) -> Cause:

@@ -57,11 +57,7 @@ def validate_containers(spec: JsonObject, path: str) -> Iterator[Cause]:
 
 def _container(container: JsonObject, path: str, volumes: Set[str]) -> Iterator[Cause]:
     name: str = container.get("name", "")
-    if not name:
-        yield causes.required(f"{path}.name")
-    else:
-        for text in dns_label(name):
-            yield causes.invalid(f"{path}.name", name, text)
+    yield from causes.required_of_form(f"{path}.name", name, dns_label)
     image: str = container.get("image", "")
     if not image:
         yield causes.required(f"{path}.image")
@@ -130,14 +126,9 @@ def _ports(ports: list[JsonObject], path: str) -> Iterator[Cause]:
                 yield causes.duplicate(f"{place}.name", name)
             names.add(name)
         number: int = port.get("containerPort", 0)
-        if not number:
-            yield causes.required(f"{place}.containerPort")
-        else:
-            for text in port_number(number):
-                yield causes.invalid(f"{place}.containerPort", number, text)
+        yield from causes.required_of_form(f"{place}.containerPort", number, port_number)
         if port.get("hostPort"):
-            for text in port_number(port["hostPort"]):
-                yield causes.invalid(f"{place}.hostPort", port["hostPort"], text)
+            yield from causes.of_form(f"{place}.hostPort", port["hostPort"], port_number)
         protocol: str = port.get("protocol", "")
         if not protocol:
             yield causes.required(f"{place}.protocol")
@@ -167,11 +158,7 @@ def _environment(variables: list[JsonObject], path: str) -> Iterator[Cause]:
     for index, variable in enumerate(variables):
         place = f"{path}[{index}]"
         name: str = variable.get("name", "")
-        if not name:
-            yield causes.required(f"{place}.name")
-        else:
-            for text in env_var_name(name):
-                yield causes.invalid(f"{place}.name", name, text)
+        yield from causes.required_of_form(f"{place}.name", name, env_var_name)
         source = variable.get("valueFrom")
         if source is not None:
             yield from _env_source(source, bool(variable.get("value")), f"{place}.valueFrom")
@@ -192,11 +179,7 @@ def _env_source(source: JsonObject, has_value: bool, path: str) -> Iterator[Caus
             continue
         if not reference.get("name"):
             yield causes.required(f"{path}.{kind}.name")
-        if not reference.get("key"):
-            yield causes.required(f"{path}.{kind}.key")
-        else:
-            for text in config_key(reference["key"]):
-                yield causes.invalid(f"{path}.{kind}.key", reference["key"], text)
+        yield from causes.required_of_form(f"{path}.{kind}.key", reference.get("key"), config_key)
     if "fieldRef" in source and not source["fieldRef"].get("fieldPath"):
         yield causes.required(f"{path}.fieldRef.fieldPath")
     if "resourceFieldRef" in source and not source["resourceFieldRef"].get("resource"):
@@ -206,8 +189,7 @@ def _env_source(source: JsonObject, has_value: bool, path: str) -> Iterator[Caus
 def _env_from(source: JsonObject, path: str) -> Iterator[Cause]:
     prefix: str = source.get("prefix", "")
     if prefix:
-        for text in env_var_name(prefix):
-            yield causes.invalid(f"{path}.prefix", prefix, text)
+        yield from causes.of_form(f"{path}.prefix", prefix, env_var_name)
     kinds = [kind for kind in ("configMapRef", "secretRef") if kind in source]
     if not kinds:
         text = "must specify one of: `configMapRef` or `secretRef`"
@@ -216,11 +198,7 @@ def _env_from(source: JsonObject, path: str) -> Iterator[Cause]:
         yield causes.invalid(path, "", "may not have more than one field specified at a time")
     for kind in kinds:
         name: str = source[kind].get("name", "")
-        if not name:
-            yield causes.required(f"{path}.{kind}.name")
-        else:
-            for text in dns_subdomain(name):
-                yield causes.invalid(f"{path}.{kind}.name", name, text)
+        yield from causes.required_of_form(f"{path}.{kind}.name", name, dns_subdomain)
 
 
 def _mounts(mounts: list[JsonObject], path: str, volumes: Set[str]) -> Iterator[Cause]:

@@ -58,8 +58,7 @@ def validate_node(node: JsonObject, old: JsonObject | None) -> list[Cause]:
 
 def _taint(taint: JsonObject, path: str) -> Iterator[Cause]:
     key, effect = taint.get("key", ""), taint.get("effect", "")
-    for text in qualified_name(key):
-        yield causes.invalid(f"{path}.key", key, text)
+    yield from causes.of_form(f"{path}.key", key, qualified_name)
     if not effect:
         yield causes.required(f"{path}.effect")
     elif effect not in _EFFECTS:
@@ -73,7 +72,7 @@ def validate_config_map(config_map: JsonObject, old: JsonObject | None) -> list[
     for field, entries in (("data", data), ("binaryData", binary)):
         for key in entries:
             path = f"{field}[{key}]"
-            found += [causes.invalid(path, key, text) for text in config_key(key)]
+            found += causes.of_form(path, key, config_key)
             if field == "data" and key in binary:
                 text = "duplicate of key present in binaryData"
                 found.append(causes.invalid(path, key, text))
@@ -88,7 +87,7 @@ def validate_secret(secret: JsonObject, old: JsonObject | None) -> list[Cause]:
     data: JsonObject = secret.get("data") or {}
     kind: str = secret.get("type", "")
     for key in data:
-        found += [causes.invalid(f"data[{key}]", key, text) for text in config_key(key)]
+        found += causes.of_form(f"data[{key}]", key, config_key)
     if sum(_decoded_size(value) for value in data.values()) > _DATA_BYTES_MAX:
         found.append(causes.too_long("data", _DATA_BYTES_MAX))
     for key in _KEYS_BY_SECRET_TYPE.get(kind, ()):

@@ -28,7 +28,7 @@ def validate_metadata(
     if not name:
         found.append(causes.required("metadata.name", "name or generateName is required"))
     elif old is None:
-        found += [causes.invalid("metadata.name", name, text) for text in name_rule(name)]
+        found += causes.of_form("metadata.name", name, name_rule)
     if "labels" in metadata:
         found += validate_labels(metadata["labels"], "metadata.labels")
     if "annotations" in metadata:
@@ -47,10 +47,8 @@ def validate_metadata(
 
 def validate_labels(labels: Mapping[str, str], path: str) -> Iterator[Cause]:
     for key, value in labels.items():
-        for text in qualified_name(key):
-            yield causes.invalid(path, key, text)
-        for text in label_value(value):
-            yield causes.invalid(path, value, text)
+        yield from causes.of_form(path, key, qualified_name)
+        yield from causes.of_form(path, value, label_value)
 
 
 def _annotations(annotations: Mapping[str, str]) -> Iterator[Cause]:
@@ -89,8 +87,7 @@ def _owner_references(references: list[Any]) -> Iterator[Cause]:
 def _finalizers(finalizers: list[str]) -> Iterator[Cause]:
     path = "metadata.finalizers"
     for finalizer in finalizers:
-        for text in qualified_name(finalizer):
-            yield causes.invalid(path, finalizer, text)
+        yield from causes.of_form(path, finalizer, qualified_name)
     if "orphan" in finalizers and "foregroundDeletion" in finalizers:
         text = "finalizer orphan and foregroundDeletion cannot be both set"
         yield causes.invalid(path, finalizers, text)

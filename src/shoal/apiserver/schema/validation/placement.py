@@ -36,8 +36,7 @@ def validate_tolerations(tolerations: list[JsonObject], path: str) -> Iterator[C
         key, operator = toleration.get("key", ""), toleration.get("operator", "")
         value, effect = toleration.get("value", ""), toleration.get("effect", "")
         if key:
-            for text in qualified_name(key):
-                yield causes.invalid(f"{place}.key", key, text)
+            yield from causes.of_form(f"{place}.key", key, qualified_name)
         elif operator != "Exists":
             text = (
                 'operator must be Exists when `key` is empty, which means "match all values and '
@@ -49,8 +48,7 @@ def validate_tolerations(tolerations: list[JsonObject], path: str) -> Iterator[C
             yield causes.invalid(f"{place}.effect", effect, text)
         match operator:
             case "Equal" | "":
-                for text in label_value(value):
-                    yield causes.invalid(f"{place}.operator", value, text)
+                yield from causes.of_form(f"{place}.operator", value, label_value)
             case "Exists":
                 if value:
                     text = "value must be empty when `operator` is 'Exists'"
@@ -96,8 +94,7 @@ def _node_term(term: JsonObject, path: str) -> Iterator[Cause]:
     for index, requirement in enumerate(term.get("matchExpressions") or ()):
         place = f"{path}.matchExpressions[{index}]"
         key: str = requirement.get("key", "")
-        for text in qualified_name(key):
-            yield causes.invalid(f"{place}.key", key, text)
+        yield from causes.of_form(f"{place}.key", key, qualified_name)
         yield from _node_operator(requirement, place)
     for index, requirement in enumerate(term.get("matchFields") or ()):
         if requirement.get("key") != "metadata.name":
@@ -117,11 +114,9 @@ def _node_operator(requirement: JsonObject, path: str) -> Iterator[Cause]:
 
 
 def _pod_term(term: JsonObject, path: str) -> Iterator[Cause]:
-    if not term.get("topologyKey"):
-        yield causes.required(f"{path}.topologyKey", "can not be empty")
-    else:
-        for text in qualified_name(term["topologyKey"]):
-            yield causes.invalid(f"{path}.topologyKey", term["topologyKey"], text)
+    yield from causes.required_of_form(
+        f"{path}.topologyKey", term.get("topologyKey"), qualified_name, absent="can not be empty"
+    )
     if "labelSelector" in term:
         yield from validate_label_selector(term["labelSelector"], f"{path}.labelSelector")
 
@@ -130,11 +125,12 @@ def _spread(constraint: JsonObject, path: str) -> Iterator[Cause]:
     skew: int = constraint.get("maxSkew", 0)
     if skew <= 0:
         yield causes.invalid(f"{path}.maxSkew", skew, "must be greater than 0")
-    if not constraint.get("topologyKey"):
-        yield causes.required(f"{path}.topologyKey", "can not be empty")
-    else:
-        for text in qualified_name(constraint["topologyKey"]):
-            yield causes.invalid(f"{path}.topologyKey", constraint["topologyKey"], text)
+    yield from causes.required_of_form(
+        f"{path}.topologyKey",
+        constraint.get("topologyKey"),
+        qualified_name,
+        absent="can not be empty",
+    )
     action = constraint.get("whenUnsatisfiable", "")
     if action not in _UNSATISFIABLE:
         yield causes.unsupported(f"{path}.whenUnsatisfiable", action, _UNSATISFIABLE)
@@ -147,8 +143,7 @@ def _gates(spec: JsonObject, path: str) -> Iterator[Cause]:
     for index, gate in enumerate(spec["schedulingGates"]):
         place = f"{path}.schedulingGates[{index}]"
         name: str = gate.get("name", "")
-        for text in qualified_name(name):
-            yield causes.invalid(place, name, text)
+        yield from causes.of_form(place, name, qualified_name)
         if name in seen:
             yield causes.duplicate(place, name)
         seen.add(name)

@@ -71,8 +71,7 @@ def validate_pod_spec(spec: JsonObject, path: str) -> Iterator[Cause]:
     yield from validate_placement(spec, path)
     for field, rule in _NAMES:
         if spec.get(field):
-            for text in rule(spec[field]):
-                yield causes.invalid(f"{path}.{field}", spec[field], text)
+            yield from causes.of_form(f"{path}.{field}", spec[field], rule)
     deadline_s = spec.get("activeDeadlineSeconds")
     if deadline_s is not None and not 1 <= deadline_s <= _SECONDS_MAX:
         text = f"must be between 1 and {_SECONDS_MAX}, inclusive"

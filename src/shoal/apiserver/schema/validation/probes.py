@@ -85,8 +85,7 @@ def _action(kind: str, action: JsonObject, path: str) -> Iterator[Cause]:
         case "tcpSocket":
             yield from _port(action, f"{path}.port")
         case "grpc":
-            for text in port_number(action.get("port", 0)):
-                yield causes.invalid(f"{path}.port", action.get("port", 0), text)
+            yield from causes.of_form(f"{path}.port", action.get("port", 0), port_number)
         case _:
             if action.get("seconds", 0) < 0:
                 text = "must be greater than or equal to 0"

@@ -57,7 +57,7 @@ def _claims(resources: JsonObject, path: str) -> Iterator[Cause]:
 
 @lru_cache(maxsize=1024)
 def _name(name: str, path: str) -> tuple[Cause, ...]:
-    found = [causes.invalid(path, name, text) for text in qualified_name(name)]
+    found = causes.of_form(path, name, qualified_name)
     if "/" not in name and name not in _STANDARD and not name.startswith(_HUGE_PAGES):
         found.append(causes.invalid(path, name, _NOT_QUALIFIED))
         found.append(causes.invalid(path, name, _NOT_STANDARD))

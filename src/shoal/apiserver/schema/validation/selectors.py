@@ -38,8 +38,6 @@ def _expression(expression: JsonObject, path: str) -> Iterator[Cause]:
     key: str = expression.get("key", "")
     values: list[str] = expression.get("values") or []
     yield from validate_operator(expression, path)
-    for text in qualified_name(key):
-        yield causes.invalid(f"{path}.key", key, text)
+    yield from causes.of_form(f"{path}.key", key, qualified_name)
     for index, value in enumerate(values):
-        for text in label_value(value):
-            yield causes.invalid(f"{path}.values[{index}]", value, text)
+        yield from causes.of_form(f"{path}.values[{index}]", value, label_value)

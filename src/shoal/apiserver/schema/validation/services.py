@@ -102,10 +102,8 @@ def _port(port: JsonObject, path: str, needs_name: bool) -> Iterator[Cause]:
     if needs_name and not name:
         yield causes.required(f"{path}.name")
     elif name:
-        for text in dns_label(name):
-            yield causes.invalid(f"{path}.name", name, text)
-    for text in port_number(port.get("port", 0)):
-        yield causes.invalid(f"{path}.port", port.get("port", 0), text)
+        yield from causes.of_form(f"{path}.name", name, dns_label)
+    yield from causes.of_form(f"{path}.port", port.get("port", 0), port_number)
     protocol = port.get("protocol", "")
     if not protocol:
         yield causes.required(f"{path}.protocol")
@@ -147,8 +145,7 @@ def _subset(subset: JsonObject, path: str) -> Iterator[Cause]:
         place = f"{path}.ports[{index}]"
         if len(ports) > 1 and not port.get("name"):
             yield causes.required(f"{place}.name")
-        for text in port_number(port.get("port", 0)):
-            yield causes.invalid(f"{place}.port", port.get("port", 0), text)
+        yield from causes.of_form(f"{place}.port", port.get("port", 0), port_number)
 
 
 def validate_endpoint_slice(endpoint_slice: JsonObject, old: JsonObject | None) -> list[Cause]:

@@ -26,13 +26,9 @@ def validate_volumes(volumes: list[JsonObject], path: str) -> Iterator[Cause]:
     for index, volume in enumerate(volumes):
         place = f"{path}[{index}]"
         name: str = volume.get("name", "")
-        if not name:
-            yield causes.required(f"{place}.name")
-        else:
-            for text in dns_label(name):
-                yield causes.invalid(f"{place}.name", name, text)
-            if name in names:
-                yield causes.duplicate(f"{place}.name", name)
+        yield from causes.required_of_form(f"{place}.name", name, dns_label)
+        if name and name in names:
+            yield causes.duplicate(f"{place}.name", name)
         names.add(name)
         kinds = [kind for kind in volume if kind != "name"]
         if not kinds:
@@ -84,11 +80,7 @@ def _files(source: JsonObject, path: str) -> Iterator[Cause]:
     for index, item in enumerate(source.get("items") or ()):
         place = f"{path}.items[{index}]"
         key: str = item.get("key", "")
-        if not key:
-            yield causes.required(f"{place}.key")
-        else:
-            for text in config_key(key):
-                yield causes.invalid(f"{place}.key", key, text)
+        yield from causes.required_of_form(f"{place}.key", key, config_key)
         yield from _file_path(item, f"{place}.path")
         yield from _mode(item.get("mode"), f"{place}.mode")
 
