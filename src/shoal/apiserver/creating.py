@@ -40,6 +40,7 @@ async def create(core: Core, target: Target, body: JsonObject, options: WriteOpt
             405,
             "MethodNotAllowed",
             "create not allowed while custom resource definition is terminating",
+            {"group": served.resource.group, "kind": served.resource.plural},
         )
     _check_namespace(core, target, body)
     warnings = decode_object(target, body, options.field_validation)

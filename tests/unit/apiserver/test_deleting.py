@@ -153,8 +153,9 @@ async def test_a_definition_goes_after_its_objects(cluster: MemoryCluster):
         assert going is not None
         terminating = [c for c in going["status"]["conditions"] if c["type"] == "Terminating"]
         assert terminating[0]["status"] == "True"
-        with pytest.raises(ApiError, match="custom resource definition is terminating"):
+        with pytest.raises(ApiError, match="custom resource definition is terminating") as raised:
             await client.create(CRON_TABS, cron_tab("late"), "default")
+        assert raised.value.details == {"group": CRON_TABS.group, "kind": CRON_TABS.plural}
         async with asyncio.timeout(10):
             while len((await client.list(CRON_TABS)).items) > 1:
                 await asyncio.sleep(0)
