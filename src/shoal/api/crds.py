@@ -1,5 +1,5 @@
-"""The CRDs of all of Shoal's own kinds, made from their structs. `shoal crds` prints them; the
-embedded server has them from the start."""
+"""The CRDs of all of Shoal's own kinds, made from their structs. The embedded server has them from
+the start."""
 
 from shoal.api import ploto
 from shoal.api.custom_kind import CustomKind

@@ -16,7 +16,7 @@ class Backoff:
     max_s: float
     factor: float = 2.0
     jitter: float = 0.0
-    """Share of the delay that `jittered` may add, 0 to 1."""
+    """Share of the delay that `jittered_s` may add, 0 to 1."""
 
     def delay_s(self, failures: int) -> float:
         """The wait after `failures` failures in a row; 0 failures wait 0 s."""
