@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from shoal.apiserver.builtin import builtin_kinds
+from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES
 from tests.tree import PROJECT, SRC, modules, pages, place
 
 MAX_ADR_LINES = 40
@@ -78,3 +80,10 @@ def test_a_decision_is_short_and_says_what_it_costs(page: Path):
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ADR_HEADINGS
     assert text.startswith(f"# {page.name[:4]}: ")
     assert text.count("\n") < MAX_ADR_LINES
+
+
+def test_the_readme_names_every_kind_and_plugin_that_there_is():
+    readme = (PROJECT / "README.md").read_text()
+    kinds = {served.resource.kind for served in builtin_kinds()}
+    plugins = {plugin.name for profile in DEFAULT_PROFILES for plugin in profile.plugins}
+    assert [name for name in kinds | plugins if not re.search(rf"\b{name}\b", readme)] == []
