@@ -284,7 +284,7 @@ async def test_a_spawner_that_was_killed_is_replaced(agents: Agents) -> None:
     [spawner] = [
         int(pid)
         for pid in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-        if b"shim.spawner" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        if b"shoal-spawner" in Path(f"/proc/{pid}/cmdline").read_bytes()
     ]
     os.kill(spawner, signal.SIGKILL)
     await eventually(lambda: not is_alive(spawner))
