@@ -13,6 +13,7 @@ import pytest
 
 from shoal.agent.runtime.paths import PodPaths
 from shoal.agent.runtime.protocol import Limits, Started
+from shoal.agent.runtime.shim.order import ORDER_FILE
 from shoal.agent.runtime.shim.records import read_shim_record
 from tests.runtimes import (
     PATIENCE_S,
@@ -267,6 +268,18 @@ async def test_what_was_begun_and_never_ran_is_begun_anew_after_a_restart(agents
     assert not found.containers
     assert not PodPaths(agents.root, "half-made").directory.exists()
     assert (await agents.run(spec)).exit_code == 0
+
+
+async def test_a_removal_that_was_cut_short_is_finished_after_a_restart(agents: Agents) -> None:
+    pod = await agents.pod()
+    spec = agents.spec(pod, "true")
+    assert (await agents.run(spec)).exit_code == 0
+    directory = PodPaths(agents.root, pod.uid).container(spec.key)
+    (directory / ORDER_FILE).unlink()
+    await agents.restart()
+    [found] = await agents.runtime.recover()
+    assert not found.containers
+    assert not directory.exists()
 
 
 async def test_two_agents_do_not_share_a_directory(

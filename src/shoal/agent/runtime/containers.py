@@ -241,10 +241,13 @@ class ShimRuntime:
         """Blocking. All shims are dead; what they could not take along goes now."""
         if self._cgroups is not None:
             self._cgroups.remove_pod(uid)
-        directory = PodPaths(self._root, uid).directory
+        paths = PodPaths(self._root, uid)
         if not self._confinement.isolates:
-            kill_marked(directory)
-        remove_tree(directory)
+            kill_marked(paths.directory)
+        # Without its record a directory is no pod any more: one that is half removed when the
+        # agent is killed is not taken for a pod by the next.
+        paths.sandbox_record.unlink(missing_ok=True)
+        remove_tree(paths.directory)
 
     async def close(self) -> None:
         for task in self._starting.values():

@@ -85,6 +85,10 @@ def read_pods(root: Path) -> Sequence[RecordedPod]:
 
 def _read_containers(paths: PodPaths) -> Iterator[RecordedContainer]:
     for directory in sorted(paths.directory.glob("containers/*/*")):
+        if not (directory / ORDER_FILE).exists():
+            # Written first, so without it the removal of the container was cut short.
+            remove_tree(directory)
+            continue
         key = ContainerKey(paths.pod_uid, directory.parent.name, int(directory.name))
         shim, ended = read_shim_record(directory), read_exit_record(directory)
         if shim is not None:
