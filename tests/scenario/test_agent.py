@@ -85,6 +85,14 @@ def run(*argv, name="c", **more):
     return {"name": name, "image": "img", "command": list(argv), **more}
 
 
+async def test_a_node_appears_with_what_it_offers(world):
+    async with world.client.watch(NODES, send_initial_events=True) as events, world.agent():
+        async for event in events:
+            if event.object is not None:
+                break
+    assert event.object.status.allocatable["pods"] == "110"
+
+
 async def test_a_pod_runs_to_its_end(world):
     async with world.agent():
         await world.create("p", run("sleep", "5"), restartPolicy="Never")

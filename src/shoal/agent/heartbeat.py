@@ -60,11 +60,13 @@ class Heartbeat:
         except ApiError as error:
             if not error.is_not_found:
                 raise
-            node = await self._client.create(NODES, _node_body(config, labels))
-        else:
-            if any(node.metadata.labels.get(name) != text for name, text in labels.items()):
-                patch = {"metadata": {"labels": labels}}
-                node = await self._client.patch(NODES, config.name, patch)
+            # With its status, so that nobody sees a node that offers nothing yet.
+            status = node_status(config, self._machine, self._host_ip, None, now)
+            body = {**_node_body(config, labels), "status": status}
+            return await self._client.create(NODES, body)
+        if any(node.metadata.labels.get(name) != text for name, text in labels.items()):
+            patch = {"metadata": {"labels": labels}}
+            node = await self._client.patch(NODES, config.name, patch)
         status = node_status(config, self._machine, self._host_ip, node, now)
         return await self._client.patch(
             NODES,
