@@ -310,4 +310,5 @@ class WeightedPlugin:
 
 
 PluginArguments = Mapping[str, Any]
-"""A plugin's `args` of the configuration file."""
+"""The `args` of a plugin that is not in tree, as the configuration file has them; in-tree plugins
+get structs of `config.plugin_arguments`."""

@@ -1,10 +1,11 @@
 """Profiles: which plugins, in which order and with which weight, serve a `schedulerName`."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 from shoal.scheduler.framework.extension_points import ExtensionPoints, ProfileError, sort_out
-from shoal.scheduler.framework.plugin import PluginArguments, WeightedPlugin
+from shoal.scheduler.framework.plugin import WeightedPlugin
 from shoal.scheduler.framework.registry import Handle, PluginRegistry
 
 
@@ -14,7 +15,8 @@ class PluginSpec:
 
     name: str
     weight: int = 1
-    arguments: PluginArguments = field(default_factory=dict)
+    arguments: Any = None
+    """None: what the registry has as its defaults."""
 
 
 @dataclass(frozen=True, slots=True)

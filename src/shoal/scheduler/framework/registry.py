@@ -3,14 +3,19 @@
 A package registers a plugin by an entry point of the group `shoal.scheduler.plugins`, whose name
 is the plugin's and whose value is a factory: anything called with the plugin's arguments and the
 handle, such as the plugin's class. Nothing is looked up or imported before a profile asks for it.
+
+The arguments are what the configuration file says under `pluginConfig`: for an in-tree plugin its
+struct of `config.plugin_arguments`, with every default filled in; for any other plugin the mapping
+as it was written, empty where the file says nothing, and to be checked by the plugin. A factory
+that cannot use its arguments raises ProfileError.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shoal.scheduler.framework.extension_points import ProfileError
-from shoal.scheduler.framework.plugin import Plugin, PluginArguments
+from shoal.scheduler.framework.plugin import Plugin
 from shoal.scheduler.framework.waiting_pods import WaitingPods
 from shoal.scheduler.state.snapshot import Snapshot
 
@@ -28,7 +33,7 @@ class Handle:
     waiting_pods: WaitingPods
 
 
-PluginFactory = Callable[[PluginArguments, Handle], Plugin]
+PluginFactory = Callable[[Any, Handle], Plugin]
 FindEntryPoints = Callable[[], Iterable["EntryPoint"]]
 """Gives those of the group `ENTRY_POINT_GROUP`."""
 
@@ -40,8 +45,14 @@ def _no_entry_points() -> Iterable["EntryPoint"]:
 class PluginRegistry:
     """Plugin factories by name."""
 
-    def __init__(self, factories: Mapping[str, PluginFactory]) -> None:
+    def __init__(
+        self,
+        factories: Mapping[str, PluginFactory],
+        default_arguments: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`default_arguments`: what plugins get about which nothing is configured."""
         self._factories = dict(factories)
+        self._default_arguments = default_arguments or {}
         self._find_entry_points = _no_entry_points
 
     def register(self, name: str, factory: PluginFactory) -> None:
@@ -55,10 +66,11 @@ class PluginRegistry:
         looking through all installed packages takes a while."""
         self._find_entry_points = find
 
-    def build(self, name: str, arguments: PluginArguments, handle: Handle) -> Plugin:
-        """Raises ProfileError where nobody registered the name, or several packages did."""
+    def build(self, name: str, arguments: Any, handle: Handle) -> Plugin:
+        """Without arguments the plugin gets its defaults. Raises ProfileError where nobody
+        registered the name, or several packages did."""
         factory = self._factories.get(name) or self._load(name)
-        return factory(arguments, handle)
+        return factory(arguments or self._default_arguments.get(name, {}), handle)
 
     def _load(self, name: str) -> PluginFactory:
         found = [each for each in self._find_entry_points() if each.name == name]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from shoal.scheduler.config.plugin_arguments import DEFAULT_ARGUMENTS
 from shoal.scheduler.framework.profile import PluginSpec, ProfileSpec
 from shoal.scheduler.framework.registry import PluginFactory, PluginRegistry
 from shoal.scheduler.plugins.default_binder import DefaultBinder
@@ -41,4 +42,4 @@ DEFAULT_PROFILES = (
 
 def in_tree_registry() -> PluginRegistry:
     """A registry of its own, to which others may be added."""
-    return PluginRegistry(_FACTORIES)
+    return PluginRegistry(_FACTORIES, DEFAULT_ARGUMENTS)
