@@ -9,7 +9,7 @@ import msgspec
 from shoal.agent.images import ImageMapping
 from shoal.api import quantity
 from shoal.api.json_yaml import JsonYamlError, document
-from shoal.apiserver.schema.validation.names import qualified_name
+from shoal.api.names import qualified_name
 from shoal.apiserver.schema.validation.resources import validate_amount
 
 DEFAULT_DATA_DIR = Path("~/.shoal")

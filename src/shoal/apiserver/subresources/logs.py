@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Iterator
 
 import msgspec
 
+from shoal.api import causes
 from shoal.api.pod import ContainerStatus, Pod
 from shoal.api.status import ApiError, Cause, bad_request, invalid
 from shoal.apiserver.core import Core
 from shoal.apiserver.reading import get_entry
 from shoal.apiserver.requests import Target
-from shoal.apiserver.schema.validation import causes
 from shoal.apiserver.streams import until_closed
 from shoal.client.protocol import LogOptions
 

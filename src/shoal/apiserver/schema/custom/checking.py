@@ -11,10 +11,10 @@ from typing import Any
 import jsonschema_rs
 from jsonschema_rs import ValidationErrorKind as Kind
 
+from shoal.api import causes
 from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
 from shoal.apiserver.schema.custom.formats import FORMATS
-from shoal.apiserver.schema.validation import causes
 
 _KEPT = (
     "enum",

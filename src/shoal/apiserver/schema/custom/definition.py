@@ -5,12 +5,12 @@ Source of rules and texts: Kubernetes v1.36, apiextensions-apiserver/pkg/apis/ap
 
 from collections.abc import Iterator
 
+from shoal.api import causes
+from shoal.api.names import dns_1035_label, dns_subdomain
 from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
 from shoal.apiserver.schema.custom.structural_rules import validate_structural
-from shoal.apiserver.schema.validation import causes
 from shoal.apiserver.schema.validation.metadata import validate_metadata
-from shoal.apiserver.schema.validation.names import dns_1035_label, dns_subdomain
 
 _SCOPES = ("Cluster", "Namespaced")
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")

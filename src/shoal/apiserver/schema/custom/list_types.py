@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shoal.api import causes
 from shoal.api.status import Cause
-from shoal.apiserver.schema.validation import causes
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from shoal.api import causes
 from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
 from shoal.apiserver.schema.custom import cel_engine
-from shoal.apiserver.schema.validation import causes
 
 if TYPE_CHECKING:
     from cel import Context, Program

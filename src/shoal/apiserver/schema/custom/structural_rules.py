@@ -7,11 +7,11 @@ pkg/apis/apiextensions/validation.
 from collections.abc import Iterator
 from typing import Any
 
+from shoal.api import causes
 from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
 from shoal.apiserver.schema.custom.checking import Checker, pattern_problem
 from shoal.apiserver.schema.custom.rules import CompiledRule
-from shoal.apiserver.schema.validation import causes
 
 _TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _LIST_TYPES = ("atomic", "map", "set")

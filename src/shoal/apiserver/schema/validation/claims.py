@@ -1,9 +1,9 @@
 """Rules for volume claims: access modes, size, what may change."""
 
+from shoal.api import causes
 from shoal.api.quantity import parse
 from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
-from shoal.apiserver.schema.validation import causes
 from shoal.apiserver.schema.validation.metadata import validate_metadata
 
 _ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")

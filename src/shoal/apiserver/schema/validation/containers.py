@@ -6,10 +6,8 @@ Source of rules and texts: Kubernetes v1.36, pkg/apis/core/validation.
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from shoal.api.resource import JsonObject
-from shoal.api.status import Cause
-from shoal.apiserver.schema.validation import causes
-from shoal.apiserver.schema.validation.names import (
+from shoal.api import causes
+from shoal.api.names import (
     config_key,
     dns_label,
     dns_subdomain,
@@ -17,6 +15,8 @@ from shoal.apiserver.schema.validation.names import (
     port_name,
     port_number,
 )
+from shoal.api.resource import JsonObject
+from shoal.api.status import Cause
 from shoal.apiserver.schema.validation.probes import validate_lifecycle, validate_probes
 from shoal.apiserver.schema.validation.resources import validate_requirements
 

@@ -5,11 +5,11 @@ Source of rules and texts: Kubernetes v1.36, pkg/apis/{core,scheduling,coordinat
 
 from collections.abc import Iterator, Mapping
 
+from shoal.api import causes
+from shoal.api.names import config_key, dns_label, qualified_name
 from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
-from shoal.apiserver.schema.validation import causes
 from shoal.apiserver.schema.validation.metadata import validate_metadata
-from shoal.apiserver.schema.validation.names import config_key, dns_label, qualified_name
 from shoal.apiserver.schema.validation.resources import validate_amount
 
 _DATA_BYTES_MAX = 1024 * 1024

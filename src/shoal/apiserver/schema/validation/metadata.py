@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from shoal.api.resource import JsonObject
-from shoal.api.status import Cause
-from shoal.apiserver.schema.validation import causes
-from shoal.apiserver.schema.validation.names import (
+from shoal.api import causes
+from shoal.api.names import (
     NameRule,
     dns_subdomain,
     label_value,
     qualified_name,
 )
+from shoal.api.resource import JsonObject
+from shoal.api.status import Cause
 
 _ANNOTATIONS_BYTES_MAX = 256 * 1024
 _OWNER_FIELDS = ("kind", "name", "uid")

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from shoal.api import causes
+from shoal.api.names import label_value, qualified_name
 from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
-from shoal.apiserver.schema.validation import causes
 from shoal.apiserver.schema.validation.metadata import validate_labels
-from shoal.apiserver.schema.validation.names import label_value, qualified_name
 from shoal.apiserver.schema.validation.selectors import validate_label_selector, validate_operator
 
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")

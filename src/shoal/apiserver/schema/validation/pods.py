@@ -6,12 +6,12 @@ Source of rules and texts: Kubernetes v1.36, pkg/apis/core/validation.
 from collections.abc import Iterator
 from typing import Any
 
+from shoal.api import causes
+from shoal.api.names import NameRule, dns_label, dns_subdomain
 from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
-from shoal.apiserver.schema.validation import causes
 from shoal.apiserver.schema.validation.containers import validate_containers
 from shoal.apiserver.schema.validation.metadata import validate_labels, validate_metadata
-from shoal.apiserver.schema.validation.names import NameRule, dns_label, dns_subdomain
 from shoal.apiserver.schema.validation.placement import validate_placement
 from shoal.apiserver.schema.validation.volumes import validate_volumes
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
+from shoal.api import causes
+from shoal.api.names import port_name, port_number
 from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
-from shoal.apiserver.schema.validation import causes
-from shoal.apiserver.schema.validation.names import port_name, port_number
 
 _SCHEMES = ("HTTP", "HTTPS")
 _PROBE_HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
+from shoal.api import causes
+from shoal.api.names import qualified_name
 from shoal.api.quantity import RawQuantity, parse
 from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
-from shoal.apiserver.schema.validation import causes
-from shoal.apiserver.schema.validation.names import qualified_name
 
 _STANDARD = frozenset(("cpu", "memory", "ephemeral-storage", "storage"))
 _HUGE_PAGES = "hugepages-"

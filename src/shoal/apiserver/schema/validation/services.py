@@ -5,19 +5,19 @@ Source of rules and texts: Kubernetes v1.36, pkg/apis/{core,discovery}/validatio
 
 from collections.abc import Iterator
 
-from shoal.api.resource import JsonObject
-from shoal.api.status import Cause
-from shoal.apiserver.schema.addresses import is_address
-from shoal.apiserver.schema.defaults.services import NODE_PORTS
-from shoal.apiserver.schema.validation import causes
-from shoal.apiserver.schema.validation.metadata import validate_labels, validate_metadata
-from shoal.apiserver.schema.validation.names import (
+from shoal.api import causes
+from shoal.api.names import (
     dns_1035_label,
     dns_label,
     dns_subdomain,
     port_name,
     port_number,
 )
+from shoal.api.resource import JsonObject
+from shoal.api.status import Cause
+from shoal.apiserver.schema.addresses import is_address
+from shoal.apiserver.schema.defaults.services import NODE_PORTS
+from shoal.apiserver.schema.validation.metadata import validate_labels, validate_metadata
 
 _TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _ADDRESS_TYPES = ("FQDN", "IPv4", "IPv6")

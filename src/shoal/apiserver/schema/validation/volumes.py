@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from shoal.api import causes
+from shoal.api.names import config_key, dns_label
 from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
-from shoal.apiserver.schema.validation import causes
 from shoal.apiserver.schema.validation.containers import local_descending_path
-from shoal.apiserver.schema.validation.names import config_key, dns_label
 
 _HOST_PATH_TYPES = (
     "",

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 import msgspec
 
+from shoal.api import causes
 from shoal.api.meta import LabelSelector
+from shoal.api.names import regex_text
 from shoal.api.resource import JsonObject
 from shoal.api.selectors import from_label_selector
 from shoal.api.status import Cause
-from shoal.apiserver.schema.validation import causes
 from shoal.apiserver.schema.validation.metadata import validate_metadata
-from shoal.apiserver.schema.validation.names import regex_text
 from shoal.apiserver.schema.validation.pods import validate_pod_template
 from shoal.apiserver.schema.validation.probes import non_negative
 from shoal.apiserver.schema.validation.selectors import validate_label_selector
