@@ -24,6 +24,13 @@ class Failed:
         return str(self.error) or type(self.error).__name__
 
 
+class CallTookTooLong(Exception):
+    """A bounded call was interrupted, or ended later than it should. `watchdog` bounds calls."""
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(f"took longer than {limit_s:g}s")
+
+
 def attempt(call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T | Failed:
     """The call's answer, or `Failed`."""
     try:

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from shoal.base.clock import Clock
+from shoal.base.guard import CallTookTooLong
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -25,14 +26,6 @@ _T = TypeVar("_T")
 _LOOKS_PER_LIMIT = 5
 _IDLE_LOOKS = 10
 """After so many looks without a call the watchdog sleeps until there is one."""
-
-
-class CallTookTooLong(Exception):
-    """The call was interrupted, or ended later than it should."""
-
-    def __init__(self, limit_s: float) -> None:
-        super().__init__(f"took longer than {limit_s:g}s")
-        self.limit_s = limit_s
 
 
 class _Interruption(BaseException):
