@@ -1,15 +1,15 @@
 """A profile's plugins, sorted by extension point into the form in which they are run.
 
-Built once from an ordered list of plugins; the order is that of the profile and holds at every
-point.
+Built once, from an ordered list of plugins for each point, or from one that holds at all of them.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from shoal.scheduler.framework.lifted import LiftedFilter, LiftedQueueSort, LiftedScore
 from shoal.scheduler.framework.plugin import (
+    MAX_NODE_SCORE,
     BindPlugin,
     EnqueueExtensions,
     FilterPlugin,
@@ -35,13 +35,14 @@ from shoal.scheduler.framework.plugin import (
     VectorScorePlugin,
     WeightedPlugin,
 )
+from shoal.scheduler.framework.points import PluginSpec, Point, PointSpec, ProfileError, plugins_at
 from shoal.scheduler.state.pod_info import PodInfo
 
 _P = TypeVar("_P")
 
-
-class ProfileError(ValueError):
-    """A profile that cannot be run; the text is the framework's."""
+_JUDGING = (Point.PRE_FILTER, Point.FILTER, Point.PRE_SCORE, Point.SCORE)
+_REJECTING = (Point.PRE_ENQUEUE, Point.PRE_FILTER, Point.FILTER, Point.RESERVE, Point.PERMIT)
+_MAX_TOTAL_SCORE = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,79 +113,96 @@ class ExtensionPoints:
 
 
 def sort_out(scheduler_name: str, weighted: Sequence[WeightedPlugin]) -> ExtensionPoints:
-    """Raises ProfileError where the plugins do not make a profile."""
-    plugins = [each.plugin for each in weighted]
-    names = [plugin.name for plugin in plugins]
-    if len(set(names)) < len(names):
-        repeated = next(name for name in names if names.count(name) > 1)
-        raise ProfileError(f'plugin "{repeated}" already registered as "{repeated}"')
-    bind = _of(plugins, BindPlugin)
-    if not bind:
+    """One list that holds at every point. Raises ProfileError."""
+    plugins = {each.plugin.name: each.plugin for each in weighted}
+    specs = [PluginSpec(each.plugin.name, each.weight) for each in weighted]
+    by_point = {point: plugins_at(point, specs, PointSpec(), plugins) for point in Point}
+    return sort_out_by_point(scheduler_name, by_point)
+
+
+def sort_out_by_point(
+    scheduler_name: str, by_point: Mapping[Point, Sequence[WeightedPlugin]]
+) -> ExtensionPoints:
+    """`by_point` has a list for every point, of plugins that extend it. Raises ProfileError where
+    they do not make a profile."""
+    plugins = {point: [each.plugin for each in listed] for point, listed in by_point.items()}
+    if not plugins[Point.BIND]:
         raise ProfileError(
             f'at least one bind plugin is needed for profile with scheduler name "{scheduler_name}"'
         )
-    filters = [p for p in plugins if isinstance(p, (VectorFilterPlugin, FilterPlugin))]
-    scores = [
-        each for each in weighted if isinstance(each.plugin, (VectorScorePlugin, ScorePlugin))
-    ]
-    judging = (PreFilterPlugin, PreScorePlugin)
-    judges = [p for p in plugins if p in filters or isinstance(p, judging)]
-    judges += [each.plugin for each in scores if each.plugin not in judges]
+    _check_weights(by_point[Point.SCORE])
+    judges = _each_once(plugins, _JUDGING)
     signing = _of(judges, SignPlugin)
-    rejecting = (PreEnqueuePlugin, PreFilterPlugin, ReservePlugin, PermitPlugin)
     return ExtensionPoints(
-        queue_sort=_queue_sort(scheduler_name, plugins),
-        pre_enqueue=_of(plugins, PreEnqueuePlugin),
-        pre_filter=_of(plugins, PreFilterPlugin),
-        pre_filter_extensions=_of(plugins, PreFilterExtensions),
-        filter=tuple(_filter_slot(index, plugin) for index, plugin in enumerate(filters)),
-        post_filter=_of(plugins, PostFilterPlugin),
-        pre_score=_of(plugins, PreScorePlugin),
-        score=tuple(_score_slot(index, each) for index, each in enumerate(scores)),
-        reserve=_of(plugins, ReservePlugin),
-        permit=_of(plugins, PermitPlugin),
-        pre_bind=_of(plugins, PreBindPlugin),
-        bind=bind,
-        post_bind=_of(plugins, PostBindPlugin),
-        rejecting=tuple(p for p in plugins if p in filters or isinstance(p, rejecting)),
+        queue_sort=_queue_sort(scheduler_name, plugins[Point.QUEUE_SORT]),
+        pre_enqueue=_of(plugins[Point.PRE_ENQUEUE], PreEnqueuePlugin),
+        pre_filter=_of(plugins[Point.PRE_FILTER], PreFilterPlugin),
+        pre_filter_extensions=_of(plugins[Point.PRE_FILTER], PreFilterExtensions),
+        filter=tuple(_filter_slot(*each) for each in enumerate(plugins[Point.FILTER])),
+        post_filter=_of(plugins[Point.POST_FILTER], PostFilterPlugin),
+        pre_score=_of(plugins[Point.PRE_SCORE], PreScorePlugin),
+        score=tuple(_score_slot(*each) for each in enumerate(by_point[Point.SCORE])),
+        reserve=_of(plugins[Point.RESERVE], ReservePlugin),
+        permit=_of(plugins[Point.PERMIT], PermitPlugin),
+        pre_bind=_of(plugins[Point.PRE_BIND], PreBindPlugin),
+        bind=_of(plugins[Point.BIND], BindPlugin),
+        post_bind=_of(plugins[Point.POST_BIND], PostBindPlugin),
+        rejecting=tuple(_each_once(plugins, _REJECTING)),
         signing=signing if len(signing) == len(judges) else None,
     )
+
+
+def _each_once(
+    plugins: Mapping[Point, Sequence[Plugin]], points: Sequence[Point]
+) -> Sequence[Plugin]:
+    """Those of several points; plugins need not be hashable."""
+    return list({id(each): each for point in points for each in plugins[point]}.values())
+
+
+def _check_weights(scores: Sequence[WeightedPlugin]) -> None:
+    total = 0
+    for each in scores:
+        if each.weight <= 0:
+            raise ProfileError(f'score plugin "{each.plugin.name}" is not configured with weight')
+        total += each.weight * MAX_NODE_SCORE
+    if total > _MAX_TOTAL_SCORE:
+        raise ProfileError("total score of Score plugins could overflow")
 
 
 def registers_events(plugin: Plugin) -> EnqueueExtensions | None:
     return plugin if isinstance(plugin, EnqueueExtensions) else None
 
 
-def _of(plugins: Sequence[Plugin], point: type[_P]) -> tuple[_P, ...]:
-    return tuple(plugin for plugin in plugins if isinstance(plugin, point))
+def _of(plugins: Sequence[Plugin], form: type[_P]) -> tuple[_P, ...]:
+    return tuple(plugin for plugin in plugins if isinstance(plugin, form))
 
 
-def _queue_sort(scheduler_name: str, plugins: Sequence[Plugin]) -> KeyedQueueSortPlugin:
-    sorting = [p for p in plugins if isinstance(p, (KeyedQueueSortPlugin, QueueSortPlugin))]
+def _queue_sort(scheduler_name: str, sorting: Sequence[Plugin]) -> KeyedQueueSortPlugin:
     if len(sorting) != 1:
         raise ProfileError(
             f"only one queue sort plugin required for profile with scheduler name "
             f'"{scheduler_name}", but got {len(sorting)}'
         )
     plugin = sorting[0]
-    return plugin if isinstance(plugin, KeyedQueueSortPlugin) else LiftedQueueSort(plugin)
+    if isinstance(plugin, KeyedQueueSortPlugin):
+        return plugin
+    assert isinstance(plugin, QueueSortPlugin)
+    return LiftedQueueSort(plugin)
 
 
-def _filter_slot(index: int, plugin: VectorFilterPlugin | FilterPlugin) -> FilterSlot:
+def _filter_slot(index: int, plugin: Plugin) -> FilterSlot:
     if isinstance(plugin, VectorFilterPlugin):
         return FilterSlot(index, plugin, is_per_node=False)
+    assert isinstance(plugin, FilterPlugin)
     return FilterSlot(index, LiftedFilter(plugin), is_per_node=True)
 
 
 def _score_slot(index: int, weighted: WeightedPlugin) -> ScoreSlot:
     plugin = weighted.plugin
-    if weighted.weight <= 0:
-        raise ProfileError(f'score plugin "{plugin.name}" is not configured with weight')
     rule = plugin.normalization if isinstance(plugin, NormalizedByRule) else Normalization.NONE
     custom = plugin if isinstance(plugin, NormalizeScorePlugin) else None
     if isinstance(plugin, VectorScorePlugin):
         return ScoreSlot(index, plugin, weighted.weight, rule, custom, is_per_node=False)
-    if isinstance(plugin, ScorePlugin):
-        lifted = LiftedScore(plugin)
-        return ScoreSlot(index, lifted, weighted.weight, rule, custom, is_per_node=True)
-    raise ProfileError(f'plugin "{plugin.name}" does not extend score plugin')
+    assert isinstance(plugin, ScorePlugin)
+    lifted = LiftedScore(plugin)
+    return ScoreSlot(index, lifted, weighted.weight, rule, custom, is_per_node=True)

@@ -1,30 +1,49 @@
-"""Profiles: which plugins, in which order and with which weight, serve a `schedulerName`."""
+"""Profiles: which plugins, in which order and with which weight, serve a `schedulerName`.
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+Source of the texts: Kubernetes v1.36, pkg/scheduler/profile/profile.go and
+framework/runtime/framework.go.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from shoal.scheduler.framework.extension_points import ExtensionPoints, ProfileError, sort_out
-from shoal.scheduler.framework.plugin import WeightedPlugin
+from shoal.base.guard import Failed, attempt
+from shoal.scheduler.framework.extension_points import ExtensionPoints, sort_out_by_point
+from shoal.scheduler.framework.plugin import Plugin
+from shoal.scheduler.framework.points import (
+    PluginSpec,
+    Point,
+    PointSpec,
+    ProfileError,
+    plugins_at,
+)
 from shoal.scheduler.framework.registry import Handle, PluginRegistry
 
 
 @dataclass(frozen=True, slots=True)
-class PluginSpec:
-    """A plugin of a profile, as configured."""
-
-    name: str
-    weight: int = 1
-    arguments: Any = None
-    """None: what the registry has as its defaults."""
-
-
-@dataclass(frozen=True, slots=True)
 class ProfileSpec:
-    """A profile as configured: the plugins hold at every extension point they implement."""
+    """A profile as configured."""
 
     scheduler_name: str
     plugins: tuple[PluginSpec, ...]
+    """These hold at every extension point that they implement."""
+    points: Mapping[Point, PointSpec] = field(default_factory=dict[Point, PointSpec])
+    """What is different at single points."""
+
+    def specs(self) -> Iterator[tuple[Point, PluginSpec]]:
+        """All plugins that are named, with the point of which a message about one of them speaks:
+        those of single points first, as the framework looks at them."""
+        for point in Point:
+            for spec in self.points.get(point, PointSpec()).enabled:
+                yield point, spec
+        for spec in self.plugins:
+            yield Point.PRE_FILTER, spec
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """By plugin; only what is configured."""
+        return {s.name: s.arguments for _, s in self.specs() if s.arguments is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,38 +59,62 @@ def build_profiles(
 ) -> Mapping[str, Profile]:
     """By scheduler name. Raises ProfileError where the specs do not fit together."""
     profiles: dict[str, Profile] = {}
+    first: tuple[str, Any] | None = None
     for spec in specs:
         if not spec.scheduler_name:
             raise ProfileError("scheduler name is needed")
         if spec.scheduler_name in profiles:
             raise ProfileError(f'duplicate profile with scheduler name "{spec.scheduler_name}"')
-        profiles[spec.scheduler_name] = _build(spec, registry, handle)
+        profile = profiles[spec.scheduler_name] = _build(spec, registry, handle)
+        order = profile.points.queue_sort.name
+        first = first or (order, spec.arguments.get(order))
+        _check_order(spec, order, *first)
     if not profiles:
         raise ProfileError("at least one profile is required")
-    _check_queue_sort(list(profiles.values()))
     return profiles
 
 
 def _build(spec: ProfileSpec, registry: PluginRegistry, handle: Handle) -> Profile:
     try:
-        plugins = [
-            WeightedPlugin(registry.build(each.name, each.arguments, handle), each.weight)
-            for each in spec.plugins
-        ]
-        return Profile(spec.scheduler_name, sort_out(spec.scheduler_name, plugins))
+        plugins = _build_plugins(spec, registry, handle)
+        by_point = {
+            point: plugins_at(point, spec.plugins, spec.points.get(point, PointSpec()), plugins)
+            for point in Point
+        }
+        return Profile(spec.scheduler_name, sort_out_by_point(spec.scheduler_name, by_point))
     except ProfileError as error:
         raise ProfileError(
             f"creating profile for scheduler name {spec.scheduler_name}: {error}"
         ) from error
 
 
-def _check_queue_sort(profiles: list[Profile]) -> None:
-    """All profiles share one queue, so they must agree on its order."""
-    first = profiles[0].points.queue_sort.name
-    for profile in profiles[1:]:
-        own = profile.points.queue_sort.name
-        if own != first:
+def _build_plugins(
+    spec: ProfileSpec, registry: PluginRegistry, handle: Handle
+) -> Mapping[str, Plugin]:
+    """Each plugin once, however many points name it."""
+    arguments = spec.arguments
+    plugins: dict[str, Plugin] = {}
+    for point, each in spec.specs():
+        if each.name in plugins:
+            continue
+        factory = registry.find(each.name)
+        if factory is None:
+            raise ProfileError(f'{point.interface} "{each.name}" does not exist')
+        plugin = attempt(factory, arguments.get(each.name), handle)
+        if isinstance(plugin, Failed):
             raise ProfileError(
-                f'different queue sort plugins for profile "{profile.scheduler_name}": '
-                f'"{own}", first: "{first}"'
-            )
+                f'initializing plugin "{each.name}": {plugin.text}'
+            ) from plugin.error
+        plugins[each.name] = plugin
+    return plugins
+
+
+def _check_order(spec: ProfileSpec, own: str, first: str, first_arguments: Any) -> None:
+    """All profiles share one queue, so they must agree on its order."""
+    if own != first:
+        raise ProfileError(
+            f'different queue sort plugins for profile "{spec.scheduler_name}": '
+            f'"{own}", first: "{first}"'
+        )
+    if spec.arguments.get(own) != first_arguments:
+        raise ProfileError(f'different queue sort plugin args for profile "{spec.scheduler_name}"')

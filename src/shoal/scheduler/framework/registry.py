@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shoal.scheduler.framework.extension_points import ProfileError
 from shoal.scheduler.framework.plugin import Plugin
+from shoal.scheduler.framework.points import ProfileError
 from shoal.scheduler.framework.waiting_pods import WaitingPods
 from shoal.scheduler.state.snapshot import Snapshot
 
@@ -66,17 +66,28 @@ class PluginRegistry:
         looking through all installed packages takes a while."""
         self._find_entry_points = find
 
-    def build(self, name: str, arguments: Any, handle: Handle) -> Plugin:
-        """Without arguments the plugin gets its defaults. Raises ProfileError where nobody
-        registered the name, or several packages did."""
+    def find(self, name: str) -> PluginFactory | None:
+        """None where nobody registered the name. Without arguments the factory makes the plugin
+        with its defaults. Raises ProfileError where several packages registered it."""
         factory = self._factories.get(name) or self._load(name)
-        return factory(arguments or self._default_arguments.get(name, {}), handle)
+        if factory is None:
+            return None
+        return lambda arguments, handle: factory(
+            arguments or self._default_arguments.get(name, {}), handle
+        )
 
-    def _load(self, name: str) -> PluginFactory:
+    def build(self, name: str, arguments: Any, handle: Handle) -> Plugin:
+        """As `find` says. Raises ProfileError where there is no such plugin."""
+        factory = self.find(name)
+        if factory is None:
+            raise ProfileError(f'plugin "{name}" does not exist')
+        return factory(arguments, handle)
+
+    def _load(self, name: str) -> PluginFactory | None:
         found = [each for each in self._find_entry_points() if each.name == name]
         match found:
             case []:
-                raise ProfileError(f'plugin "{name}" does not exist')
+                return None
             case [only]:
                 return only.load()
             case _:

@@ -343,7 +343,7 @@ class TestWaitingPod:
 class TestProfiles:
     def test_a_plugin_stands_once(self) -> None:
         twice = plugin("Twice", filter=rejects(set(), SUCCESS))
-        with pytest.raises(ProfileError, match='plugin "Twice" already registered as "Twice"'):
+        with pytest.raises(ProfileError, match='plugin "Twice" already registered as "FilterPlugin"'):
             points(twice, twice)
 
     def test_a_profile_needs_a_bind_plugin(self) -> None:

@@ -74,7 +74,7 @@ def test_a_name_is_registered_once() -> None:
 def test_an_unknown_plugin_is_refused() -> None:
     with pytest.raises(
         ProfileError,
-        match='creating profile for scheduler name mine: plugin "Nobody" does not exist',
+        match='creating profile for scheduler name mine: PreFilterPlugin "Nobody" does not exist',
     ):
         build(ProfileSpec("mine", (PluginSpec("Nobody"),)))
 
