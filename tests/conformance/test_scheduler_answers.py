@@ -58,7 +58,7 @@ def rejections_of_each_filter(
     snapshot: Snapshot, points: ExtensionPoints, pod: PodInfo
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    rows = slice(0, snapshot.row_count)
+    nodes = snapshot.all_rows()
     for slot in points.filter:
         name = slot.plugin.name
         own = tuple(each for each in points.pre_filter if each.name == name)
@@ -66,7 +66,7 @@ def rejections_of_each_filter(
         outcome = filtering.run_pre_filters(replace(points, pre_filter=own), state, pod, snapshot)
         rejecting = np.full(snapshot.row_count, PASSED, np.int16)
         codes = np.zeros(snapshot.row_count, np.int64)
-        filtering.run_filters([slot], state, pod, snapshot, rows, rejecting, codes)
+        filtering.run_filters([slot], state, pod, nodes, rejecting, codes)
         for node in snapshot.nodes():
             if outcome.node_names is not None and node.name not in outcome.node_names:
                 found.setdefault(name, {})[node.name] = ("PreFilterResult", [])
@@ -94,12 +94,13 @@ def test_each_score_plugin_gives_the_same_scores(name: str) -> None:
     names = answer["feasible"]
     rows = np.array(sorted(snapshot.row(node) for node in names), np.intp)
     state = CycleState()
-    assert scoring.run_pre_scores(points, state, pod, snapshot, rows).is_success
+    nodes = snapshot.select(rows)
+    assert scoring.run_pre_scores(points, state, pod, nodes).is_success
     for slot in points.score:
         if slot.plugin.name in state.skip_score:
             assert not any(answer["scores"].get(slot.plugin.name, {}).values())
             continue
-        raw = slot.plugin.score_rows(state, pod, snapshot, rows)
+        raw = slot.plugin.score_rows(state, pod, nodes)
         scores = scoring.normalized_by_rule(slot.normalization, raw, int(raw.max()))
         by_node = {
             snapshot.node(row).name: int(score) * slot.weight

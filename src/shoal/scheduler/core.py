@@ -8,10 +8,11 @@ runs in production (`loop`) and on virtual time.
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import assert_never
+from typing import Any, assert_never
 
 from shoal.api.core import EventType
 from shoal.api.meta import find_condition, held_since
+from shoal.api.resource import Resource
 from shoal.scheduler import effects
 from shoal.scheduler.bindings import Bindings, Refused
 from shoal.scheduler.cycle.diagnosis import Diagnosis
@@ -30,6 +31,7 @@ from shoal.scheduler.events import (
     NodeAdded,
     NodeDeleted,
     NodeUpdated,
+    ObjectChanged,
     PodAdded,
     PodDeleted,
     PodUpdated,
@@ -48,25 +50,31 @@ from shoal.scheduler.queueing.rooms import Room
 from shoal.scheduler.queueing.scheduling_queue import QueueSettings, SchedulingQueue
 from shoal.scheduler.queueing.wake_rules import Happening
 from shoal.scheduler.state.cache import Cache, CacheState
+from shoal.scheduler.state.objects import Objects
 
 _NOBODY: frozenset[str] = frozenset()
 
 
 class Scheduler:
-    """`cache` must be the one whose snapshot the profiles' plugins were built with."""
+    """`cache` must be the one whose snapshot is in `handle`, with which the profiles' plugins were
+    built."""
 
     def __init__(
         self,
         profiles: Mapping[str, Profile],
         cache: Cache,
-        waiting_pods: WaitingPods,
+        handle: Handle,
         settings: QueueSettings = QueueSettings(),
     ) -> None:
         self._cache = cache
         self._queue = SchedulingQueue(profiles, settings)
-        self._intake = Intake(cache, self._queue, profiles)
+        self._intake = Intake(cache, handle.objects, self._queue, profiles)
+        self.needs: tuple[Resource[Any], ...] = tuple(
+            dict.fromkeys(each for p in profiles.values() for each in p.points.needs)
+        )
+        """Collections of which the scheduler wants to be told, beyond nodes and pods."""
         self._cycle = GangCycle(cache, Evaluations(cache.snapshot))
-        self._bindings = Bindings(cache, waiting_pods)
+        self._bindings = Bindings(cache, handle.waiting_pods)
 
     def handle(self, event: SchedulerEvent, now: datetime) -> list[Effect]:
         """Take the event in; the effects are to be carried out in order."""
@@ -84,6 +92,8 @@ class Scheduler:
             case PodDeleted(pod):
                 self._intake.remove_pod(pod, now)
                 self._bindings.take_back(pod.metadata.uid)
+            case ObjectChanged():
+                self._intake.change_object(event, now)
             case BindSucceeded():
                 return self._bound(event)
             case BindFailed():
@@ -203,9 +213,9 @@ def build_scheduler(
 ) -> Scheduler:
     """A scheduler that knows no node yet. Raises ProfileError where the specs are wrong."""
     cache = Cache()
-    waiting_pods = WaitingPods()
-    profiles = build_profiles(specs, registry, Handle(cache.snapshot, waiting_pods))
-    return Scheduler(profiles, cache, waiting_pods, settings)
+    handle = Handle(cache.snapshot, WaitingPods(), Objects())
+    profiles = build_profiles(specs, registry, handle)
+    return Scheduler(profiles, cache, handle, settings)
 
 
 def _failed_event(queued: QueuedPod, text: str) -> RecordEvent:

@@ -5,9 +5,11 @@ replayed and simulated.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from shoal.api.node import Node
 from shoal.api.pod import Pod
+from shoal.api.resource import Resource
 from shoal.scheduler.effects import PodRef
 
 
@@ -42,6 +44,17 @@ class PodDeleted:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectChanged:
+    """Of a collection that plugins need, beyond nodes and pods."""
+
+    resource: Resource[Any]
+    before: Any
+    """None for a new object."""
+    after: Any
+    """None for one that is gone."""
+
+
+@dataclass(frozen=True, slots=True)
 class BindSucceeded:
     pod: PodRef
     node_name: str
@@ -70,6 +83,7 @@ SchedulerEvent = (
     | PodAdded
     | PodUpdated
     | PodDeleted
+    | ObjectChanged
     | BindSucceeded
     | BindFailed
     | Tick

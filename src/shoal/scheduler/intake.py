@@ -11,6 +11,7 @@ from datetime import datetime
 from shoal.api.meta import ObjectKey
 from shoal.api.node import Node
 from shoal.api.pod import Pod
+from shoal.scheduler.events import ObjectChanged
 from shoal.scheduler.framework.cluster_event import (
     ASSIGNED_POD,
     ASSIGNED_POD_ADD,
@@ -18,6 +19,7 @@ from shoal.scheduler.framework.cluster_event import (
     NODE_ADD,
     NODE_DELETE,
     node_changes,
+    object_change,
     pod_changes,
 )
 from shoal.scheduler.framework.profile import Profile
@@ -25,14 +27,20 @@ from shoal.scheduler.queueing.scheduling_queue import SchedulingQueue
 from shoal.scheduler.queueing.wake_rules import Happening
 from shoal.scheduler.state import pod_info
 from shoal.scheduler.state.cache import Cache, CacheState
+from shoal.scheduler.state.objects import Objects
 from shoal.scheduler.state.pod_info import PodInfo
 
 
 class Intake:
     def __init__(
-        self, cache: Cache, queue: SchedulingQueue, profiles: Mapping[str, Profile]
+        self,
+        cache: Cache,
+        objects: Objects,
+        queue: SchedulingQueue,
+        profiles: Mapping[str, Profile],
     ) -> None:
         self._cache = cache
+        self._objects = objects
         self._queue = queue
         self._profiles = profiles
         self._uid_of: dict[ObjectKey, str] = {}
@@ -50,6 +58,16 @@ class Intake:
         if before is not None:
             self._cache.remove_node(name)
             self._queue.move_all(Happening(NODE_DELETE, before), now)
+
+    def change_object(self, change: ObjectChanged, now: datetime) -> None:
+        latest = change.before if change.after is None else change.after
+        key = latest.metadata.key
+        if change.after is None:
+            self._objects.remove(change.resource, key)
+        else:
+            self._objects.set(change.resource, key, change.after)
+        event = object_change(change.resource, change.before, change.after)
+        self._queue.move_all(Happening(event, change.before, change.after), now)
 
     def set_pod(self, pod: Pod, now: datetime) -> PodInfo | None:
         """The pod as it is now; None where it takes no place any more."""

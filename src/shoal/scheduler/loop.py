@@ -7,13 +7,15 @@ wait. Decisions run on the event loop; they are short.
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import Any
 
 from shoal.api.node import NODES, Node
 from shoal.api.pod import PODS, Pod
+from shoal.api.resource import Resource
 from shoal.base.clock import Clock
 from shoal.client.events import EventRecorder
-from shoal.client.informer import InformerSet
+from shoal.client.informer import Informer, InformerSet
 from shoal.client.protocol import Client
 from shoal.scheduler.core import Scheduler
 from shoal.scheduler.dispatcher import Dispatcher
@@ -21,6 +23,7 @@ from shoal.scheduler.events import (
     NodeAdded,
     NodeDeleted,
     NodeUpdated,
+    ObjectChanged,
     PodAdded,
     PodDeleted,
     PodUpdated,
@@ -49,18 +52,22 @@ class SchedulerLoop:
         self._inbox: deque[SchedulerEvent] = deque()
         self._has_news = asyncio.Event()
         self._dispatcher = Dispatcher(client, recorder, clock, self._receive)
-        self._nodes = informers.informer(NODES)
-        self._pods = informers.informer(PODS)
-        self._nodes.add_handler(self._node_changed)
-        self._pods.add_handler(self._pod_changed)
+        nodes, pods = informers.informer(NODES), informers.informer(PODS)
+        nodes.add_handler(self._node_changed)
+        pods.add_handler(self._pod_changed)
+        self._informers: list[Informer[Any]] = [nodes, pods]
+        for resource in scheduler.needs:
+            informer = informers.informer(resource)
+            informer.add_handler(partial(self._object_changed, resource))
+            self._informers.append(informer)
 
     async def run(self) -> None:
         """Returns only when cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._dispatcher.run())
             # Placing pods before all others are known would count too little on the nodes.
-            await self._nodes.wait_synced()
-            await self._pods.wait_synced()
+            for informer in self._informers:
+                await informer.wait_synced()
             while True:
                 self._has_news.clear()
                 self._take_news()
@@ -105,6 +112,9 @@ class SchedulerLoop:
     def _receive(self, event: SchedulerEvent) -> None:
         self._inbox.append(event)
         self._has_news.set()
+
+    def _object_changed(self, resource: Resource[Any], before: Any, after: Any) -> None:
+        self._receive(ObjectChanged(resource, before, after))
 
     def _node_changed(self, before: Node | None, after: Node | None) -> None:
         if after is None:

@@ -15,75 +15,108 @@ import numpy as np
 
 from shoal.scheduler.cycle.diagnosis import Diagnosis
 from shoal.scheduler.cycle.node_scores import NodeScores
+from shoal.scheduler.cycle.node_verdicts import NodeVerdicts
 from shoal.scheduler.framework import filtering
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.extension_points import ExtensionPoints
-from shoal.scheduler.framework.filtering import ABSENT, EXCLUDED, PASSED
+from shoal.scheduler.framework.filtering import ABSENT, EXCLUDED, PASSED, PreFilterOutcome
 from shoal.scheduler.framework.plugin import Reads
 from shoal.scheduler.framework.status import SUCCESS, Code, Status, unresolvable
+from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.pod_info import PodInfo
-from shoal.scheduler.state.snapshot import Rows, Snapshot, row_numbers
+from shoal.scheduler.state.snapshot import Snapshot
+
+SharedVerdicts = dict[frozenset[str] | None, NodeVerdicts]
+"""Of one node signature, by the names of nodes that PreFilter allows."""
 
 _JUDGED_NOTHING = -1
+_NO_NODE = Status(Code.UNSCHEDULABLE)
 
 
 class Evaluation:
     """Made for one pod; serves all pods of equal signature."""
 
-    def __init__(self, points: ExtensionPoints, pod: PodInfo, snapshot: Snapshot) -> None:
+    def __init__(
+        self,
+        points: ExtensionPoints,
+        pod: PodInfo,
+        snapshot: Snapshot,
+        shared_verdicts: SharedVerdicts | None = None,
+    ) -> None:
+        """`shared_verdicts`: those of pods that nodes by themselves suit alike."""
         self._points = points
         self._pod = pod
         self._snapshot = snapshot
         self.state = CycleState()
-        self.pre_filter = filtering.run_pre_filters(points, self.state, pod, snapshot)
-        self._node_filters = [s for s in points.filter if s.reads is Reads.NODE]
+        self._shared_verdicts = shared_verdicts if shared_verdicts is not None else {}
+        self._pre_filters = filtering.PreFilters(points)
         self._pod_filters = [s for s in points.filter if s.reads is Reads.PODS]
+        self._cluster_filters = [s for s in points.filter if s.reads is Reads.CLUSTER]
+        self._asked_at = _JUDGED_NOTHING
         self._diagnosis: Diagnosis | None = None
-        self._reserve_rows(snapshot.row_count)
+        self._ask_pre_filters()
+
+    def _ask_pre_filters(self) -> None:
+        """Again where anything changed since, because a plugin may look beyond the pod."""
+        generation = self._snapshot.generation
+        if self._asked_at == generation:
+            return
+        outcome = self._pre_filters.run(self.state, self._pod, self._snapshot)
+        self._asked_at = generation
+        if outcome is not None:
+            self.pre_filter: PreFilterOutcome = outcome
+            self._verdicts = self._verdicts_of(outcome.node_names)
+            self._reserve_rows(self._snapshot.row_count)
+
+    def _verdicts_of(self, node_names: frozenset[str] | None) -> NodeVerdicts:
+        verdicts = self._shared_verdicts.get(node_names)
+        if verdicts is None:
+            verdicts = NodeVerdicts(self._points, self.state, self._pod, self._snapshot, node_names)
+            self._shared_verdicts[node_names] = verdicts
+        return verdicts
 
     def _reserve_rows(self, row_count: int) -> None:
-        """Room for twice as many rows, with nothing judged yet."""
-        capacity = max(64, 2 * row_count)
+        """Room for more rows, with nothing judged yet."""
+        capacity = max(64, row_count + row_count // 4)
         self._filtered_at = _JUDGED_NOTHING
-        self._rejecting = np.full(capacity, ABSENT, np.int16)
-        self._codes = np.zeros(capacity, np.int64)
-        # What filters that read only nodes say; placements do not outdate it.
-        self._node_rejecting = self._rejecting.copy()
-        self._node_codes = self._codes.copy()
+        # By filters that look at a row alone; those that look further are asked on top.
+        self._own_rejecting = np.full(capacity, ABSENT, np.int16)
+        self._own_codes = np.zeros(capacity, np.int64)
+        self._rejecting = self._own_rejecting
+        self._codes = self._own_codes
         self._is_feasible = np.zeros(capacity, np.bool_)
         self._feasible_count = 0
-        self._scores = NodeScores(self._points.score, capacity)
+        self._changed: tuple[int, NodeRows] | None = None
+        self._scores = NodeScores(self._points, self.state, self._pod, self._snapshot, capacity)
 
     @property
     def size_bytes(self) -> int:
         """What it takes to keep this."""
-        arrays = (
-            self._rejecting,
-            self._codes,
-            self._node_rejecting,
-            self._node_codes,
-            self._is_feasible,
-        )
-        return sum(array.nbytes for array in arrays) + self._scores.size_bytes
+        own = self._own_rejecting.nbytes + self._own_codes.nbytes + self._is_feasible.nbytes
+        return own + self._scores.size_bytes
 
     def choose(self) -> int | Status:
         """The row of the best node now, or why there is none: a rejection, or an error."""
-        if not self.pre_filter.status.is_success:
-            return self.pre_filter.status
-        status = self._refresh()
+        status = self.judge()
         if not status.is_success:
             return status
         if self._feasible_count == 0:
-            return Status(Code.UNSCHEDULABLE)
+            return _NO_NODE
         is_feasible = self._is_feasible[: self._snapshot.row_count]
         if self._feasible_count == 1:
             return int(is_feasible.argmax())
         status = self._scores.refresh(
-            self._points, self.state, self._pod, self._snapshot, is_feasible
+            self._verdicts, is_feasible, self._feasible_count, self._changed
         )
-        if not status.is_success:
-            return status
-        return self._scores.best_row(self._snapshot.row_count)
+        return self._scores.best_row() if status.is_success else status
+
+    def judge(self) -> Status:
+        """Bring the verdicts up to date: a rejection or an error where PreFilter or a failing
+        filter ends the cycle; Success says nothing of how many nodes passed."""
+        self._ask_pre_filters()
+        if not self.pre_filter.status.is_success:
+            return self.pre_filter.status
+        return self._refresh()
 
     def feasible_rows(self) -> list[int]:
         return np.flatnonzero(self._is_feasible[: self._snapshot.row_count]).tolist()
@@ -109,59 +142,51 @@ class Evaluation:
     def _refresh(self) -> Status:
         """Judge the rows that changed since last time."""
         snapshot = self._snapshot
-        if snapshot.row_count > self._rejecting.size:
-            self._reserve_rows(snapshot.row_count)
         since = self._filtered_at
         if since == snapshot.generation:
             return SUCCESS
-        rows = snapshot.rows_changed_since(since)
-        if rows is None:
-            self._filtered_at = snapshot.generation
-            return SUCCESS
-        status = self._filter(rows, snapshot.has_node_changed_since(rows, since))
+        if snapshot.row_count > self._own_rejecting.size:
+            self._reserve_rows(snapshot.row_count)
+            since = _JUDGED_NOTHING
+        status = self._verdicts.refresh()
+        nodes = snapshot.rows_changed_since(since)
+        if status.is_success and nodes is not None:
+            status = self._filter(nodes)
         if status.is_success:
             self._filtered_at = snapshot.generation
+            self._changed = (since, nodes) if nodes else None
         self._diagnosis = None
         return status
 
-    def _filter(self, rows: Rows, has_node_changed: bool) -> Status:
-        if has_node_changed:
-            status = self._filter_nodes(rows)
-            if not status.is_success:
-                return status
-        rejecting = self._node_rejecting[rows].copy()
-        codes = self._node_codes[rows].copy()
+    def _filter(self, nodes: NodeRows) -> Status:
+        rows = nodes.rows
+        rejecting = self._verdicts.rejecting[rows]
+        codes = self._verdicts.codes[rows]
+        if isinstance(rows, slice):
+            rejecting, codes = rejecting.copy(), codes.copy()
         status = filtering.run_filters(
-            self._pod_filters, self.state, self._pod, self._snapshot, rows, rejecting, codes
+            self._pod_filters, self.state, self._pod, nodes, rejecting, codes
         )
         if not status.is_success:
             return status
-        self._rejecting[rows] = rejecting
-        self._codes[rows] = codes
-        before = self._is_feasible[rows]
-        after = rejecting == PASSED
-        # Views of the same rows: count before writing.
-        changed = int(np.count_nonzero(after)) - int(np.count_nonzero(before))
-        self._feasible_count += changed
-        self._is_feasible[rows] = after
+        self._own_rejecting[rows] = rejecting
+        self._own_codes[rows] = codes
+        self._rejecting, self._codes = self._own_rejecting, self._own_codes
+        skipped = self.state.skip_filter
+        awake = [slot for slot in self._cluster_filters if slot.plugin.name not in skipped]
+        if awake:
+            nodes = self._snapshot.all_rows()
+            rejecting = self._own_rejecting[nodes.rows].copy()
+            codes = self._own_codes[nodes.rows].copy()
+            status = filtering.run_filters(awake, self.state, self._pod, nodes, rejecting, codes)
+            if not status.is_success:
+                return status
+            self._rejecting, self._codes = rejecting, codes
+            rows = nodes.rows
+        self._is_feasible[rows] = rejecting == PASSED
+        count = self._snapshot.row_count
+        self._feasible_count = int(np.count_nonzero(self._is_feasible[:count]))
         return SUCCESS
-
-    def _filter_nodes(self, rows: Rows) -> Status:
-        """The filters that read nothing but nodes."""
-        is_present = self._snapshot.is_present[rows]
-        rejecting = np.where(is_present, PASSED, ABSENT).astype(np.int16)
-        named = self.pre_filter.node_names
-        if named is not None:
-            named_rows = [row for name in named if (row := self._snapshot.row(name)) is not None]
-            is_named = np.isin(row_numbers(self._snapshot, rows), named_rows)
-            rejecting[is_present & ~is_named] = EXCLUDED
-        codes = np.zeros(rejecting.size, np.int64)
-        status = filtering.run_filters(
-            self._node_filters, self.state, self._pod, self._snapshot, rows, rejecting, codes
-        )
-        self._node_rejecting[rows] = rejecting
-        self._node_codes[rows] = codes
-        return status
 
     def _present_rows(self) -> list[int]:
         return np.flatnonzero(self._snapshot.is_present).tolist()

@@ -5,35 +5,47 @@ asked for longest goes first.
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable
 
-from shoal.scheduler.cycle.evaluation import Evaluation
+from shoal.scheduler.cycle.evaluation import Evaluation, SharedVerdicts
 from shoal.scheduler.framework.profile import Profile
+from shoal.scheduler.framework.signing import Fragments, Signature
 from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.snapshot import Snapshot
 
 DEFAULT_LIMIT_BYTES = 128 * 2**20
+_KEPT_VERDICTS = 64
 
 
 class Evaluations:
     def __init__(self, snapshot: Snapshot, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
         self._snapshot = snapshot
         self._limit_bytes = limit_bytes
-        self._kept: OrderedDict[tuple[str, Hashable], Evaluation] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, Fragments], Evaluation] = OrderedDict()
+        self._verdicts: OrderedDict[tuple[str, Fragments], SharedVerdicts] = OrderedDict()
 
-    def get(self, profile: Profile, signature: Hashable | None, pod: PodInfo) -> Evaluation:
+    def get(self, profile: Profile, signature: Signature, pod: PodInfo) -> Evaluation:
         """The class of the pod; a class of its own where it has no signature."""
-        if signature is None:
-            return Evaluation(profile.points, pod, self._snapshot)
-        key = (profile.scheduler_name, signature)
+        if signature.whole is None:
+            return self._make(profile, signature, pod)
+        key = (profile.scheduler_name, signature.whole)
         evaluation = self._kept.get(key)
         if evaluation is None:
-            evaluation = Evaluation(profile.points, pod, self._snapshot)
+            evaluation = self._make(profile, signature, pod)
             self._make_room(evaluation.size_bytes)
             self._kept[key] = evaluation
         else:
             self._kept.move_to_end(key)
         return evaluation
+
+    def _make(self, profile: Profile, signature: Signature, pod: PodInfo) -> Evaluation:
+        shared: SharedVerdicts = {}
+        if signature.nodes is not None:
+            key = (profile.scheduler_name, signature.nodes)
+            shared = self._verdicts.setdefault(key, shared)
+            self._verdicts.move_to_end(key)
+            if len(self._verdicts) > _KEPT_VERDICTS:
+                self._verdicts.popitem(last=False)
+        return Evaluation(profile.points, pod, self._snapshot, shared)
 
     def _make_room(self, size_bytes: int) -> None:
         # All classes are about as large, because they cover the same cluster.

@@ -1,117 +1,205 @@
 """Scores of every node for a class of equal pods, kept up to date row by row.
 
-`parts` has one line a score plugin: normalised and weighted. A plugin that normalises by rule
-needs only the highest raw score of all feasible nodes; as long as that stands, a changed row
-changes nothing else.
+A total has three parts. `fixed`: plugins that read nothing but nodes; it changes only with nodes,
+or where a raw score that the others are measured by comes or goes. `moving`: plugins whose score
+of a row is final and depends on the row alone; a changed row changes nothing else. `relative`:
+all others, measured anew over all feasible nodes whenever anything changed.
 """
-
-from collections.abc import Sequence
 
 import numpy as np
 
+from shoal.scheduler.cycle.node_verdicts import NodeVerdicts
 from shoal.scheduler.framework import scoring
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.extension_points import ExtensionPoints, ScoreSlot
 from shoal.scheduler.framework.plugin import Normalization, Reads
 from shoal.scheduler.framework.status import SUCCESS, Status
+from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import BoolArray, IntArray
 from shoal.scheduler.state.pod_info import PodInfo
-from shoal.scheduler.state.snapshot import Rows, Snapshot
+from shoal.scheduler.state.snapshot import Snapshot
 
 _NOT_FEASIBLE = -1
 _SCORED_NOTHING = -1
 
 
 class NodeScores:
-    def __init__(self, slots: Sequence[ScoreSlot], capacity: int) -> None:
-        self._slots = slots
+    def __init__(
+        self,
+        points: ExtensionPoints,
+        state: CycleState,
+        pod: PodInfo,
+        snapshot: Snapshot,
+        capacity: int,
+    ) -> None:
+        self._points = points
+        self._state = state
+        self._pod = pod
+        self._snapshot = snapshot
+        others = [slot for slot in points.score if slot.reads is not Reads.NODE]
+        self._moving_slots = [slot for slot in others if _is_final(slot)]
+        self._relative_slots = [slot for slot in others if not _is_final(slot)]
         self._scored_at = _SCORED_NOTHING
-        self._raw = np.zeros((len(slots), capacity), np.int64)
-        self._parts = np.zeros((len(slots), capacity), np.int64)
+        self._node_generation = _SCORED_NOTHING
+        self._measures: list[int] = []
+        self._fixed = np.zeros(capacity, np.int64)
+        self._moving = np.zeros(capacity, np.int64)
+        self._raw = np.zeros((len(self._relative_slots), capacity), np.int64)
+        self._relative: IntArray | None = None
         self._total = np.full(capacity, _NOT_FEASIBLE, np.int64)
-        self._was_feasible = np.zeros(capacity, np.bool_)
-        self._highest = [_SCORED_NOTHING] * len(slots)
 
     @property
     def size_bytes(self) -> int:
-        return (
-            self._raw.nbytes + self._parts.nbytes + self._total.nbytes + self._was_feasible.nbytes
-        )
+        return self._fixed.nbytes + self._moving.nbytes + self._raw.nbytes + self._total.nbytes
 
-    def best_row(self, row_count: int) -> int:
+    def best_row(self) -> int:
         """The lowest row of those with the highest total."""
-        return int(self._total[:row_count].argmax())
+        return int(self._total[: self._snapshot.row_count].argmax())
 
     def total(self, row: int) -> int:
         return int(self._total[row])
 
     def refresh(
         self,
-        points: ExtensionPoints,
-        state: CycleState,
-        pod: PodInfo,
-        snapshot: Snapshot,
+        verdicts: NodeVerdicts,
         is_feasible: BoolArray,
+        feasible_count: int,
+        changed: tuple[int, NodeRows] | None,
     ) -> Status:
-        """Score the rows that changed since last time. `is_feasible` is as long as the table."""
-        is_first = self._scored_at == _SCORED_NOTHING
-        if is_first:
-            feasible = np.flatnonzero(is_feasible)
-            status = scoring.run_pre_scores(points, state, pod, snapshot, feasible)
-            if not status.is_success:
-                return status
-        elif self._scored_at == snapshot.generation:
+        """Score the rows that changed since last time. `is_feasible` is as long as the table;
+        `changed` are the rows that changed after a generation, where the caller has them."""
+        snapshot = self._snapshot
+        since = self._scored_at
+        if since == snapshot.generation:
             return SUCCESS
-        rows = snapshot.rows_changed_since(self._scored_at)
-        if rows is None:
-            self._scored_at = snapshot.generation
-            return SUCCESS
-        has_node_changed = is_first or snapshot.has_node_changed_since(rows, self._scored_at)
-        has_flipped = bool((self._was_feasible[rows] != is_feasible[rows]).any())
-        is_whole = is_first
-        for slot in self._slots:
-            if slot.plugin.name in state.skip_score:
-                continue
-            is_outdated = has_node_changed or slot.reads is Reads.PODS
-            if is_outdated:
-                raw = scoring.raw_scores(slot, state, pod, snapshot, rows, is_feasible[rows])
-                if isinstance(raw, Status):
-                    return raw
-                self._raw[slot.index, rows] = raw
-            if is_outdated or has_flipped:
-                answer = self._normalize(slot, state, pod, rows, is_feasible)
-                if isinstance(answer, Status):
-                    return answer
-                is_whole = is_whole or answer
-        self._sum_up(slice(0, is_feasible.size) if is_whole else rows, is_feasible)
-        self._was_feasible[rows] = is_feasible[rows]
+        nodes = changed[1] if changed and changed[0] == since else None
+        nodes = nodes or snapshot.rows_changed_since(since) or snapshot.all_rows()
+        feasible = snapshot.where(is_feasible, feasible_count)
+        is_first = since == _SCORED_NOTHING
+        status = scoring.run_pre_scores(
+            self._points, self._state, self._pod, feasible, only_cluster=not is_first
+        )
+        if not status.is_success:
+            return status
+        for part in (
+            self._refresh_fixed(verdicts, is_feasible),
+            self._refresh_moving(nodes, is_feasible),
+            self._refresh_relative(nodes, is_feasible),
+        ):
+            if isinstance(part, Status):
+                return part
+            if part:
+                nodes = snapshot.all_rows()
+        self._sum_up(nodes, is_feasible)
         self._scored_at = snapshot.generation
         return SUCCESS
 
-    def _normalize(
-        self, slot: ScoreSlot, state: CycleState, pod: PodInfo, rows: Rows, is_feasible: BoolArray
-    ) -> bool | Status:
-        """Bring the plugin's line up to date; whether rows beyond `rows` changed."""
-        raw = self._raw[slot.index, : is_feasible.size]
-        line = self._parts[slot.index, : is_feasible.size]
-        if slot.custom is not None:
-            scores = scoring.normalized_by_plugin(slot, state, pod, raw[is_feasible])
+    def _refresh_fixed(self, verdicts: NodeVerdicts, is_feasible: BoolArray) -> bool | Status:
+        """Whether any row changed, or an error."""
+        is_outdated = self._node_generation != verdicts.generation
+        if is_outdated:
+            status = verdicts.refresh_scores(self._state)
+            if not status.is_success:
+                return status
+        elif not self._measures:
+            return False
+        slots = [
+            (slot, verdicts.raw[line, : is_feasible.size])
+            for line, slot in enumerate(verdicts.score_slots)
+            if slot.plugin.name not in self._state.skip_score
+        ]
+        measures = [_highest(slot, raw, is_feasible) for slot, raw in slots]
+        if not is_outdated and measures == self._measures:
+            return False
+        fixed = np.zeros(is_feasible.size, np.int64)
+        for slot, raw in slots:
+            scores = self._normalized(slot, raw, is_feasible)
             if isinstance(scores, Status):
                 return scores
-            line[is_feasible] = scores * slot.weight
-            return scoring.out_of_range(slot, scores) or True
-        is_whole = False
-        if slot.normalization is not Normalization.NONE:
-            highest = int(np.where(is_feasible, raw, 0).max())
-            is_whole = highest != self._highest[slot.index]
-            self._highest[slot.index] = highest
-        affected: Rows = slice(0, is_feasible.size) if is_whole else rows
-        scores = scoring.normalized_by_rule(
-            slot.normalization, raw[affected], self._highest[slot.index]
-        )
-        line[affected] = scores * slot.weight
-        return scoring.out_of_range(slot, scores[is_feasible[affected]]) or is_whole
+            fixed += scores * slot.weight
+        self._fixed[: fixed.size] = fixed
+        self._node_generation = verdicts.generation
+        # Where every score is nought whatever is feasible, there is nothing to watch.
+        is_measured = any(raw.any() and not _is_final(slot) for slot, raw in slots)
+        self._measures = measures if is_measured else []
+        return True
 
-    def _sum_up(self, rows: Rows, is_feasible: BoolArray) -> None:
-        sums: IntArray = self._parts[:, rows].sum(axis=0)
-        self._total[rows] = np.where(is_feasible[rows], sums, _NOT_FEASIBLE)
+    def _refresh_moving(self, nodes: NodeRows, is_feasible: BoolArray) -> bool | Status:
+        total: IntArray | None = None
+        for slot in self._moving_slots:
+            if slot.plugin.name in self._state.skip_score:
+                continue
+            feasible = is_feasible[nodes.rows]
+            raw = scoring.raw_scores(slot, self._state, self._pod, nodes, feasible)
+            if isinstance(raw, Status):
+                return raw
+            if error := scoring.out_of_range(slot, raw):
+                return error
+            own = raw if slot.weight == 1 else raw * slot.weight
+            total = own if total is None else total + own
+        if total is not None:
+            self._moving[nodes.rows] = total
+        return False
+
+    def _refresh_relative(self, nodes: NodeRows, is_feasible: BoolArray) -> bool | Status:
+        before = self._relative
+        relative: IntArray | None = None
+        for line, slot in enumerate(self._relative_slots):
+            if slot.plugin.name in self._state.skip_score:
+                continue
+            asked = self._snapshot.all_rows() if slot.reads is Reads.CLUSTER else nodes
+            feasible = is_feasible[asked.rows]
+            raw = scoring.raw_scores(slot, self._state, self._pod, asked, feasible)
+            if isinstance(raw, Status):
+                return raw
+            self._raw[line, asked.rows] = raw
+            whole = self._raw[line, : is_feasible.size]
+            scores = self._normalized(slot, whole, is_feasible)
+            if isinstance(scores, Status):
+                return scores
+            own = scores * slot.weight
+            relative = own if relative is None else relative + own
+        self._relative = relative
+        return relative is not None or before is not None
+
+    def _normalized(
+        self, slot: ScoreSlot, raw: IntArray, is_feasible: BoolArray
+    ) -> IntArray | Status:
+        """Scores of all rows; those that are not feasible mean nothing."""
+        if slot.custom is None:
+            highest = _highest(slot, raw, is_feasible)
+            scores = scoring.normalized_by_rule(slot.normalization, raw, highest)
+            return scoring.out_of_range(slot, scores[is_feasible]) or scores
+        own = scoring.normalized_by_plugin(slot, self._state, self._pod, raw[is_feasible])
+        if isinstance(own, Status):
+            return own
+        if error := scoring.out_of_range(slot, own):
+            return error
+        scores = np.zeros(raw.size, np.int64)
+        scores[is_feasible] = own
+        return scores
+
+    def _sum_up(self, nodes: NodeRows, is_feasible: BoolArray) -> None:
+        rows = nodes.rows
+        total = self._fixed[rows] + self._moving[rows]
+        if self._relative is not None:
+            total += self._relative[rows]
+        total[~is_feasible[rows]] = _NOT_FEASIBLE
+        self._total[rows] = total
+
+
+def _is_final(slot: ScoreSlot) -> bool:
+    """Whether the score of a row stands for itself: it is not measured by those of others, nor
+    read from them."""
+    return (
+        slot.normalization is Normalization.NONE
+        and slot.custom is None
+        and slot.reads is not Reads.CLUSTER
+    )
+
+
+def _highest(slot: ScoreSlot, raw: IntArray, is_feasible: BoolArray) -> int:
+    """What a rule measures by; nothing for other slots."""
+    if slot.custom is not None or slot.normalization is Normalization.NONE:
+        return 0
+    return int(np.where(is_feasible, raw, 0).max())

@@ -12,6 +12,7 @@ from enum import IntFlag, StrEnum
 from typing import Any
 
 from shoal.api.node import Node
+from shoal.api.resource import Resource
 from shoal.scheduler.state.pod_info import PodInfo
 
 
@@ -92,6 +93,23 @@ ASSIGNED_POD_ADD = ClusterEvent(ASSIGNED_POD, ActionType.ADD)
 ASSIGNED_POD_DELETE = ClusterEvent(ASSIGNED_POD, ActionType.DELETE)
 WILDCARD = ClusterEvent(ANY_RESOURCE, ActionType.ALL)
 """Registered by plugins that say nothing; as a happening, it wakes every pod."""
+
+
+def resource_name(resource: Resource[Any]) -> str:
+    """What a `ClusterEvent` calls a collection: the kind for Kubernetes' own."""
+    if "." not in resource.group or resource.group.endswith(".k8s.io"):
+        return resource.kind
+    return f"{resource.plural}.{resource.version}.{resource.group}"
+
+
+def object_change(resource: Resource[Any], before: object, after: object) -> ClusterEvent:
+    """What happened to an object that is new where `before` is None, gone where `after` is."""
+    action = ActionType.UPDATE_OTHER
+    if before is None:
+        action = ActionType.ADD
+    elif after is None:
+        action = ActionType.DELETE
+    return ClusterEvent(resource_name(resource), action)
 
 
 def node_changes(before: Node, after: Node) -> list[ClusterEvent]:

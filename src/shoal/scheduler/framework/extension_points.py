@@ -3,10 +3,11 @@
 Built once, from an ordered list of plugins for each point, or from one that holds at all of them.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from shoal.api.resource import Resource
 from shoal.scheduler.framework.lifted import LiftedFilter, LiftedQueueSort, LiftedScore
 from shoal.scheduler.framework.plugin import (
     MAX_NODE_SCORE,
@@ -17,6 +18,7 @@ from shoal.scheduler.framework.plugin import (
     Normalization,
     NormalizedByRule,
     NormalizeScorePlugin,
+    ObjectReader,
     PermitPlugin,
     Plugin,
     PostBindPlugin,
@@ -30,13 +32,12 @@ from shoal.scheduler.framework.plugin import (
     Reads,
     ReservePlugin,
     ScorePlugin,
-    SignPlugin,
     VectorFilterPlugin,
     VectorScorePlugin,
     WeightedPlugin,
 )
 from shoal.scheduler.framework.points import PluginSpec, Point, PointSpec, ProfileError, plugins_at
-from shoal.scheduler.state.pod_info import PodInfo
+from shoal.scheduler.framework.signing import Signer
 
 _P = TypeVar("_P")
 
@@ -96,20 +97,10 @@ class ExtensionPoints:
     post_bind: tuple[PostBindPlugin, ...]
     rejecting: tuple[Plugin, ...]
     """Plugins that can reject a pod, whose registered events wake it."""
-    signing: tuple[SignPlugin, ...] | None
-    """The plugins that judge nodes; None where one of them cannot sign."""
-
-    def sign(self, pod: PodInfo) -> Hashable | None:
-        """Equal for pods that every plugin judges alike; None for a pod judged by itself."""
-        if self.signing is None:
-            return None
-        fragments: list[Hashable] = []
-        for plugin in self.signing:
-            fragment = plugin.sign(pod)
-            if fragment is None:
-                return None
-            fragments.append(fragment)
-        return tuple(fragments)
+    signer: Signer
+    """Signs for the plugins that judge nodes."""
+    needs: tuple[Resource[Any], ...]
+    """Collections beyond nodes and pods that plugins look up."""
 
 
 def sort_out(scheduler_name: str, weighted: Sequence[WeightedPlugin]) -> ExtensionPoints:
@@ -132,7 +123,7 @@ def sort_out_by_point(
         )
     _check_weights(by_point[Point.SCORE])
     judges = _each_once(plugins, _JUDGING)
-    signing = _of(judges, SignPlugin)
+    everyone = _each_once(plugins, tuple(Point))
     return ExtensionPoints(
         queue_sort=_queue_sort(scheduler_name, plugins[Point.QUEUE_SORT]),
         pre_enqueue=_of(plugins[Point.PRE_ENQUEUE], PreEnqueuePlugin),
@@ -148,7 +139,8 @@ def sort_out_by_point(
         bind=_of(plugins[Point.BIND], BindPlugin),
         post_bind=_of(plugins[Point.POST_BIND], PostBindPlugin),
         rejecting=tuple(_each_once(plugins, _REJECTING)),
-        signing=signing if len(signing) == len(judges) else None,
+        signer=Signer(judges),
+        needs=tuple(dict.fromkeys(r for p in _of(everyone, ObjectReader) for r in p.needs)),
     )
 
 

@@ -13,11 +13,18 @@ from shoal.base.guard import Failed, attempt
 from shoal.scheduler.framework import status as statuses
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.extension_points import ExtensionPoints, FilterSlot
-from shoal.scheduler.framework.plugin import NodeStatuses, PostFilterResult
+from shoal.scheduler.framework.plugin import (
+    NodeStatuses,
+    PostFilterResult,
+    PreFilterPlugin,
+    PreFilterResult,
+    reads_cluster,
+)
 from shoal.scheduler.framework.status import SUCCESS, Code, Status
-from shoal.scheduler.state.node_table import IntArray
+from shoal.scheduler.state.node_rows import NodeRows
+from shoal.scheduler.state.node_table import BoolArray, IntArray
 from shoal.scheduler.state.pod_info import PodInfo
-from shoal.scheduler.state.snapshot import Rows, Snapshot, row_numbers
+from shoal.scheduler.state.snapshot import Snapshot
 
 PASSED = 32767
 """In a column of rejecting filters: none rejected the row."""
@@ -44,73 +51,120 @@ class PreFilterOutcome:
         return f"node(s) didn't satisfy plugin(s) [{' '.join(self.restricted_by)}]"
 
 
+_PreFilterAnswer = tuple[PreFilterResult | None, Status]
+
+
+class PreFilters:
+    """The PreFilter round of one pod, or of a class of equal pods."""
+
+    def __init__(self, points: ExtensionPoints) -> None:
+        self._plugins = points.pre_filter
+        self._answers: list[_PreFilterAnswer] | None = None
+
+    def run(self, state: CycleState, pod: PodInfo, snapshot: Snapshot) -> PreFilterOutcome | None:
+        """Ask the plugins; in later rounds only those that look beyond the pod. None where
+        nothing is new. Unschedulable lets the others run, anything worse stops at once; both
+        reject the pod."""
+        before = self._answers or []
+        is_news = self._answers is None
+        answers: list[_PreFilterAnswer] = []
+        for index, plugin in enumerate(self._plugins):
+            known = before[index] if index < len(before) else None
+            if known is None or reads_cluster(plugin):
+                answer = _ask(plugin, state, pod, snapshot)
+                is_news = is_news or answer != known
+            else:
+                answer = known
+            answers.append(answer)
+            if _ends_round(answer[1]):
+                break
+        self._answers = answers
+        return self._outcome(answers, state) if is_news else None
+
+    def _outcome(self, answers: list[_PreFilterAnswer], state: CycleState) -> PreFilterOutcome:
+        skipped: set[str] = set()
+        rejection: Status | None = None
+        node_names: frozenset[str] | None = None
+        restricted_by: tuple[str, ...] = ()
+        for plugin, (result, status) in zip(self._plugins, answers, strict=False):
+            if _ends_round(status):
+                return PreFilterOutcome(status)
+            if status.code is Code.SKIP:
+                skipped.add(plugin.name)
+            elif status.code is Code.UNSCHEDULABLE:
+                rejection = status
+            elif result is not None and result.node_names is not None:
+                restricted_by = (*restricted_by, plugin.name)
+                named = result.node_names
+                node_names = named if node_names is None else node_names & named
+                if not node_names:
+                    return PreFilterOutcome(_no_node_left(restricted_by))
+        state.skip_filter = frozenset(skipped)
+        return PreFilterOutcome(rejection or SUCCESS, node_names, restricted_by)
+
+
+def _ask(
+    plugin: PreFilterPlugin, state: CycleState, pod: PodInfo, snapshot: Snapshot
+) -> _PreFilterAnswer:
+    answer = attempt(plugin.pre_filter, state, pod, snapshot)
+    if isinstance(answer, Failed):
+        return None, _pre_filter_error(plugin.name, answer.text)
+    result, status = answer
+    match status.code:
+        case Code.SUCCESS | Code.SKIP:
+            return result, status
+        case Code.UNSCHEDULABLE | Code.UNSCHEDULABLE_AND_UNRESOLVABLE:
+            return result, status.by(plugin.name)
+        case Code.ERROR | Code.WAIT | Code.PENDING:
+            return None, _pre_filter_error(plugin.name, status.message)
+
+
+def _ends_round(status: Status) -> bool:
+    return status.code in (Code.UNSCHEDULABLE_AND_UNRESOLVABLE, Code.ERROR)
+
+
 def run_pre_filters(
     points: ExtensionPoints, state: CycleState, pod: PodInfo, snapshot: Snapshot
 ) -> PreFilterOutcome:
-    """Unschedulable lets the others run, unresolvable stops at once; both reject the pod."""
-    skipped: set[str] = set()
-    rejection: Status | None = None
-    node_names: frozenset[str] | None = None
-    restricted_by: tuple[str, ...] = ()
-    for plugin in points.pre_filter:
-        answer = attempt(plugin.pre_filter, state, pod, snapshot)
-        if isinstance(answer, Failed):
-            return PreFilterOutcome(_pre_filter_error(plugin.name, answer.text))
-        result, status = answer
-        match status.code:
-            case Code.SUCCESS:
-                pass
-            case Code.SKIP:
-                skipped.add(plugin.name)
-                continue
-            case Code.UNSCHEDULABLE:
-                rejection = status.by(plugin.name)
-                continue
-            case Code.UNSCHEDULABLE_AND_UNRESOLVABLE:
-                return PreFilterOutcome(status.by(plugin.name))
-            case Code.ERROR | Code.WAIT | Code.PENDING:
-                return PreFilterOutcome(_pre_filter_error(plugin.name, status.message))
-        if result is not None and result.node_names is not None:
-            restricted_by = (*restricted_by, plugin.name)
-            named = result.node_names
-            node_names = named if node_names is None else node_names & named
-            if not node_names:
-                return PreFilterOutcome(_no_node_left(restricted_by))
-    state.skip_filter = frozenset(skipped)
-    return PreFilterOutcome(rejection or SUCCESS, node_names, restricted_by)
+    """One round for one pod."""
+    outcome = PreFilters(points).run(state, pod, snapshot)
+    assert outcome is not None
+    return outcome
 
 
 def run_filters(
     slots: Iterable[FilterSlot],
     state: CycleState,
     pod: PodInfo,
-    snapshot: Snapshot,
-    rows: Rows,
+    nodes: NodeRows,
     rejecting: RejectingArray,
     codes: IntArray,
 ) -> Status:
-    """Write the first rejection of each of `rows` into `rejecting` and `codes`, which are as long
-    as `rows` and may hold rejections by filters that ran before. Error ends the cycle."""
+    """Write the first rejection of each row into `rejecting` and `codes`, which are as long as
+    `nodes` and may hold rejections by other filters. Error ends the cycle."""
     for slot in slots:
         plugin = slot.plugin
         if plugin.name in state.skip_filter:
             continue
-        undecided = rejecting > slot.index
-        asked: Rows = rows
+        asked = nodes
+        undecided: BoolArray | None = None
         if slot.is_per_node:
-            asked = row_numbers(snapshot, rows)[undecided]
-        answer = attempt(plugin.filter_rows, state, pod, snapshot, asked)
+            undecided = rejecting > slot.index
+            asked = nodes.where(undecided)
+        answer = attempt(plugin.filter_rows, state, pod, asked)
         if isinstance(answer, Failed):
             text = f'running "{plugin.name}" filter plugin: {answer.text}'
             return statuses.error(text, plugin.name)
-        if slot.is_per_node:
+        if answer is None:
+            continue
+        if undecided is None:
+            hit = (rejecting > slot.index) & (answer != 0)
+            rejecting[hit] = slot.index
+            codes[hit] = answer[hit]
+        else:
             positions = np.flatnonzero(undecided)[answer != 0]
             rejecting[positions] = slot.index
             codes[positions] = answer[answer != 0]
-        else:
-            hit = undecided & (answer != 0)
-            rejecting[hit] = slot.index
-            codes[hit] = answer[hit]
     return SUCCESS
 
 

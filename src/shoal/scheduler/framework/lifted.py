@@ -20,9 +20,9 @@ from shoal.scheduler.framework.plugin import (
     ScorePlugin,
 )
 from shoal.scheduler.framework.status import SUCCESS, Code, Status
+from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import IntArray
 from shoal.scheduler.state.pod_info import PodInfo
-from shoal.scheduler.state.snapshot import Rows, Snapshot, row_numbers
 
 
 class PluginError(Exception):
@@ -58,14 +58,11 @@ class LiftedFilter:
     def name(self) -> str:
         return self._plugin.name
 
-    def filter_rows(
-        self, state: CycleState, pod: PodInfo, snapshot: Snapshot, rows: Rows
-    ) -> IntArray:
+    def filter_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray:
         reasons = self._reasons(state)
-        numbers = row_numbers(snapshot, rows)
-        codes = np.zeros(numbers.size, np.int64)
-        for position, row in enumerate(numbers.tolist()):
-            status = self._plugin.filter(state, pod, snapshot.node(row))
+        codes = np.zeros(nodes.size, np.int64)
+        for position in range(nodes.size):
+            status = self._plugin.filter(state, pod, nodes.node(position))
             if status.is_success:
                 continue
             if not status.is_rejected:
@@ -97,13 +94,10 @@ class LiftedScore:
     def name(self) -> str:
         return self._plugin.name
 
-    def score_rows(
-        self, state: CycleState, pod: PodInfo, snapshot: Snapshot, rows: Rows
-    ) -> IntArray:
-        numbers = row_numbers(snapshot, rows)
-        scores = np.zeros(numbers.size, np.int64)
-        for position, row in enumerate(numbers.tolist()):
-            score, status = self._plugin.score(state, pod, snapshot.node(row))
+    def score_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray:
+        scores = np.zeros(nodes.size, np.int64)
+        for position in range(nodes.size):
+            score, status = self._plugin.score(state, pod, nodes.node(position))
             if status.code is not Code.SUCCESS:
                 raise PluginError(status.message)
             scores[position] = score

@@ -73,44 +73,49 @@ def import_factory(reference: str) -> Callable[..., Any]:
     return factory
 
 
-def make(name: str, factory: Callable[..., Any], arguments: Any, handle: Any, guard: Guard) -> Any:
-    """The plugin, behind the guard. A class without a constructor is called without arguments.
-    Raises ProfileError where it cannot be made, or is no plugin."""
-    is_plain = inspect.isclass(factory) and factory.__init__ is object.__init__
-    plugin = attempt(factory) if is_plain else attempt(factory, arguments, handle)
+def construct(factory: Callable[..., Any], arguments: Any, handle: Any) -> Any:
+    """A class without a constructor is called without arguments. Raises what it raises."""
+    given: tuple[Any, ...] = (arguments, handle)
+    if inspect.isclass(factory) and factory.__init__ is object.__init__:
+        given = ()
+    return cast(Callable[..., Any], factory)(*given)
+
+
+def make(factory: Callable[..., Any], arguments: Any, handle: Any, guard: Guard) -> Plugin:
+    """The plugin, behind the guard. Raises ProfileError where it cannot be made, or is none; the
+    text goes behind the plugin's name."""
+    plugin = attempt(construct, factory, arguments, handle)
     if isinstance(plugin, Failed):
-        raise ProfileError(f'initializing plugin "{name}": {_reason(plugin)}')
-    _look_over(name, plugin)
+        raise ProfileError(_reason(plugin)) from plugin.error
+    _look_over(plugin)
     made = attempt(guarded, cast(Plugin, plugin), guard)
     if isinstance(made, Failed):
-        raise ProfileError(f'initializing plugin "{name}": {_reason(made)}')
+        raise ProfileError(_reason(made)) from made.error
     return made
 
 
-def _look_over(name: str, plugin: Any) -> None:
+def _look_over(plugin: Any) -> None:
     own_name = getattr(plugin, "name", None)
     if not isinstance(own_name, str) or not own_name:
-        raise ProfileError(f'plugin "{name}" says no name; give its class name = "..."')
+        raise ProfileError('it has no name; give its class name = "..."')
     has_point = False
     for attributes in _WHOLE_POINTS:
         missing = [each for each in attributes if not hasattr(plugin, each)]
         if missing and len(missing) < len(attributes):
             present = next(each for each in attributes if each not in missing)
-            raise ProfileError(f'plugin "{name}" has {present}, but no {missing[0]} to go with it')
+            raise ProfileError(f"it has {present}, but no {missing[0]} to go with it")
         has_point = has_point or not missing
         for each in attributes:
             if inspect.iscoroutinefunction(getattr(plugin, each, None)):
-                raise ProfileError(f'plugin "{name}" has an async {each}; plugins answer at once')
+                raise ProfileError(f"it has an async {each}; plugins answer at once")
     if not has_point:
-        raise ProfileError(
-            f'plugin "{name}" has none of the extension points, such as filter or score'
-        )
+        raise ProfileError("it has none of the extension points, such as filter or score")
     for attribute, others in _COMPANIONS:
         if hasattr(plugin, attribute) and not any(hasattr(plugin, each) for each in others):
-            raise ProfileError(f'plugin "{name}" has {attribute}, but no {" or ".join(others)}')
+            raise ProfileError(f"it has {attribute}, but no {' or '.join(others)}")
     for attribute, choices in _CHOICES:
         if hasattr(plugin, attribute) and not isinstance(getattr(plugin, attribute), choices):
-            raise ProfileError(f'plugin "{name}" has a {attribute} that is no {choices.__name__}')
+            raise ProfileError(f"it has a {attribute} that is no {choices.__name__}")
 
 
 def _reason(failed: Failed) -> str:

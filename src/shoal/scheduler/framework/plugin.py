@@ -10,7 +10,10 @@ Equal pods share results. A plugin with `sign` names what of a pod its answers d
 which all plugins of a profile give equal signatures are judged once, and after a placement only
 rows that changed are judged again. So a plugin that signs a pod promises for it: PreFilter and
 PreScore depend on the pod alone; the verdict and the raw score of a row on the pod and that row.
-It returns None for pods where it cannot promise that, and a plugin without `sign` never does.
+A plugin whose answers about one node depend on the pods of others says `Reads.CLUSTER` instead:
+its PreFilter, Filter, PreScore and Score are asked anew, about all rows, whenever anything
+changed. `sign` returns None for pods where it cannot promise that, and a plugin without `sign`
+never does.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -19,13 +22,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
+from shoal.api.resource import Resource
 from shoal.scheduler.effects import Bind, Effect, PatchPod
 from shoal.scheduler.framework.cluster_event import Registration
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.status import Status
+from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import IntArray
 from shoal.scheduler.state.pod_info import PodInfo
-from shoal.scheduler.state.snapshot import NodeInfo, Rows, Snapshot
+from shoal.scheduler.state.snapshot import NodeInfo, Snapshot
 
 MAX_NODE_SCORE = 100
 MIN_NODE_SCORE = 0
@@ -38,6 +43,8 @@ class Reads(StrEnum):
     """The node object alone: placements do not outdate the answer."""
     PODS = "pods"
     """The pods on it, too."""
+    CLUSTER = "cluster"
+    """Nodes and pods beyond the row."""
 
 
 class Normalization(StrEnum):
@@ -136,6 +143,16 @@ class EnqueueExtensions(Plugin, Protocol):
 
 
 @runtime_checkable
+class ObjectReader(Plugin, Protocol):
+    """Looks objects up beyond nodes and pods."""
+
+    @property
+    def needs(self) -> Sequence[Resource[Any]]:
+        """Collections that are to be watched; they are in `Handle.objects`."""
+        ...
+
+
+@runtime_checkable
 class SignPlugin(Plugin, Protocol):
     """Lets pods that are equal for this plugin share its answers."""
 
@@ -182,11 +199,9 @@ class VectorFilterPlugin(Plugin, Protocol):
     @property
     def filter_reads(self) -> Reads: ...
 
-    def filter_rows(
-        self, state: CycleState, pod: PodInfo, snapshot: Snapshot, rows: Rows
-    ) -> IntArray:
-        """One number a row: 0 passes, any other is the plugin's own reason code. Rows without a
-        node are ignored."""
+    def filter_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray | None:
+        """One number a row: 0 passes, any other is the plugin's own reason code; None where all
+        pass. Rows without a node are ignored."""
         ...
 
     def filter_status(self, state: CycleState, pod: PodInfo, reason_code: int) -> Status:
@@ -209,8 +224,8 @@ class PostFilterPlugin(Plugin, Protocol):
 class PreScorePlugin(Plugin, Protocol):
     """Looks at the feasible nodes once before they are scored."""
 
-    def pre_score(self, state: CycleState, pod: PodInfo, snapshot: Snapshot, rows: Rows) -> Status:
-        """`rows` are the feasible ones. Skip leaves the plugin's Score out for this pod."""
+    def pre_score(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> Status:
+        """`nodes` are the feasible ones. Skip leaves the plugin's Score out for this pod."""
         ...
 
 
@@ -228,9 +243,7 @@ class VectorScorePlugin(Plugin, Protocol):
     @property
     def score_reads(self) -> Reads: ...
 
-    def score_rows(
-        self, state: CycleState, pod: PodInfo, snapshot: Snapshot, rows: Rows
-    ) -> IntArray:
+    def score_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray:
         """Raw scores. Rows that are not feasible are scored too, and ignored."""
         ...
 
@@ -312,3 +325,9 @@ class WeightedPlugin:
 PluginArguments = Mapping[str, Any]
 """The `args` of a plugin that is not in tree, as the configuration file has them; in-tree plugins
 get structs of `config.plugin_arguments`."""
+
+
+def reads_cluster(plugin: Plugin) -> bool:
+    """Whether the plugin's answers must be asked for anew whenever anything changed."""
+    reads = (getattr(plugin, "filter_reads", None), getattr(plugin, "score_reads", None))
+    return Reads.CLUSTER in reads

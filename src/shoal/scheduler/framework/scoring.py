@@ -10,41 +10,53 @@ from shoal.base.guard import Failed, attempt
 from shoal.scheduler.framework import status as statuses
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.extension_points import ExtensionPoints, ScoreSlot
-from shoal.scheduler.framework.plugin import MAX_NODE_SCORE, MIN_NODE_SCORE, Normalization
+from shoal.scheduler.framework.plugin import (
+    MAX_NODE_SCORE,
+    MIN_NODE_SCORE,
+    Normalization,
+    reads_cluster,
+)
 from shoal.scheduler.framework.status import SUCCESS, Code, Status
+from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import BoolArray, IntArray
 from shoal.scheduler.state.pod_info import PodInfo
-from shoal.scheduler.state.snapshot import Rows, Snapshot, row_numbers
 
 
 def run_pre_scores(
-    points: ExtensionPoints, state: CycleState, pod: PodInfo, snapshot: Snapshot, feasible: Rows
+    points: ExtensionPoints,
+    state: CycleState,
+    pod: PodInfo,
+    feasible: NodeRows,
+    *,
+    only_cluster: bool = False,
 ) -> Status:
-    """Anything but Success and Skip ends the cycle with an error."""
-    skipped: set[str] = set()
+    """Anything but Success and Skip ends the cycle with an error. `only_cluster` asks those
+    plugins alone that look beyond the pod."""
+    skipped = set(state.skip_score)
     for plugin in points.pre_score:
-        answer = attempt(plugin.pre_score, state, pod, snapshot, feasible)
+        if only_cluster and not reads_cluster(plugin):
+            continue
+        answer = attempt(plugin.pre_score, state, pod, feasible)
         text = answer.text if isinstance(answer, Failed) else answer.message
         if isinstance(answer, Failed) or answer.code not in (Code.SUCCESS, Code.SKIP):
             return statuses.error(f'running PreScore plugin "{plugin.name}": {text}', plugin.name)
         if answer.code is Code.SKIP:
             skipped.add(plugin.name)
-    state.skip_score = frozenset(skipped)
+        else:
+            skipped.discard(plugin.name)
+    if skipped != state.skip_score:
+        state.skip_score = frozenset(skipped)
     return SUCCESS
 
 
 def raw_scores(
-    slot: ScoreSlot,
-    state: CycleState,
-    pod: PodInfo,
-    snapshot: Snapshot,
-    rows: Rows,
-    is_feasible: BoolArray,
+    slot: ScoreSlot, state: CycleState, pod: PodInfo, nodes: NodeRows, is_feasible: BoolArray
 ) -> IntArray | Status:
-    """The plugin's scores of `rows`; `is_feasible` is as long as `rows`. Error ends the cycle."""
+    """The plugin's scores of the rows; `is_feasible` is as long as they are. Error ends the
+    cycle."""
     name = slot.plugin.name
-    asked: Rows = row_numbers(snapshot, rows)[is_feasible] if slot.is_per_node else rows
-    answer = attempt(slot.plugin.score_rows, state, pod, snapshot, asked)
+    asked = nodes.where(is_feasible) if slot.is_per_node else nodes
+    answer = attempt(slot.plugin.score_rows, state, pod, asked)
     if isinstance(answer, Failed):
         return statuses.error(f'running Score plugin "{name}": {answer.text}', name)
     if not slot.is_per_node:
@@ -78,7 +90,8 @@ def normalized_by_plugin(
 
 def out_of_range(slot: ScoreSlot, scores: IntArray) -> Status | None:
     """An error where a normalised score is not 0 to 100."""
-    if not scores.size or (scores.min() >= MIN_NODE_SCORE and scores.max() <= MAX_NODE_SCORE):
+    # Read as unsigned, negative numbers are huge: one look for both bounds.
+    if not scores.size or scores.view(np.uint64).max() <= MAX_NODE_SCORE:
         return None
     wrong = next(s for s in scores.tolist() if not MIN_NODE_SCORE <= s <= MAX_NODE_SCORE)
     name = slot.plugin.name

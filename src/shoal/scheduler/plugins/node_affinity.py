@@ -25,9 +25,10 @@ from shoal.scheduler.framework.plugin import (
 )
 from shoal.scheduler.framework.registry import Handle
 from shoal.scheduler.framework.status import SKIP, SUCCESS, Status, unresolvable
+from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import IntArray
 from shoal.scheduler.state.pod_info import PodInfo
-from shoal.scheduler.state.snapshot import Rows, Snapshot, row_numbers
+from shoal.scheduler.state.snapshot import Snapshot
 
 _REJECTION = unresolvable("node(s) didn't match Pod's node affinity/selector")
 _CONFLICT = unresolvable("pod affinity terms conflict")
@@ -58,27 +59,23 @@ class NodeAffinity:
             return None, _CONFLICT
         return PreFilterResult(named), SUCCESS
 
-    def filter_rows(
-        self, state: CycleState, pod: PodInfo, snapshot: Snapshot, rows: Rows
-    ) -> IntArray:
+    def filter_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray | None:
         required = required_nodes(pod.spec)
-        return _for_each_node(
-            snapshot, rows, lambda node: required is not None and not required.matches(node)
-        )
+        if required is None:
+            return None
+        return _for_each_node(nodes, lambda node: not required.matches(node))
 
     def filter_status(self, state: CycleState, pod: PodInfo, reason_code: int) -> Status:
         return _REJECTION
 
-    def pre_score(self, state: CycleState, pod: PodInfo, snapshot: Snapshot, rows: Rows) -> Status:
+    def pre_score(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> Status:
         return SKIP if preferred_nodes(pod.spec) is None else SUCCESS
 
-    def score_rows(
-        self, state: CycleState, pod: PodInfo, snapshot: Snapshot, rows: Rows
-    ) -> IntArray:
+    def score_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray:
         """The weights of the preferred terms that the node matches, summed up."""
         preferred = preferred_nodes(pod.spec)
         return _for_each_node(
-            snapshot, rows, lambda node: 0 if preferred is None else preferred.weight_of(node)
+            nodes, lambda node: 0 if preferred is None else preferred.weight_of(node)
         )
 
     def events_to_register(self) -> Sequence[Registration]:
@@ -86,13 +83,12 @@ class NodeAffinity:
         return (Registration(ClusterEvent(NODE, node_changed), _became_a_match),)
 
 
-def _for_each_node(snapshot: Snapshot, rows: Rows, judge: Callable[[Node], int]) -> IntArray:
+def _for_each_node(nodes: NodeRows, judge: Callable[[Node], int]) -> IntArray:
     """Nodes differ in their labels, if only by the hostname's, so each is judged. Rows without a
     node get 0."""
-    numbers = row_numbers(snapshot, rows)
-    answers = np.zeros(numbers.size, np.int64)
-    for position in np.flatnonzero(snapshot.is_present[numbers]).tolist():
-        answers[position] = judge(snapshot.node(int(numbers[position])).node)
+    answers = np.zeros(nodes.size, np.int64)
+    for position in np.flatnonzero(nodes.is_present).tolist():
+        answers[position] = judge(nodes.node(position).node)
     return answers
 
 

@@ -9,9 +9,9 @@ from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.plugin import PluginArguments, Reads
 from shoal.scheduler.framework.registry import Handle
 from shoal.scheduler.framework.status import Status, unresolvable
+from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import IntArray
 from shoal.scheduler.state.pod_info import PodInfo
-from shoal.scheduler.state.snapshot import Rows, Snapshot, row_numbers
 
 _REJECTION = unresolvable("node(s) didn't match the requested node name")
 
@@ -26,14 +26,11 @@ class NodeName:
     def sign(self, pod: PodInfo) -> Hashable:
         return pod.spec.node_name
 
-    def filter_rows(
-        self, state: CycleState, pod: PodInfo, snapshot: Snapshot, rows: Rows
-    ) -> IntArray:
-        numbers = row_numbers(snapshot, rows)
+    def filter_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray | None:
         if not pod.spec.node_name:
-            return np.zeros(numbers.size, np.int64)
-        row = snapshot.row(pod.spec.node_name)
-        return (numbers != (-1 if row is None else row)).astype(np.int64)
+            return None
+        row = nodes.snapshot.row(pod.spec.node_name)
+        return (nodes.numbers != (-1 if row is None else row)).astype(np.int64)
 
     def filter_status(self, state: CycleState, pod: PodInfo, reason_code: int) -> Status:
         return _REJECTION

@@ -24,9 +24,9 @@ from shoal.scheduler.framework.plugin import MAX_NODE_SCORE, PluginArguments, Re
 from shoal.scheduler.framework.registry import Handle
 from shoal.scheduler.framework.status import SUCCESS, Code, Status
 from shoal.scheduler.state import request as requests
+from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import CPU_ROW, MEMORY_ROW, PODS_ROW, IntArray
 from shoal.scheduler.state.pod_info import PodInfo
-from shoal.scheduler.state.snapshot import Rows, Snapshot
 
 _SCORED = slice(CPU_ROW, MEMORY_ROW + 1)
 _STATE_KEY = "NodeResourcesFit/scored-request"
@@ -60,15 +60,12 @@ class NodeResourcesFit:
             return pod.request
         return (pod.request, requests.of_containers(pod.spec))
 
-    def filter_rows(
-        self, state: CycleState, pod: PodInfo, snapshot: Snapshot, rows: Rows
-    ) -> IntArray:
-        allocatable = snapshot.allocatable[:, rows]
-        requested = snapshot.requested[:, rows]
+    def filter_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray | None:
+        allocatable, requested = nodes.allocatable, nodes.requested
         is_full = requested[PODS_ROW] >= allocatable[PODS_ROW]
         codes = is_full * np.int64(_TOO_MANY_PODS)
         for bit, (name, amount) in enumerate(pod.request.amounts, _FIRST_RESOURCE_BIT):
-            resource = snapshot.resources.get(name)
+            resource = nodes.snapshot.resources.get(name)
             if resource is None:
                 codes |= (1 << bit) | _UNRESOLVABLE
                 continue
@@ -88,7 +85,7 @@ class NodeResourcesFit:
             return Status(Code.UNSCHEDULABLE_AND_UNRESOLVABLE, tuple(reasons))
         return Status(Code.UNSCHEDULABLE, tuple(reasons))
 
-    def pre_score(self, state: CycleState, pod: PodInfo, snapshot: Snapshot, rows: Rows) -> Status:
+    def pre_score(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> Status:
         scored = pod.request
         if pod.spec.resources is not None:
             scored = requests.of_containers(pod.spec)
@@ -96,13 +93,11 @@ class NodeResourcesFit:
         state.write(_STATE_KEY, _ScoredRequest(np.array(amounts, np.int64)))
         return SUCCESS
 
-    def score_rows(
-        self, state: CycleState, pod: PodInfo, snapshot: Snapshot, rows: Rows
-    ) -> IntArray:
+    def score_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray:
         """The share of cpu and memory that stays free, 0 to 100, each counted alike; a resource
         of which a node has none does not count there."""
-        capacity = snapshot.allocatable[_SCORED, rows]
-        free = capacity - snapshot.non_zero[:, rows]
+        capacity = nodes.allocatable[_SCORED]
+        free = capacity - nodes.non_zero
         free -= state.read(_STATE_KEY, _ScoredRequest).column
         np.maximum(free, 0, out=free)
         shares = free * MAX_NODE_SCORE // np.maximum(capacity, 1)

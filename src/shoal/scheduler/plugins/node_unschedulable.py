@@ -18,9 +18,9 @@ from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.plugin import PluginArguments, Reads
 from shoal.scheduler.framework.registry import Handle
 from shoal.scheduler.framework.status import Status, unresolvable
+from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import IntArray
 from shoal.scheduler.state.pod_info import PodInfo
-from shoal.scheduler.state.snapshot import Rows, Snapshot
 
 _TAINT = Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule")
 _REJECTION = unresolvable("node(s) were unschedulable")
@@ -36,13 +36,11 @@ class NodeUnschedulable:
     def sign(self, pod: PodInfo) -> Hashable:
         return is_tolerated(_TAINT, pod.spec.tolerations)
 
-    def filter_rows(
-        self, state: CycleState, pod: PodInfo, snapshot: Snapshot, rows: Rows
-    ) -> IntArray:
-        cordoned = snapshot.is_unschedulable[rows].astype(np.int64)
-        if cordoned.any() and is_tolerated(_TAINT, pod.spec.tolerations):
-            return np.zeros_like(cordoned)
-        return cordoned
+    def filter_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray | None:
+        is_cordoned = nodes.is_unschedulable
+        if not is_cordoned.any() or is_tolerated(_TAINT, pod.spec.tolerations):
+            return None
+        return is_cordoned.astype(np.int64)
 
     def filter_status(self, state: CycleState, pod: PodInfo, reason_code: int) -> Status:
         return _REJECTION

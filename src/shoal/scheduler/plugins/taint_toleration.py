@@ -22,9 +22,9 @@ from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.plugin import Normalization, PluginArguments, Reads
 from shoal.scheduler.framework.registry import Handle
 from shoal.scheduler.framework.status import Status, unresolvable
+from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import IntArray
 from shoal.scheduler.state.pod_info import PodInfo
-from shoal.scheduler.state.snapshot import Rows, Snapshot
 
 _REJECTION = unresolvable("node(s) had untolerated taint(s)")
 _HARD = ("NoSchedule", "NoExecute")
@@ -43,23 +43,18 @@ class TaintToleration:
     def sign(self, pod: PodInfo) -> Hashable:
         return tuple(pod.spec.tolerations)
 
-    def filter_rows(
-        self, state: CycleState, pod: PodInfo, snapshot: Snapshot, rows: Rows
-    ) -> IntArray:
+    def filter_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray | None:
         tolerations = pod.spec.tolerations
-        return _spread(snapshot, rows, lambda taints: int(_is_kept_out(taints, tolerations)))
+        return _spread(nodes, lambda taints: int(_is_kept_out(taints, tolerations)))
 
     def filter_status(self, state: CycleState, pod: PodInfo, reason_code: int) -> Status:
         return _REJECTION
 
-    def score_rows(
-        self, state: CycleState, pod: PodInfo, snapshot: Snapshot, rows: Rows
-    ) -> IntArray:
+    def score_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray:
         """The number of soft taints that the pod does not tolerate."""
         soft = [each for each in pod.spec.tolerations if each.effect in ("", _SOFT)]
         return _spread(
-            snapshot,
-            rows,
+            nodes,
             lambda taints: sum(
                 each.effect == _SOFT and not is_tolerated(each, soft) for each in taints
             ),
@@ -78,10 +73,10 @@ def _is_kept_out(taints: Sequence[Taint], tolerations: Sequence[Toleration]) -> 
     return any(each.effect in _HARD and not is_tolerated(each, tolerations) for each in taints)
 
 
-def _spread(snapshot: Snapshot, rows: Rows, judge: Callable[[Sequence[Taint]], int]) -> IntArray:
+def _spread(nodes: NodeRows, judge: Callable[[Sequence[Taint]], int]) -> IntArray:
     """Judge each distinct set of taints once."""
-    verdicts = np.fromiter((judge(taints) for taints in snapshot.taint_sets), np.int64)
-    return verdicts[snapshot.taint_set[rows]]
+    verdicts = np.fromiter((judge(taints) for taints in nodes.snapshot.taint_sets), np.int64)
+    return verdicts[nodes.taint_set]
 
 
 def _became_tolerated(pod: PodInfo, before: Node | None, after: Node) -> QueueingHint:

@@ -1,12 +1,12 @@
 """A pod in the scheduling queue, with the history that decides when it is tried again."""
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from shoal.base.backoff import Backoff
 from shoal.scheduler.framework.profile import Profile
+from shoal.scheduler.framework.signing import Signature
 from shoal.scheduler.queueing.rooms import Room
 from shoal.scheduler.state.pod_info import PodInfo
 
@@ -19,8 +19,8 @@ class QueuedPod:
 
     pod: PodInfo
     profile: Profile
-    signature: Hashable | None
-    """Equal for pods that are judged alike; None for one judged by itself."""
+    signature: Signature
+    """Equal for pods that are judged alike."""
     first_queued_at: datetime
     queued_at: datetime
     """Latest entry: when it came, or when its latest attempt failed."""
@@ -49,7 +49,7 @@ class QueuedPod:
     def renew(self, pod: PodInfo) -> None:
         """A newer version of the pod."""
         self.pod = pod
-        self.signature = self.profile.points.sign(pod)
+        self.signature = self.profile.points.signer.sign(pod)
 
     def retry_at(self, backoff: Backoff) -> datetime:
         """When its back-off is over. Back-offs end on whole seconds, one after the last that

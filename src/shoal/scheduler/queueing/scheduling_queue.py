@@ -67,7 +67,7 @@ class SchedulingQueue:
 
     def add(self, pod: PodInfo, profile: Profile, now: datetime) -> None:
         """A pod that has just appeared."""
-        signature = profile.points.sign(pod)
+        signature = profile.points.signer.sign(pod)
         queued = QueuedPod(pod, profile, signature, first_queued_at=now, queued_at=now)
         self._pods[pod.uid] = queued
         self._admit(queued)
@@ -152,8 +152,9 @@ class SchedulingQueue:
         judged: dict[Hashable, Wake] = {}
         for queued in self._unschedulable.rejected_by(plugins):
             # Equal pods with equal rejectors are asked about once.
-            identity = (queued.signature, queued.profile.scheduler_name, queued.rejectors)
-            wake = judged.get(identity) if queued.signature is not None else None
+            whole = queued.signature.whole
+            identity = (whole, queued.profile.scheduler_name, queued.rejectors)
+            wake = judged.get(identity) if whole is not None else None
             if wake is None:
                 wake = judged[identity] = self._rules.judge(queued, happening)
             self._requeue(queued, wake, now)

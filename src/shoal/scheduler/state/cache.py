@@ -9,12 +9,15 @@ bound, perhaps elsewhere), `forget` or `remove` and never by the passing of time
 of before their node is, and outlive it.
 """
 
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
 from shoal.api.node import Node
 from shoal.base.transitions import follow
 from shoal.scheduler.state.node_table import NodeTable
+from shoal.scheduler.state.pod_index import PodIndex
 from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.snapshot import Snapshot
 
@@ -65,12 +68,13 @@ class _Standing:
 
 
 class Cache:
-    """The only writer of the node table."""
+    """The only writer of the node table and of the indices over its pods."""
 
     def __init__(self) -> None:
         self._table = NodeTable()
         self._standings: dict[str, _Standing] = {}
         self._pods_by_node: dict[str, dict[str, PodInfo]] = {}
+        self._indices: tuple[PodIndex, ...] = ()
         self.snapshot = Snapshot(self._table, self._pods_by_node)
 
     def node(self, name: str) -> Node | None:
@@ -92,17 +96,45 @@ class Cache:
     def set_node(self, node: Node) -> None:
         """Add the node, or take over its changes."""
         name = node.metadata.name
-        if name in self._table.row_of:
-            self._table.update_node(node)
+        row = self._table.row_of.get(name)
+        if row is not None:
+            if self._table.update_node(node):
+                for index in self._indices:
+                    index.set_node(row, node)
             return
         row = self._table.add_node(node)
+        for index in self._indices:
+            index.set_node(row, node)
         for pod in self._pods_by_node.get(name, {}).values():
-            self._table.place(row, pod.request)
+            self._count(row, pod)
 
     def remove_node(self, name: str) -> None:
         """Its pods stay known until each is removed, as they are in the API server."""
-        if name in self._table.row_of:
-            self._table.remove_node(name)
+        row = self._table.row_of.get(name)
+        if row is None:
+            return
+        for pod in self._pods_by_node.get(name, {}).values():
+            self._discount(row, pod)
+        for index in self._indices:
+            index.remove_node(row)
+        self._table.remove_node(name)
+
+    @contextmanager
+    def supposing(
+        self, without: Iterable[PodInfo] = (), plus: Iterable[tuple[PodInfo, str]] = ()
+    ) -> Iterator[None]:
+        """While it lasts, pods that stand on nodes are taken off and others, each with the name
+        of a node that has a row, put on; everything is as before when it ends. Only for a look at
+        rows: who keeps results meanwhile keeps wrong ones."""
+        with ExitStack() as undo:
+            for pod in without:
+                node_name = self._standings[pod.uid].node_name
+                self._take_off(pod, node_name)
+                undo.callback(self._put_on, pod, node_name)
+            for pod, node_name in plus:
+                self._put_on(pod, node_name)
+                undo.callback(self._take_off, pod, node_name)
+            yield
 
     def assume(self, pod: PodInfo, node_name: str) -> None:
         """Count the pod on the node before the API server knows."""
@@ -144,20 +176,36 @@ class Cache:
 
     def _stand(self, pod: PodInfo, node_name: str, state: CacheState) -> None:
         self._standings[pod.uid] = _Standing(pod, node_name, state)
-        self._pods_by_node.setdefault(node_name, {})[pod.uid] = pod
-        row = self._table.row_of.get(node_name)
-        if row is not None:
-            self._table.place(row, pod.request)
+        self._put_on(pod, node_name)
 
     def _leave(self, uid: str) -> None:
         standing = self._standings.pop(uid)
-        pods = self._pods_by_node[standing.node_name]
-        del pods[uid]
-        if not pods:
-            del self._pods_by_node[standing.node_name]
-        row = self._table.row_of.get(standing.node_name)
+        self._take_off(standing.pod, standing.node_name)
+
+    def _put_on(self, pod: PodInfo, node_name: str) -> None:
+        self._pods_by_node.setdefault(node_name, {})[pod.uid] = pod
+        row = self._table.row_of.get(node_name)
         if row is not None:
-            self._table.displace(row, standing.pod.request)
+            self._count(row, pod)
+
+    def _take_off(self, pod: PodInfo, node_name: str) -> None:
+        pods = self._pods_by_node[node_name]
+        del pods[pod.uid]
+        if not pods:
+            del self._pods_by_node[node_name]
+        row = self._table.row_of.get(node_name)
+        if row is not None:
+            self._discount(row, pod)
+
+    def _count(self, row: int, pod: PodInfo) -> None:
+        self._table.place(row, pod.request)
+        for index in self._indices:
+            index.add_pod(row, pod)
+
+    def _discount(self, row: int, pod: PodInfo) -> None:
+        self._table.displace(row, pod.request)
+        for index in self._indices:
+            index.remove_pod(row, pod)
 
 
 def _stands_alike(before: PodInfo, after: PodInfo) -> bool:

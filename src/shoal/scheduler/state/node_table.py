@@ -2,8 +2,8 @@
 
 Only the cache and statements write here; plugins read through `snapshot.Snapshot`. A row that its
 node leaves is given to the next node that comes, so rows stay dense; rows are in order of
-insertion as long as no node leaves. Every change stamps the row with the table's next generation,
-which is how holders of earlier results find the rows that changed since.
+insertion as long as no node leaves. Every change is noted in a `ChangeLog`, which is how holders
+of earlier results find the rows that changed since.
 """
 
 import heapq
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from shoal.api.node import Node
 from shoal.scheduler.state import request as requests
+from shoal.scheduler.state.change_log import ChangeLog
 from shoal.scheduler.state.request import ResourceRequest
 from shoal.scheduler.state.taint_sets import TaintSets
 
@@ -24,6 +25,8 @@ CPU_ROW, MEMORY_ROW, EPHEMERAL_STORAGE_ROW, PODS_ROW = range(4)
 """Rows of `allocatable` and `requested` that always exist; scalar resources follow."""
 
 _INITIAL_NODES = 64
+_NON_ZERO_ROWS = 2
+_KEPT_COLUMNS = 4096
 
 
 class NodeTable:
@@ -43,19 +46,32 @@ class NodeTable:
         self.taint_sets = TaintSets()
         self.row_of: dict[str, int] = {}
         self.nodes: list[Node | None] = []
-        self.generation = 0
-        """Of the latest change of any row."""
-        self.allocatable: IntArray = np.zeros((len(self.resources), _INITIAL_NODES), np.int64)
-        self.requested: IntArray = np.zeros((len(self.resources), _INITIAL_NODES), np.int64)
-        self.non_zero: IntArray = np.zeros((2, _INITIAL_NODES), np.int64)
+        self.changes = ChangeLog()
+        """Of the row's node or its pods."""
+        self.node_changes = ChangeLog()
+        """Of the row's node alone."""
+        resources = len(self.resources)
+        self.allocatable: IntArray = np.zeros((resources, _INITIAL_NODES), np.int64)
+        # What pods take lies in one array, so that a pod is counted in one operation.
+        self._taken: IntArray = np.zeros((_NON_ZERO_ROWS + resources, _INITIAL_NODES), np.int64)
         self.is_present: BoolArray = np.zeros(_INITIAL_NODES, np.bool_)
         self.is_unschedulable: BoolArray = np.zeros(_INITIAL_NODES, np.bool_)
         self.taint_set: IntArray = np.zeros(_INITIAL_NODES, np.int64)
-        self.row_generation: IntArray = np.zeros(_INITIAL_NODES, np.int64)
-        """Of the latest change of the row: its node or its pods."""
-        self.node_generation: IntArray = np.zeros(_INITIAL_NODES, np.int64)
-        """Of the latest change of the row's node alone."""
         self._free_rows: list[int] = []
+        self._columns: dict[ResourceRequest, IntArray] = {}
+
+    @property
+    def taken(self) -> IntArray:
+        """`non_zero` above `requested`."""
+        return self._taken
+
+    @property
+    def non_zero(self) -> IntArray:
+        return self._taken[:_NON_ZERO_ROWS]
+
+    @property
+    def requested(self) -> IntArray:
+        return self._taken[_NON_ZERO_ROWS:]
 
     @property
     def row_count(self) -> int:
@@ -83,82 +99,92 @@ class NodeTable:
         self._write_node(row, node)
         return row
 
-    def update_node(self, node: Node) -> None:
-        """Take over what scheduling reads; a heartbeat alone does not count as a change."""
+    def update_node(self, node: Node) -> bool:
+        """Take over what scheduling reads; whether that changed. A heartbeat alone does not
+        count."""
         row = self.row_of[node.metadata.name]
         before = self.nodes[row]
         if before is not None and _reads_alike(before, node):
             self.nodes[row] = node
-            return
+            return False
         self._write_node(row, node)
+        return True
 
-    def remove_node(self, name: str) -> None:
+    def remove_node(self, name: str) -> int:
+        """The row that is free now."""
         row = self.row_of.pop(name)
         self.nodes[row] = None
         self.is_present[row] = False
         self.is_unschedulable[row] = False
         self.taint_set[row] = 0
         self.allocatable[:, row] = 0
-        self.requested[:, row] = 0
-        self.non_zero[:, row] = 0
-        self._stamp_node(row)
+        self._taken[:, row] = 0
+        self._note_node(row)
         heapq.heappush(self._free_rows, row)
+        return row
 
     def place(self, row: int, request: ResourceRequest) -> None:
         """Count a pod on the row's node."""
-        self._count(row, request, 1)
+        # The column first: it may add a resource, which moves the array.
+        column = self._column(request)
+        self._taken[:, row] += column
+        self.changes.note(row)
 
     def displace(self, row: int, request: ResourceRequest) -> None:
         """Take a placed pod off again."""
-        self._count(row, request, -1)
+        column = self._column(request)
+        self._taken[:, row] -= column
+        self.changes.note(row)
 
-    def _count(self, row: int, request: ResourceRequest, sign: int) -> None:
-        requested = self.requested
-        for name, amount in request.amounts:
-            resource = self.resources.get(name)
-            if resource is None:
-                resource = self._add_resource(name)
-                requested = self.requested
-            requested[resource, row] += sign * amount
-        requested[PODS_ROW, row] += sign
-        self.non_zero[0, row] += sign * request.non_zero_cpu_millis
-        self.non_zero[1, row] += sign * request.non_zero_memory_bytes
-        self.generation += 1
-        self.row_generation[row] = self.generation
+    def touch(self, row: int) -> None:
+        """Something else about the pods of the row changed."""
+        self.changes.note(row)
+
+    def _column(self, request: ResourceRequest) -> IntArray:
+        """What the request adds to a column of `_taken`."""
+        column = self._columns.get(request)
+        if column is None:
+            indices = [self._resource(name) for name, _ in request.amounts]
+            column = np.zeros(self._taken.shape[0], np.int64)
+            column[:_NON_ZERO_ROWS] = request.non_zero_cpu_millis, request.non_zero_memory_bytes
+            column[_NON_ZERO_ROWS + PODS_ROW] = 1
+            for index, (_, amount) in zip(indices, request.amounts, strict=True):
+                column[_NON_ZERO_ROWS + index] = amount
+            if len(self._columns) >= _KEPT_COLUMNS:
+                self._columns.clear()
+            self._columns[request] = column
+        return column
 
     def _write_node(self, row: int, node: Node) -> None:
         self.nodes[row] = node
         self.allocatable[:, row] = 0
         for name, raw in node.status.allocatable.items():
             if name == "pods" or requests.is_counted(name):
-                resource = self.resources.get(name)
-                if resource is None:
-                    resource = self._add_resource(name)
+                resource = self._resource(name)
                 self.allocatable[resource, row] = requests.amount_of(name, raw)
         self.is_unschedulable[row] = node.spec.unschedulable
         self.taint_set[row] = self.taint_sets.intern(node.spec.taints)
-        self._stamp_node(row)
+        self._note_node(row)
 
-    def _stamp_node(self, row: int) -> None:
-        self.generation += 1
-        self.row_generation[row] = self.generation
-        self.node_generation[row] = self.generation
+    def _note_node(self, row: int) -> None:
+        self.changes.note(row)
+        self.node_changes.note(row)
 
-    def _add_resource(self, name: str) -> int:
-        resource = len(self.resources)
-        self.resources[name] = resource
-        blank = np.zeros((1, self.is_present.size), np.int64)
-        self.allocatable = np.vstack((self.allocatable, blank))
-        self.requested = np.vstack((self.requested, blank))
+    def _resource(self, name: str) -> int:
+        """The index of the resource, which may be new."""
+        resource = self.resources.get(name)
+        if resource is None:
+            resource = self.resources[name] = len(self.resources)
+            blank = np.zeros((1, self.is_present.size), np.int64)
+            self.allocatable = np.vstack((self.allocatable, blank))
+            self._taken = np.vstack((self._taken, blank))
+            self._columns.clear()
         return resource
 
     def _double_capacity(self) -> None:
         self.allocatable = _doubled(self.allocatable)
-        self.requested = _doubled(self.requested)
-        self.non_zero = _doubled(self.non_zero)
+        self._taken = _doubled(self._taken)
         self.taint_set = _doubled(self.taint_set)
-        self.row_generation = _doubled(self.row_generation)
-        self.node_generation = _doubled(self.node_generation)
         more = np.zeros(self.is_present.size, np.bool_)
         self.is_present = np.concatenate((self.is_present, more))
         self.is_unschedulable = np.concatenate((self.is_unschedulable, more))

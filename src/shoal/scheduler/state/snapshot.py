@@ -8,15 +8,11 @@ for plugins that look at one node at a time.
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from shoal.api.node import Node, Taint
+from shoal.scheduler.state.change_log import ChangeLog
+from shoal.scheduler.state.node_rows import NodeRows, Rows
 from shoal.scheduler.state.node_table import BoolArray, IntArray, NodeTable
 from shoal.scheduler.state.pod_info import PodInfo
-
-Rows = slice | npt.NDArray[np.intp]
-"""Which rows of the table: a run of them, or their numbers in ascending order."""
 
 PodsByNode = Mapping[str, Mapping[str, PodInfo]]
 """Node name -> uid -> pod."""
@@ -42,7 +38,13 @@ class Snapshot:
 
     @property
     def generation(self) -> int:
-        return self._table.generation
+        """Changes of nodes and their pods so far: equal as long as nothing changed."""
+        return self._table.changes.count
+
+    @property
+    def node_generation(self) -> int:
+        """Changes of nodes alone so far."""
+        return self._table.node_changes.count
 
     @property
     def resources(self) -> Mapping[str, int]:
@@ -56,11 +58,12 @@ class Snapshot:
 
     @property
     def allocatable(self) -> IntArray:
+        """By resource and row."""
         return _read_only(self._table.allocatable[:, : self.row_count])
 
     @property
     def requested(self) -> IntArray:
-        """Exact requests of the pods on each node."""
+        """By resource and row: exact requests of the pods on each node."""
         return _read_only(self._table.requested[:, : self.row_count])
 
     @property
@@ -74,36 +77,44 @@ class Snapshot:
         view.flags.writeable = False
         return view
 
-    @property
-    def is_unschedulable(self) -> BoolArray:
-        view = self._table.is_unschedulable[: self.row_count]
-        view.flags.writeable = False
-        return view
+    def select(self, rows: Rows) -> NodeRows:
+        """These rows with their columns."""
+        size = rows.stop - rows.start if isinstance(rows, slice) else rows.size
+        return NodeRows(self, self._table, rows, size)
 
-    @property
-    def taint_set(self) -> IntArray:
-        return _read_only(self._table.taint_set[: self.row_count])
+    def where(self, chosen: BoolArray, count: int) -> NodeRows:
+        """The rows where `chosen`, which is as long as the table, is True: `count` of them."""
+        if count == self.row_count:
+            return self.all_rows()
+        return NodeRows(self, self._table, chosen, count)
+
+    def all_rows(self) -> NodeRows:
+        count = self.row_count
+        return NodeRows(self, self._table, slice(0, count), count)
 
     def row(self, node_name: str) -> int | None:
         return self._table.row_of.get(node_name)
 
-    def rows_changed_since(self, generation: int) -> Rows | None:
-        """Rows whose node or pods changed after `generation`, in the form that is quickest to
-        use; it may hold more rows than those where they are many. None for none."""
-        stamps = self._table.row_generation[: self.row_count]
-        rows = np.flatnonzero(stamps > generation)
-        if rows.size == 0:
-            return None
-        if rows.size == 1:
-            # A slice makes views where an array of numbers would make copies.
-            row = int(rows[0])
-            return slice(row, row + 1)
-        return rows if rows.size * 2 < self.row_count else slice(0, self.row_count)
+    def rows_changed_since(self, generation: int) -> NodeRows | None:
+        """Rows whose node or pods changed after `generation`; all rows where they are many or it
+        is long ago. None for none."""
+        return self._since(self._table.changes, generation)
 
-    def has_node_changed_since(self, rows: Rows, generation: int) -> bool:
-        """Whether a node of these rows itself changed, not only its pods."""
-        stamps = self._table.node_generation[: self.row_count][rows]
-        return bool((stamps > generation).any())
+    def nodes_changed_since(self, node_generation: int) -> NodeRows | None:
+        """The same for nodes alone."""
+        return self._since(self._table.node_changes, node_generation)
+
+    def _since(self, log: ChangeLog, seen: int) -> NodeRows | None:
+        if seen == log.count:
+            return None
+        rows = log.since(seen)
+        if rows is None or rows.size * 2 > self.row_count:
+            return self.all_rows()
+        if rows.size == 1:
+            # A run makes views where a list of numbers would make copies.
+            row = int(rows[0])
+            return NodeRows(self, self._table, slice(row, row + 1), 1)
+        return NodeRows(self, self._table, rows.copy(), rows.size)
 
     def node(self, row: int) -> "NodeInfo":
         """Raises LookupError for a row without a node."""
@@ -143,11 +154,6 @@ class NodeInfo:
         """Milli-cores of cpu, bytes, or whole units."""
         index = self._table.resources.get(resource)
         return 0 if index is None else int(self._table.requested[index, self.row])
-
-
-def row_numbers(snapshot: Snapshot, rows: Rows) -> npt.NDArray[np.intp]:
-    """The rows one by one, ascending."""
-    return np.arange(snapshot.row_count)[rows] if isinstance(rows, slice) else rows
 
 
 def _read_only(array: IntArray) -> IntArray:

@@ -9,6 +9,7 @@ from shoal.scheduler.cycle.evaluations import Evaluations
 from shoal.scheduler.framework.extension_points import ExtensionPoints
 from shoal.scheduler.framework.profile import Profile, build_profiles
 from shoal.scheduler.framework.registry import Handle
+from shoal.scheduler.framework.signing import Fragments, Signature
 from shoal.scheduler.framework.waiting_pods import WaitingPods
 from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES, in_tree_registry
 from shoal.scheduler.state import pod_info
@@ -81,7 +82,7 @@ def test_a_shared_evaluation_says_what_a_fresh_one_says(
                 cache.forget(placed.pop(which % len(placed)))
             case "schedule":
                 pod = pod_info.of(TEMPLATES[which].uid(f"p{number}").obj())
-                kept = shared.get(profile, profile.points.sign(pod), pod)
+                kept = shared.get(profile, profile.points.signer.sign(pod), pod)
                 fresh = Evaluation(profile.points, pod, cache.snapshot)
                 assert outcome(kept) == outcome(fresh)
                 choice = fresh.choose()
@@ -115,11 +116,12 @@ def test_the_class_that_was_not_asked_for_longest_makes_room() -> None:
     pod = pod_info.of(make_pod("a").obj())
     size_bytes = Evaluation(made, pod, cache.snapshot).size_bytes
     kept = Evaluations(cache.snapshot, limit_bytes=2 * size_bytes)
-    first, second = kept.get(profile, "1", pod), kept.get(profile, "2", pod)
-    assert kept.get(profile, "1", pod) is first
-    kept.get(profile, "3", pod)
-    assert kept.get(profile, "1", pod) is first
-    assert kept.get(profile, "2", pod) is not second
+    one, two, three = (Signature(Fragments((text,)), None) for text in "123")
+    first, second = kept.get(profile, one, pod), kept.get(profile, two, pod)
+    assert kept.get(profile, one, pod) is first
+    kept.get(profile, three, pod)
+    assert kept.get(profile, one, pod) is first
+    assert kept.get(profile, two, pod) is not second
 
 
 def test_a_pod_without_signature_is_judged_by_itself() -> None:
@@ -127,7 +129,8 @@ def test_a_pod_without_signature_is_judged_by_itself() -> None:
     kept = Evaluations(cache.snapshot)
     pod = pod_info.of(make_pod("a").obj())
     profile = Profile("test", made)
-    assert kept.get(profile, None, pod) is not kept.get(profile, None, pod)
+    nobody = Signature(None, None)
+    assert kept.get(profile, nobody, pod) is not kept.get(profile, nobody, pod)
 
 
 def test_reasons_are_sorted_as_text() -> None:

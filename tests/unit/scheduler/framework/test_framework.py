@@ -26,6 +26,7 @@ from shoal.scheduler.plugins.default_binder import DefaultBinder
 from shoal.scheduler.plugins.priority_sort import PrioritySort
 from shoal.scheduler.state import pod_info
 from shoal.scheduler.state.cache import Cache
+from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.snapshot import NodeInfo
 from shoal.testing.builders import make_node, make_pod
@@ -228,8 +229,8 @@ class TestScore:
     def test_pre_score_sees_the_feasible_rows(self) -> None:
         seen: list[list[int]] = []
 
-        def pre_score(state: CycleState, pod: PodInfo, snapshot: Any, rows: Any) -> Status:
-            seen.append(list(rows))
+        def pre_score(state: CycleState, pod: PodInfo, nodes: NodeRows) -> Status:
+            seen.append(nodes.numbers.tolist())
             return SUCCESS
 
         evaluate(
@@ -343,7 +344,9 @@ class TestWaitingPod:
 class TestProfiles:
     def test_a_plugin_stands_once(self) -> None:
         twice = plugin("Twice", filter=rejects(set(), SUCCESS))
-        with pytest.raises(ProfileError, match='plugin "Twice" already registered as "FilterPlugin"'):
+        with pytest.raises(
+            ProfileError, match='plugin "Twice" already registered as "FilterPlugin"'
+        ):
             points(twice, twice)
 
     def test_a_profile_needs_a_bind_plugin(self) -> None:
@@ -353,9 +356,11 @@ class TestProfiles:
     def test_only_plugins_that_sign_share(self) -> None:
         silent = plugin("Silent", filter=rejects(set(), SUCCESS))
         signing = plugin("Signing", filter=rejects(set(), SUCCESS), sign=lambda pod: pod.name)
-        assert points(silent).sign(POD) is None
-        assert points(signing).sign(POD) == ("a",)
-        assert points(signing, silent).sign(POD) is None
+        twin = pod_info.of(make_pod("a").uid("twin").obj())
+        assert points(silent).signer.sign(POD).whole is None
+        shared = points(signing).signer
+        assert shared.sign(POD).whole == shared.sign(twin).whole is not None
+        assert points(signing, silent).signer.sign(POD).whole is None
 
 
 def test_a_cloned_state_is_its_own() -> None:

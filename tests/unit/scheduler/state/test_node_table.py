@@ -3,6 +3,7 @@
 import pytest
 
 from shoal.scheduler.state import request
+from shoal.scheduler.state.change_log import ChangeLog
 from shoal.scheduler.state.node_table import CPU_ROW, PODS_ROW, NodeTable
 from shoal.testing.builders import make_node, make_pod
 
@@ -56,24 +57,34 @@ def test_place_and_displace_cancel_out() -> None:
     assert not table.non_zero[:, row].any()
 
 
-def test_every_change_stamps_its_row() -> None:
+def test_every_change_is_noted_with_its_row() -> None:
     table = NodeTable()
     rows = [table.add_node(make_node(name).obj()) for name in "ab"]
-    seen = table.generation
+    seen, seen_nodes = table.changes.count, table.node_changes.count
     table.place(rows[1], ASKED)
-    assert (table.row_generation[:2] > seen).tolist() == [False, True]
-    assert (table.node_generation[:2] > seen).tolist() == [False, False]
+    changed = table.changes.since(seen)
+    assert changed is not None and changed.tolist() == [1]
+    assert table.node_changes.count == seen_nodes
+
+
+def test_a_log_that_was_left_alone_for_long_says_so() -> None:
+    log = ChangeLog()
+    for row in range(200_000):
+        log.note(row)
+    assert log.since(0) is None
+    latest = log.since(199_998)
+    assert latest is not None and latest.tolist() == [199_998, 199_999]
 
 
 def test_a_heartbeat_is_no_change() -> None:
     table = NodeTable()
     node = make_node("a").capacity(cpu="4").condition("Ready", "True")
     table.add_node(node.obj())
-    seen = table.generation
+    seen = table.changes.count
     table.update_node(node.meta(resourceVersion="2").obj())
-    assert table.generation == seen
+    assert table.changes.count == seen
     table.update_node(node.capacity(cpu="8").obj())
-    assert table.generation > seen
+    assert table.changes.count > seen
 
 
 def test_nodes_with_equal_taints_share_a_set() -> None:

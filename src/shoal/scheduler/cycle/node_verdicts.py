@@ -1,0 +1,101 @@
+"""What the plugins that read nothing but nodes say of every node.
+
+Placements do not outdate it, and it depends on little of a pod, so pods that differ in everything
+else share it: thousands of different pods without tolerations are one row of verdicts here.
+"""
+
+import numpy as np
+
+from shoal.scheduler.framework import filtering, scoring
+from shoal.scheduler.framework.cycle_state import CycleState
+from shoal.scheduler.framework.extension_points import ExtensionPoints
+from shoal.scheduler.framework.filtering import ABSENT, EXCLUDED, PASSED
+from shoal.scheduler.framework.plugin import Reads
+from shoal.scheduler.framework.status import SUCCESS, Status
+from shoal.scheduler.state.node_rows import NodeRows
+from shoal.scheduler.state.pod_info import PodInfo
+from shoal.scheduler.state.snapshot import Snapshot
+
+_JUDGED_NOTHING = -1
+
+
+class NodeVerdicts:
+    """Made for one pod; serves all pods for which these plugins give equal signatures."""
+
+    def __init__(
+        self,
+        points: ExtensionPoints,
+        state: CycleState,
+        pod: PodInfo,
+        snapshot: Snapshot,
+        node_names: frozenset[str] | None,
+    ) -> None:
+        """`node_names`: those that PreFilter allows, None for all."""
+        self._state = state
+        self._pod = pod
+        self._snapshot = snapshot
+        self._node_names = node_names
+        self._filters = [slot for slot in points.filter if slot.reads is Reads.NODE]
+        self.score_slots = [slot for slot in points.score if slot.reads is Reads.NODE]
+        self._reserve_rows(0)
+
+    def _reserve_rows(self, row_count: int) -> None:
+        capacity = max(64, 2 * row_count)
+        self.generation = _JUDGED_NOTHING
+        """Of the nodes when they were filtered; whoever saw another has to look again."""
+        self.rejecting = np.full(capacity, ABSENT, np.int16)
+        self.codes = np.zeros(capacity, np.int64)
+        self._scored_generation = _JUDGED_NOTHING
+        self.raw = np.zeros((len(self.score_slots), capacity), np.int64)
+        """Raw scores: a line for each of `score_slots`."""
+
+    @property
+    def size_bytes(self) -> int:
+        return self.rejecting.nbytes + self.codes.nbytes + self.raw.nbytes
+
+    def refresh(self) -> Status:
+        """Filter nodes that changed since last time. Error ends the cycle."""
+        snapshot = self._snapshot
+        if self.generation == snapshot.node_generation:
+            return SUCCESS
+        if snapshot.row_count > self.rejecting.size:
+            self._reserve_rows(snapshot.row_count)
+        nodes = snapshot.nodes_changed_since(self.generation)
+        if nodes is not None:
+            status = self._filter(nodes)
+            if not status.is_success:
+                return status
+        self.generation = snapshot.node_generation
+        return SUCCESS
+
+    def refresh_scores(self, state: CycleState) -> Status:
+        """Score nodes that changed since last time; after `refresh` and PreScore, whose skips
+        `state` has. Error ends the cycle."""
+        nodes = self._snapshot.nodes_changed_since(self._scored_generation)
+        if nodes is None:
+            return SUCCESS
+        passed = self.rejecting[nodes.rows] == PASSED
+        for line, slot in enumerate(self.score_slots):
+            if slot.plugin.name in state.skip_score:
+                continue
+            raw = scoring.raw_scores(slot, state, self._pod, nodes, passed)
+            if isinstance(raw, Status):
+                return raw
+            self.raw[line, nodes.rows] = raw
+        self._scored_generation = self._snapshot.node_generation
+        return SUCCESS
+
+    def _filter(self, nodes: NodeRows) -> Status:
+        is_present = nodes.is_present
+        rejecting = np.where(is_present, PASSED, ABSENT).astype(np.int16)
+        codes = np.zeros(rejecting.size, np.int64)
+        if self._node_names is not None:
+            rows = (self._snapshot.row(name) for name in self._node_names)
+            named = [row for row in rows if row is not None]
+            rejecting[is_present & ~np.isin(nodes.numbers, named)] = EXCLUDED
+        status = filtering.run_filters(
+            self._filters, self._state, self._pod, nodes, rejecting, codes
+        )
+        self.rejecting[nodes.rows] = rejecting
+        self.codes[nodes.rows] = codes
+        return status

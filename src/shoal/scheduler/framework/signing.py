@@ -1,0 +1,73 @@
+"""Signatures: what makes pods equal for a profile, so that they share results.
+
+A plugin's `sign` names what of a pod its answers depend on. All fragments together are the whole
+signature; those of the plugins that read nothing but nodes are the node part, which far more pods
+have in common.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from shoal.scheduler.framework.plugin import Plugin, Reads, SignPlugin
+from shoal.scheduler.state.pod_info import PodInfo
+
+_KEPT = 2**14
+
+
+class Fragments:
+    """What plugins signed, hashed once; equal ones are mostly one object."""
+
+    __slots__ = ("_hash", "_parts")
+
+    def __init__(self, parts: tuple[Hashable, ...]) -> None:
+        self._parts = parts
+        self._hash = hash(parts)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, Fragments) and self._parts == other._parts
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """None stands for a pod that shares with none."""
+
+    whole: Fragments | None
+    nodes: Fragments | None
+
+
+class Signer:
+    """Signs pods for the plugins that judge nodes."""
+
+    def __init__(self, judges: Sequence[Plugin]) -> None:
+        self._judges = judges
+        self._reads_nodes = [_reads_nodes(plugin) for plugin in judges]
+        self._known: dict[Fragments, Fragments] = {}
+
+    def sign(self, pod: PodInfo) -> Signature:
+        whole: list[Hashable] = []
+        nodes: list[Hashable] = []
+        for plugin, reads_nodes in zip(self._judges, self._reads_nodes, strict=True):
+            fragment = plugin.sign(pod) if isinstance(plugin, SignPlugin) else None
+            whole.append(fragment)
+            if reads_nodes:
+                nodes.append(fragment)
+        return Signature(self._intern(whole), self._intern(nodes))
+
+    def _intern(self, parts: list[Hashable]) -> Fragments | None:
+        if None in parts:
+            return None
+        fragments = Fragments(tuple(parts))
+        if len(self._known) >= _KEPT:
+            self._known.clear()
+        return self._known.setdefault(fragments, fragments)
+
+
+def _reads_nodes(plugin: Plugin) -> bool:
+    """Whether some answer of the plugin depends on the pod and the node alone."""
+    reads = (getattr(plugin, "filter_reads", None), getattr(plugin, "score_reads", None))
+    return Reads.NODE in reads
