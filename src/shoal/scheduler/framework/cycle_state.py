@@ -35,6 +35,11 @@ class CycleState:
         return data
 
     def write(self, key: str, data: StateData) -> None:
+        """Raises TypeError for data that cannot be cloned, so that the plugin that wrote it is
+        told, and not the next one's cycle."""
+        if not hasattr(data, "clone"):
+            kind = type(data).__name__
+            raise TypeError(f"cycle state takes data with a method clone, and a {kind} has none")
         self._data[key] = data
 
     def delete(self, key: str) -> None:

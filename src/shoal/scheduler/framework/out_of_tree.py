@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from shoal.base.guard import Failed, attempt
 from shoal.scheduler.framework.guarded import Guard, guarded
+from shoal.scheduler.framework.lifted import PluginError
 from shoal.scheduler.framework.plugin import Normalization, Plugin, Reads
 from shoal.scheduler.framework.points import ProfileError
 
@@ -120,6 +121,6 @@ def _look_over(plugin: Any) -> None:
 
 def _reason(failed: Failed) -> str:
     """The message alone often says nothing, as that of a KeyError."""
-    if isinstance(failed.error, ValueError | TypeError):
+    if isinstance(failed.error, ValueError | TypeError | PluginError):
         return failed.text
     return f"{type(failed.error).__name__}: {failed.text}"
