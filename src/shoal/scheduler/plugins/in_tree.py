@@ -8,6 +8,9 @@ from shoal.scheduler.framework.registry import PluginFactory, PluginRegistry
 from shoal.scheduler.plugins.default_binder import DefaultBinder
 from shoal.scheduler.plugins.node_affinity import NodeAffinity
 from shoal.scheduler.plugins.node_name import NodeName
+from shoal.scheduler.plugins.node_resources_balanced_allocation import (
+    NodeResourcesBalancedAllocation,
+)
 from shoal.scheduler.plugins.node_resources_fit import NodeResourcesFit
 from shoal.scheduler.plugins.node_unschedulable import NodeUnschedulable
 from shoal.scheduler.plugins.priority_sort import PrioritySort
@@ -20,6 +23,7 @@ _FACTORIES: Mapping[str, PluginFactory] = {
     "TaintToleration": TaintToleration,
     "NodeAffinity": NodeAffinity,
     "NodeResourcesFit": NodeResourcesFit,
+    "NodeResourcesBalancedAllocation": NodeResourcesBalancedAllocation,
     "DefaultBinder": DefaultBinder,
 }
 
@@ -31,6 +35,7 @@ _DEFAULT_PLUGINS = (
     PluginSpec("TaintToleration", weight=3),
     PluginSpec("NodeAffinity", weight=2),
     PluginSpec("NodeResourcesFit"),
+    PluginSpec("NodeResourcesBalancedAllocation"),
     PluginSpec("DefaultBinder"),
 )
 

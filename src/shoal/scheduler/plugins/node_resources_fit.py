@@ -1,7 +1,8 @@
-"""NodeResourcesFit: what the pod asks for must be free; emptier nodes score higher.
+"""NodeResourcesFit: what the pod asks for must be free; emptier nodes score higher, or as the
+scoring strategy says (`resource_scores` has the formulas).
 
-Source of the rules, texts and formula (LeastAllocated, exact integers): Kubernetes v1.36,
-pkg/scheduler/framework/plugins/noderesources/fit.go and least_allocated.go.
+Source of the rules and texts: Kubernetes v1.36,
+pkg/scheduler/framework/plugins/noderesources/fit.go.
 """
 
 from collections.abc import Hashable, Sequence
@@ -10,6 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from shoal.api.node import Node
+from shoal.scheduler.config.plugin_arguments import (
+    NodeResourcesFitArgs,
+    ScoringStrategy,
+    ScoringStrategyType,
+)
 from shoal.scheduler.framework.cluster_event import (
     ASSIGNED_POD,
     NODE,
@@ -20,30 +26,39 @@ from shoal.scheduler.framework.cluster_event import (
     Registration,
 )
 from shoal.scheduler.framework.cycle_state import CycleState
-from shoal.scheduler.framework.plugin import MAX_NODE_SCORE, PluginArguments, Reads
+from shoal.scheduler.framework.plugin import PreFilterResult, Reads
 from shoal.scheduler.framework.registry import Handle
 from shoal.scheduler.framework.status import SUCCESS, Code, Status
+from shoal.scheduler.plugins import resource_scores
+from shoal.scheduler.plugins.resource_scores import Demand, ScoreFormula
 from shoal.scheduler.state import request as requests
 from shoal.scheduler.state.node_rows import NodeRows
-from shoal.scheduler.state.node_table import CPU_ROW, MEMORY_ROW, PODS_ROW, IntArray
+from shoal.scheduler.state.node_table import PODS_ROW, IntArray
 from shoal.scheduler.state.pod_info import PodInfo
+from shoal.scheduler.state.snapshot import Snapshot
 
-_SCORED = slice(CPU_ROW, MEMORY_ROW + 1)
-_STATE_KEY = "NodeResourcesFit/scored-request"
+_SCORED_STATE = "NodeResourcesFit/demand"
+_WANTED_STATE = "NodeResourcesFit/wanted"
 
 # A reason code is a set of bits, because a node may lack several things at once.
 _UNRESOLVABLE = 1
 _TOO_MANY_PODS = 2
 _FIRST_RESOURCE_BIT = 2
 
+_NOTHING_WANTED = np.iinfo(np.int64).min
+
 
 @dataclass(frozen=True, slots=True)
-class _ScoredRequest:
-    """Cpu and memory of the pod, as a column to be added to that of nodes."""
+class _Wanted:
+    """What must be free, as a column of the table's first resources."""
 
+    resource_count: int
+    """Of the table when the column was made."""
     column: IntArray
+    has_unknown: bool
+    """No node has one of the resources."""
 
-    def clone(self) -> "_ScoredRequest":
+    def clone(self) -> "_Wanted":
         return self
 
 
@@ -52,33 +67,74 @@ class NodeResourcesFit:
     filter_reads = Reads.PODS
     score_reads = Reads.PODS
 
-    def __init__(self, arguments: PluginArguments, handle: Handle) -> None:
-        pass
+    def __init__(self, arguments: NodeResourcesFitArgs, handle: Handle) -> None:
+        self._ignored = frozenset(arguments.ignored_resources)
+        self._ignored_groups = frozenset(arguments.ignored_resource_groups)
+        strategy = arguments.scoring_strategy
+        self._scored = [(each.name, each.weight) for each in strategy.resources]
+        self._formula = _formula(strategy)
 
     def sign(self, pod: PodInfo) -> Hashable:
         if pod.spec.resources is None:
             return pod.request
         return (pod.request, requests.of_containers(pod.spec))
 
+    def pre_filter(
+        self, state: CycleState, pod: PodInfo, snapshot: Snapshot
+    ) -> tuple[PreFilterResult | None, Status]:
+        state.write(_WANTED_STATE, self._wanted(pod, snapshot))
+        return None, SUCCESS
+
     def filter_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray | None:
+        wanted = state.read(_WANTED_STATE, _Wanted)
+        if wanted.resource_count != len(nodes.snapshot.resources):
+            wanted = self._wanted(pod, nodes.snapshot)
+            state.write(_WANTED_STATE, wanted)
+        count = wanted.column.shape[0]
+        free = nodes.allocatable[:count] - nodes.requested[:count]
+        if not wanted.has_unknown and not (free < wanted.column).any():
+            return None
+        return self._codes(pod, nodes)
+
+    def _wanted(self, pod: PodInfo, snapshot: Snapshot) -> _Wanted:
+        resources = snapshot.resources
+        amounts = dict(self._filtered(pod))
+        known = {resources[name]: amount for name, amount in amounts.items() if name in resources}
+        known[PODS_ROW] = 1
+        column = np.full((max(known) + 1, 1), _NOTHING_WANTED, np.int64)
+        for row, amount in known.items():
+            column[row] = amount
+        return _Wanted(len(resources), column, len(known) <= len(amounts))
+
+    def _filtered(self, pod: PodInfo) -> list[tuple[str, int]]:
+        """What the pod asks for, without the resources that somebody else looks after."""
+        if not self._ignored and not self._ignored_groups:
+            return list(pod.request.amounts)
+        return [
+            (name, amount)
+            for name, amount in pod.request.amounts
+            if "/" not in name
+            or (name not in self._ignored and name.split("/")[0] not in self._ignored_groups)
+        ]
+
+    def _codes(self, pod: PodInfo, nodes: NodeRows) -> IntArray:
         allocatable, requested = nodes.allocatable, nodes.requested
         is_full = requested[PODS_ROW] >= allocatable[PODS_ROW]
         codes = is_full * np.int64(_TOO_MANY_PODS)
-        for bit, (name, amount) in enumerate(pod.request.amounts, _FIRST_RESOURCE_BIT):
+        for bit, (name, amount) in enumerate(self._filtered(pod), _FIRST_RESOURCE_BIT):
             resource = nodes.snapshot.resources.get(name)
             if resource is None:
                 codes |= (1 << bit) | _UNRESOLVABLE
                 continue
             capacity = allocatable[resource]
             is_lacking = capacity - requested[resource] < amount
-            if is_lacking.any():
-                codes |= is_lacking * np.int64(1 << bit)
-                codes |= (capacity < amount) * np.int64(_UNRESOLVABLE)
+            codes |= is_lacking * np.int64(1 << bit)
+            codes |= (capacity < amount) * np.int64(_UNRESOLVABLE)
         return codes
 
     def filter_status(self, state: CycleState, pod: PodInfo, reason_code: int) -> Status:
         reasons = ["Too many pods"] if reason_code & _TOO_MANY_PODS else []
-        for bit, (name, _) in enumerate(pod.request.amounts, _FIRST_RESOURCE_BIT):
+        for bit, (name, _) in enumerate(self._filtered(pod), _FIRST_RESOURCE_BIT):
             if reason_code & (1 << bit):
                 reasons.append(f"Insufficient {name}")
         if reason_code & _UNRESOLVABLE:
@@ -86,23 +142,30 @@ class NodeResourcesFit:
         return Status(Code.UNSCHEDULABLE, tuple(reasons))
 
     def pre_score(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> Status:
-        scored = pod.request
-        if pod.spec.resources is not None:
-            scored = requests.of_containers(pod.spec)
-        amounts = [[scored.non_zero_cpu_millis], [scored.non_zero_memory_bytes]]
-        state.write(_STATE_KEY, _ScoredRequest(np.array(amounts, np.int64)))
+        state.write(_SCORED_STATE, self._demand(pod, nodes))
         return SUCCESS
 
     def score_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray:
-        """The share of cpu and memory that stays free, 0 to 100, each counted alike; a resource
-        of which a node has none does not count there."""
-        capacity = nodes.allocatable[_SCORED]
-        free = capacity - nodes.non_zero
-        free -= state.read(_STATE_KEY, _ScoredRequest).column
-        np.maximum(free, 0, out=free)
-        shares = free * MAX_NODE_SCORE // np.maximum(capacity, 1)
-        counted = np.count_nonzero(capacity, axis=0)
-        return (shares[0] + shares[1]) // np.maximum(counted, 1)
+        """By the scoring strategy."""
+        wanted = state.read(_SCORED_STATE, Demand)
+        if wanted.resource_count != len(nodes.snapshot.resources):
+            wanted = self._demand(pod, nodes)
+            state.write(_SCORED_STATE, wanted)
+        capacity, taken = wanted.columns(nodes)
+        return self._formula(capacity, taken + wanted.amounts, wanted.weights)
+
+    def _demand(self, pod: PodInfo, nodes: NodeRows) -> Demand:
+        request = pod.request
+        if pod.spec.resources is not None:
+            # Scores do not see what is asked for at the level of the pod.
+            request = requests.of_containers(pod.spec)
+        amounts = {
+            **dict(request.amounts),
+            requests.CPU: request.non_zero_cpu_millis,
+            requests.MEMORY: request.non_zero_memory_bytes,
+        }
+        scored = [(name, weight, amounts.get(name, 0)) for name, weight in self._scored]
+        return resource_scores.demand(nodes, scored, non_zero=True)
 
     def events_to_register(self) -> Sequence[Registration]:
         node_changed = ActionType.ADD | ActionType.UPDATE_NODE_ALLOCATABLE
@@ -111,6 +174,20 @@ class NodeResourcesFit:
             Registration(ClusterEvent(POD, ActionType.UPDATE_POD_SCALE_DOWN), _scale_down_helps),
             Registration(ClusterEvent(NODE, node_changed), _node_helps),
         )
+
+
+def _formula(strategy: ScoringStrategy) -> ScoreFormula:
+    match strategy.type:
+        case ScoringStrategyType.LEAST_ALLOCATED:
+            return resource_scores.least_allocated
+        case ScoringStrategyType.MOST_ALLOCATED:
+            return resource_scores.most_allocated
+        case ScoringStrategyType.REQUESTED_TO_CAPACITY_RATIO:
+            ratio = strategy.requested_to_capacity_ratio
+            points = ratio.shape if ratio is not None else ()
+            return resource_scores.requested_to_capacity_ratio(
+                [(each.utilization, each.score) for each in points]
+            )
 
 
 def _scale_down_helps(pod: PodInfo, before: PodInfo, after: PodInfo) -> QueueingHint:

@@ -1,0 +1,178 @@
+"""How full nodes would be, as scores: the formulas that resource plugins share.
+
+All are exact integers over matrices of (resource, row): `capacity` is what a node has, `taken`
+what would be taken of it with the pod on it. A resource of which a node has none does not count
+there. Source of the formulas: Kubernetes v1.36, pkg/scheduler/framework/plugins/noderesources:
+least_allocated.go, most_allocated.go, requested_to_capacity_ratio.go, balanced_allocation.go.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from shoal.scheduler.framework.plugin import MAX_NODE_SCORE
+from shoal.scheduler.state.node_rows import NodeRows
+from shoal.scheduler.state.node_table import IntArray
+
+_NON_ZERO_ROWS = 2
+_SHAPE_SCALE = 10
+"""Scores of a shape's points go to 10."""
+
+ScoreFormula = Callable[[IntArray, IntArray, IntArray], IntArray]
+"""(capacity, taken, weights as a column) -> one score a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a pod adds to the resources that are scored, and where their columns stand."""
+
+    resource_count: int
+    """Of the table when the columns were looked up."""
+    capacity_rows: slice | IntArray
+    taken_rows: slice | IntArray
+    amounts: IntArray
+    """A column: cpu in thousandths, bytes, whole units."""
+    weights: IntArray
+    """A column."""
+
+    def clone(self) -> "Demand":
+        return self
+
+    def columns(self, nodes: NodeRows) -> tuple[IntArray, IntArray]:
+        """Capacity, and what is taken without the pod."""
+        return nodes.allocatable[self.capacity_rows], nodes.taken[self.taken_rows]
+
+
+def demand(nodes: NodeRows, scored: Sequence[tuple[str, int, int]], *, non_zero: bool) -> Demand:
+    """`scored`: name, weight and the pod's amount of each resource. `non_zero` counts cpu and
+    memory of pods that ask for none by their defaults. Scalar resources that the pod does not
+    ask for are left out, and so are those that no node has."""
+    resources = nodes.snapshot.resources
+    found = [
+        (resources[name], weight, amount)
+        for name, weight, amount in scored
+        if name in resources and (amount or name in _NEVER_LEFT_OUT)
+    ]
+    capacity_rows = [row for row, _, _ in found]
+    taken_rows = [
+        row if non_zero and row < _NON_ZERO_ROWS else _NON_ZERO_ROWS + row for row in capacity_rows
+    ]
+    return Demand(
+        len(resources),
+        _run(capacity_rows),
+        _run(taken_rows),
+        np.array([[amount] for _, _, amount in found], np.int64).reshape(-1, 1),
+        np.array([[weight] for _, weight, _ in found], np.int64).reshape(-1, 1),
+    )
+
+
+_NEVER_LEFT_OUT = ("cpu", "memory", "ephemeral-storage")
+
+
+def _run(rows: list[int]) -> slice | IntArray:
+    """Neighbours as a slice, which makes a view."""
+    is_run = bool(rows) and rows == list(range(rows[0], rows[0] + len(rows)))
+    return slice(rows[0], rows[0] + len(rows)) if is_run else np.array(rows, np.intp)
+
+
+def least_allocated(capacity: IntArray, taken: IntArray, weights: IntArray) -> IntArray:
+    """100 for an empty node, 0 for one that would be full."""
+    free = capacity - taken
+    np.maximum(free, 0, out=free)
+    return _weighted_share(free, capacity, weights)
+
+
+def most_allocated(capacity: IntArray, taken: IntArray, weights: IntArray) -> IntArray:
+    """100 for a node that would be full."""
+    return _weighted_share(np.minimum(taken, capacity), capacity, weights)
+
+
+def _weighted_share(part: IntArray, capacity: IntArray, weights: IntArray) -> IntArray:
+    part *= MAX_NODE_SCORE
+    if capacity.size and capacity.min() > 0:
+        part //= capacity
+        if weights.min() == weights.max():
+            return part.sum(axis=0) // part.shape[0]
+        return (part * weights).sum(axis=0) // weights.sum()
+    shares = part // np.maximum(capacity, 1) * weights
+    counted = np.where(capacity > 0, weights, 0).sum(axis=0)
+    return np.where(capacity > 0, shares, 0).sum(axis=0) // np.maximum(counted, 1)
+
+
+def requested_to_capacity_ratio(shape: Sequence[tuple[int, int]]) -> ScoreFormula:
+    """`shape`: points of (utilization in percent, score 0 to 10), ascending; between them the
+    line is straight, beyond them flat."""
+    utilizations = np.array([utilization for utilization, _ in shape], np.int64)
+    scores = np.array([score * _SHAPE_SCALE for _, score in shape], np.int64)
+
+    def formula(capacity: IntArray, taken: IntArray, weights: IntArray) -> IntArray:
+        used = np.where(taken > capacity, 100, taken * 100 // np.maximum(capacity, 1))
+        own = np.where(capacity > 0, _interpolated(used, utilizations, scores), 0)
+        # A resource that scores nothing does not water the others down.
+        counted = np.where(own > 0, weights, 0).sum(axis=0)
+        mean = (own * weights).sum(axis=0) / np.maximum(counted, 1)
+        return np.floor(mean + 0.5).astype(np.int64)
+
+    return formula
+
+
+def _interpolated(used: IntArray, utilizations: IntArray, scores: IntArray) -> IntArray:
+    after = np.searchsorted(utilizations, used, side="left")
+    right = np.minimum(after, utilizations.size - 1)
+    left = np.maximum(right - 1, 0)
+    width = np.maximum(utilizations[right] - utilizations[left], 1)
+    rise = (scores[right] - scores[left]) * (used - utilizations[left])
+    # Division truncates towards zero, also on a falling line.
+    between = scores[left] + np.sign(rise) * (np.abs(rise) // width)
+    return np.where(after == 0, scores[0], np.where(after > right, scores[-1], between))
+
+
+def balanced_allocation(capacity: IntArray, taken: IntArray, amounts: IntArray) -> IntArray:
+    """50 and more where the pod leaves shares of resources no less alike than before. Here
+    `taken` is without the pod, of which `amounts` is the column."""
+    if capacity.size and capacity.min() > 0:
+        before, after = taken / capacity, (taken + amounts) / capacity
+        count: IntArray | int = capacity.shape[0]
+        is_counted = None
+    else:
+        is_counted = capacity > 0
+        whole = np.maximum(capacity, 1)
+        before = np.where(is_counted, taken / whole, 0)
+        after = np.where(is_counted, (taken + amounts) / whole, 0)
+        count = np.count_nonzero(is_counted, axis=0)
+    gain = _balance(after, is_counted, count) - _balance(before, is_counted, count)
+    return 50 + (50 + gain) // 2
+
+
+_FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+_Mask = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+
+
+def _balance(shares: _FloatArray, is_counted: _Mask | None, count: IntArray | int) -> IntArray:
+    np.minimum(shares, 1.0, out=shares)
+    if is_counted is None and shares.shape[0] == 2:
+        spread = shares[0] - shares[1]
+        np.abs(spread, out=spread)
+        spread /= 2
+    else:
+        spread = _standard_deviation(shares, is_counted, count)
+    np.subtract(1.0, spread, out=spread)
+    spread *= MAX_NODE_SCORE
+    return spread.astype(np.int64)
+
+
+def _standard_deviation(
+    shares: _FloatArray, is_counted: _Mask | None, count: IntArray | int
+) -> _FloatArray:
+    """Of the resources that each row counts; of two it is half their distance, exactly."""
+    if is_counted is None:
+        is_counted = np.ones(shares.shape, np.bool_)
+    number = np.broadcast_to(np.asarray(count), shares.shape[1:])
+    mean = shares.sum(axis=0) / np.maximum(number, 1)
+    squares = np.where(is_counted, (shares - mean) ** 2, 0).sum(axis=0)
+    deviation = np.sqrt(squares / np.maximum(number, 1))
+    highest = np.where(is_counted, shares, -np.inf).max(axis=0, initial=-np.inf)
+    lowest = np.where(is_counted, shares, np.inf).min(axis=0, initial=np.inf)
+    half = np.where(number == 2, highest - lowest, 0.0) / 2
+    return np.where(number > 2, deviation, half)
