@@ -44,11 +44,22 @@ class PlotoSection(
             raise ValueError("`archiveAfterSeconds` needs an `archive`")
 
 
+class SchedulerSection(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"
+):
+    """What a KubeSchedulerConfiguration has no word for."""
+
+    plugin_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = msgspec.field(
+        default=1.0, name="pluginTimeoutSeconds"
+    )
+
+
 class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """shoal.yaml."""
 
     images: list[ImageMapping] = []
     ploto: PlotoSection = PlotoSection()
+    scheduler: SchedulerSection = SchedulerSection()
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     runtime: str
     images: tuple[ImageMapping, ...]
     ploto: PlotoSection
+    scheduler: SchedulerSection
     kubeconfig: Path
     nodes: int
     node_resources: dict[str, str]
@@ -91,6 +103,7 @@ def load(
         runtime=runtime,
         images=tuple(file.images),
         ploto=file.ploto,
+        scheduler=file.scheduler,
         kubeconfig=(kubeconfig or folder / KUBECONFIG_NAME).expanduser().resolve(),
         nodes=nodes,
         node_resources=parse_resources(node_resources),

@@ -8,7 +8,6 @@ import random
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 from shoal.base.clock import Clock
 from shoal.base.supervision import keep_running
@@ -18,14 +17,11 @@ from shoal.client.protocol import Client
 from shoal.controllers.kube.family import KubeControllers
 from shoal.controllers.ploto.webhook import ScaleAdviser
 from shoal.scheduler.core import Scheduler, build_scheduler
-from shoal.scheduler.framework.registry import ENTRY_POINT_GROUP
 from shoal.scheduler.loop import SchedulerLoop
-from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES, in_tree_registry
-from shoal.standalone.config import PlotoSection
+from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES
+from shoal.standalone.config import PlotoSection, SchedulerSection
 from shoal.standalone.executor_pools import ExecutorPools, ploto_options
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoints
+from shoal.standalone.scheduler_plugins import plugin_registry
 
 Run = Callable[[], Awaitable[None]]
 
@@ -48,9 +44,8 @@ class Services:
         self.add(f"events of {component}", recorder.run)
         return recorder
 
-    def add_scheduler(self) -> Scheduler:
-        registry = in_tree_registry()
-        registry.register_entry_points(installed_plugins)
+    def add_scheduler(self, section: SchedulerSection) -> Scheduler:
+        registry = plugin_registry(self._clock, section.plugin_timeout_s)
         scheduler = build_scheduler(DEFAULT_PROFILES, registry)
         recorder = self.recorder_of("default-scheduler")
         loop = SchedulerLoop(scheduler, self._client, self.informers, recorder, self._clock)
@@ -81,10 +76,3 @@ class Services:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def installed_plugins() -> "EntryPoints":
-    """The scheduler plugins that installed packages bring."""
-    from importlib.metadata import entry_points
-
-    return entry_points(group=ENTRY_POINT_GROUP)
