@@ -67,6 +67,7 @@ class Scheduler:
         settings: QueueSettings = QueueSettings(),
     ) -> None:
         self._cache = cache
+        self.profiles = profiles
         self._queue = SchedulingQueue(profiles, settings)
         self._intake = Intake(cache, handle.objects, self._queue, profiles)
         self.needs: tuple[Resource[Any], ...] = tuple(
@@ -75,6 +76,11 @@ class Scheduler:
         """Collections of which the scheduler wants to be told, beyond nodes and pods."""
         self._cycle = GangCycle(cache, Evaluations(cache.snapshot))
         self._bindings = Bindings(cache, handle.waiting_pods)
+
+    @property
+    def cache(self) -> Cache:
+        """For a look at the cluster; only events may change it."""
+        return self._cache
 
     def handle(self, event: SchedulerEvent, now: datetime) -> list[Effect]:
         """Take the event in; the effects are to be carried out in order."""

@@ -1,0 +1,77 @@
+"""A scheduler that was told of a cluster and only looks at it.
+
+It is the production core, told of nodes, pods and other objects as informers would tell it, but
+never given a tick, so that it places nothing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from shoal.api.node import Node
+from shoal.api.pod import Pod
+from shoal.api.resource import Resource
+from shoal.scheduler.core import Scheduler
+from shoal.scheduler.cycle.evaluation import Evaluation
+from shoal.scheduler.events import NodeAdded, ObjectChanged, PodAdded, SchedulerEvent
+from shoal.scheduler.explaining import explanation
+from shoal.scheduler.explaining.explanation import Explanation
+from shoal.scheduler.framework.profile import Profile
+from shoal.scheduler.state import pod_info
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """A cluster as it was read."""
+
+    nodes: Sequence[Node]
+    pods: Sequence[Pod]
+    objects: Mapping[Resource[Any], Sequence[Any]] = field(
+        default_factory=dict[Resource[Any], Sequence[Any]]
+    )
+    """Collections that plugins need, beyond nodes and pods."""
+
+    def events(self) -> Iterator[SchedulerEvent]:
+        """What tells a scheduler of all of it."""
+        for resource, found in self.objects.items():
+            for each in found:
+                yield ObjectChanged(resource, None, each)
+        for node in self.nodes:
+            yield NodeAdded(node)
+        for pod in self.pods:
+            yield PodAdded(pod)
+
+
+class Onlooker:
+    """Takes the scheduler over: it must know nothing yet, and serves nobody else."""
+
+    def __init__(self, scheduler: Scheduler, view: ClusterView, now: datetime) -> None:
+        """Raises QuantityError where an amount of a node or a pod is none."""
+        self._scheduler = scheduler
+        for event in view.events():
+            scheduler.handle(event, now)
+
+    def profile(self, scheduler_name: str) -> Profile | None:
+        """None where no profile bears the name."""
+        return self._scheduler.profiles.get(scheduler_name)
+
+    def explain(self, pod: Pod, profile: Profile) -> Explanation:
+        """The pod must not be in the view."""
+        snapshot = self._scheduler.cache.snapshot
+        return explanation.explain(profile.points, snapshot, pod_info.of(pod))
+
+    def room_for(self, pod: Pod, profile: Profile, limit: int) -> int:
+        """How many pods such as this would find a place one after the other; counts no further
+        than `limit`."""
+        cache = self._scheduler.cache
+        info = pod_info.of(pod)
+        evaluation = Evaluation(profile.points, info, cache.snapshot)
+        placed: list[str] = []
+        while len(placed) < limit and isinstance(row := evaluation.choose(), int):
+            uid = f"{info.uid}-{len(placed) + 1}"
+            cache.assume(replace(info, uid=uid), cache.snapshot.node(row).name)
+            placed.append(uid)
+        for uid in reversed(placed):
+            cache.forget(uid)
+        return len(placed)
