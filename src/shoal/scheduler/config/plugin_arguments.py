@@ -15,6 +15,7 @@ from typing import dataclass_transform
 import msgspec
 
 from shoal.api.pod import NodeAffinity, TopologySpreadConstraint
+from shoal.scheduler.config.duration import Duration, duration
 
 
 # Says to type checkers what msgspec does at run time, as for `ApiStruct`.
@@ -115,11 +116,23 @@ class VolumeBindingArgs(PluginArgs):
 
 
 class DynamicResourcesArgs(PluginArgs):
-    filter_timeout: str = "10s"
-    binding_timeout: str = "600s"
+    filter_timeout: Duration = duration("10s")
+    binding_timeout: Duration = duration("600s")
 
 
-ARGUMENT_TYPES: Mapping[str, type[PluginArgs]] = {
+KnownArgs = (
+    DefaultPreemptionArgs
+    | DynamicResourcesArgs
+    | InterPodAffinityArgs
+    | NodeAffinityArgs
+    | NodeResourcesBalancedAllocationArgs
+    | NodeResourcesFitArgs
+    | PodTopologySpreadArgs
+    | VolumeBindingArgs
+)
+
+
+ARGUMENT_TYPES: Mapping[str, type[KnownArgs]] = {
     "DefaultPreemption": DefaultPreemptionArgs,
     "DynamicResources": DynamicResourcesArgs,
     "InterPodAffinity": InterPodAffinityArgs,
@@ -131,6 +144,27 @@ ARGUMENT_TYPES: Mapping[str, type[PluginArgs]] = {
 }
 """By plugin. Arguments of plugins that are not here are handed on as they are written."""
 
-DEFAULT_ARGUMENTS: Mapping[str, PluginArgs] = {
+DEFAULT_ARGUMENTS: Mapping[str, KnownArgs] = {
     name: arguments() for name, arguments in ARGUMENT_TYPES.items()
 }
+
+
+def completed_arguments(written: KnownArgs) -> KnownArgs:
+    """With the defaults that stand in for empty lists and weights of zero."""
+    match written:
+        case NodeResourcesFitArgs():
+            strategy = written.scoring_strategy
+            resources = _completed_resources(strategy.resources)
+            strategy = msgspec.structs.replace(strategy, resources=resources)
+            return msgspec.structs.replace(written, scoring_strategy=strategy)
+        case NodeResourcesBalancedAllocationArgs():
+            resources = _completed_resources(written.resources)
+            return msgspec.structs.replace(written, resources=resources)
+        case _:
+            return written
+
+
+def _completed_resources(written: tuple[ResourceSpec, ...]) -> tuple[ResourceSpec, ...]:
+    if not written:
+        return CPU_AND_MEMORY
+    return tuple(ResourceSpec(name=each.name, weight=each.weight or 1) for each in written)
