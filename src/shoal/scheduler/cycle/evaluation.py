@@ -10,6 +10,7 @@ reproducible.
 """
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -18,11 +19,12 @@ from shoal.scheduler.cycle.node_scores import NodeScores
 from shoal.scheduler.cycle.node_verdicts import NodeVerdicts
 from shoal.scheduler.framework import filtering
 from shoal.scheduler.framework.cycle_state import CycleState
-from shoal.scheduler.framework.extension_points import ExtensionPoints
+from shoal.scheduler.framework.extension_points import ExtensionPoints, FilterSlot
 from shoal.scheduler.framework.filtering import ABSENT, EXCLUDED, PASSED, PreFilterOutcome
 from shoal.scheduler.framework.plugin import Reads
 from shoal.scheduler.framework.status import SUCCESS, Code, Status, unresolvable
 from shoal.scheduler.state.node_rows import NodeRows
+from shoal.scheduler.state.node_table import IntArray
 from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.snapshot import Snapshot
 
@@ -81,9 +83,12 @@ class Evaluation:
         self._filtered_at = _JUDGED_NOTHING
         # By filters that look at a row alone; those that look further are asked on top.
         self._own_rejecting = np.full(capacity, ABSENT, np.int16)
-        self._own_codes = np.zeros(capacity, np.int64)
         self._rejecting = self._own_rejecting
-        self._codes = self._own_codes
+        # Reason codes of filters that read pods, by what they read of them.
+        self._codes = {
+            Reads.PODS: np.zeros(capacity, np.int64),
+            Reads.CLUSTER: np.zeros(capacity if self._cluster_filters else 0, np.int64),
+        }
         self._is_feasible = np.zeros(capacity, np.bool_)
         self._feasible_count = 0
         self._changed: tuple[int, NodeRows] | None = None
@@ -92,8 +97,9 @@ class Evaluation:
     @property
     def size_bytes(self) -> int:
         """What it takes to keep this."""
-        own = self._own_rejecting.nbytes + self._own_codes.nbytes + self._is_feasible.nbytes
-        return own + self._scores.size_bytes
+        own = self._own_rejecting.nbytes + self._is_feasible.nbytes
+        codes = sum(array.nbytes for array in self._codes.values())
+        return own + codes + self._scores.size_bytes
 
     def choose(self) -> int | Status:
         """The row of the best node now, or why there is none: a rejection, or an error."""
@@ -127,7 +133,8 @@ class Evaluation:
 
     def get(self, row: int) -> Status:
         """The verdict on a row; Success where no filter rejects it."""
-        return self._status(int(self._rejecting[row]), int(self._codes[row]))
+        rejecting = int(self._rejecting[row])
+        return self._status(rejecting, int(self._codes_of(rejecting)[row]))
 
     def rows_with_code(self, code: int) -> list[int]:
         """Rows rejected with a status of this code, ascending."""
@@ -161,32 +168,46 @@ class Evaluation:
     def _filter(self, nodes: NodeRows) -> Status:
         rows = nodes.rows
         rejecting = self._verdicts.rejecting[rows]
-        codes = self._verdicts.codes[rows]
-        if isinstance(rows, slice):
-            rejecting, codes = rejecting.copy(), codes.copy()
-        status = filtering.run_filters(
-            self._pod_filters, self.state, self._pod, nodes, rejecting, codes
-        )
-        if not status.is_success:
-            return status
-        self._own_rejecting[rows] = rejecting
-        self._own_codes[rows] = codes
-        self._rejecting, self._codes = self._own_rejecting, self._own_codes
-        skipped = self.state.skip_filter
-        awake = [slot for slot in self._cluster_filters if slot.plugin.name not in skipped]
-        if awake:
-            nodes = self._snapshot.all_rows()
-            rejecting = self._own_rejecting[nodes.rows].copy()
-            codes = self._own_codes[nodes.rows].copy()
-            status = filtering.run_filters(awake, self.state, self._pod, nodes, rejecting, codes)
+        if self._pod_filters:
+            rejecting = rejecting.copy() if isinstance(rows, slice) else rejecting
+            status = filtering.run_filters(
+                self._pod_filters, self.state, self._pod, nodes, rejecting, self._codes[Reads.PODS]
+            )
             if not status.is_success:
                 return status
-            self._rejecting, self._codes = rejecting, codes
-            rows = nodes.rows
+        self._own_rejecting[rows] = rejecting
+        self._rejecting = self._own_rejecting
+        if self._cluster_filters:
+            skipped = self.state.skip_filter
+            awake = [slot for slot in self._cluster_filters if slot.plugin.name not in skipped]
+            if awake:
+                return self._filter_by_cluster(awake)
         self._is_feasible[rows] = rejecting == PASSED
-        count = self._snapshot.row_count
-        self._feasible_count = int(np.count_nonzero(self._is_feasible[:count]))
+        self._count_feasible()
         return SUCCESS
+
+    def _filter_by_cluster(self, slots: Sequence[FilterSlot]) -> Status:
+        """All rows, with those filters on top that look beyond a row."""
+        nodes = self._snapshot.all_rows()
+        rejecting = self._own_rejecting[nodes.rows].copy()
+        status = filtering.run_filters(
+            slots, self.state, self._pod, nodes, rejecting, self._codes[Reads.CLUSTER]
+        )
+        self._rejecting = rejecting
+        self._is_feasible[nodes.rows] = rejecting == PASSED
+        self._count_feasible()
+        return status
+
+    def _count_feasible(self) -> None:
+        is_feasible = self._is_feasible[: self._snapshot.row_count]
+        self._feasible_count = int(np.count_nonzero(is_feasible))
+
+    def _codes_of(self, rejecting: int) -> IntArray:
+        """The column that has the codes of this filter."""
+        if rejecting in (PASSED, ABSENT, EXCLUDED):
+            return self._verdicts.codes
+        reads = self._points.filter[rejecting].reads
+        return self._verdicts.codes if reads is Reads.NODE else self._codes[reads]
 
     def _present_rows(self) -> list[int]:
         return np.flatnonzero(self._snapshot.is_present).tolist()
@@ -199,6 +220,15 @@ class Evaluation:
             return unresolvable(reason).by(self.pre_filter.restricted_by[-1])
         plugin = self._points.filter[rejecting].plugin
         return plugin.filter_status(self.state, self._pod, code).by(plugin.name)
+
+    def _counted_rejections(self) -> Iterator[tuple[int, int, int]]:
+        """(who rejects, reason code, number of nodes)."""
+        present = np.flatnonzero(self._snapshot.is_present)
+        rejecting = self._rejecting[present]
+        for who in np.unique(rejecting).tolist():
+            codes = self._codes_of(who)[present[rejecting == who]]
+            for code, count in zip(*np.unique(codes, return_counts=True), strict=True):
+                yield who, int(code), int(count)
 
     def _count_reasons(self) -> Diagnosis:
         node_count = self._snapshot.node_count
@@ -213,11 +243,9 @@ class Evaluation:
                 pre_filter_message=status.message,
                 unschedulable_plugins=frozenset({status.plugin}),
             )
-        present = self._present_rows()
-        pairs = zip(self._rejecting[present].tolist(), self._codes[present].tolist(), strict=True)
         reasons: Counter[str] = Counter()
         rejectors: dict[bool, set[str]] = {False: set(), True: set()}
-        for (rejecting, code), count in Counter(pairs).items():
+        for rejecting, code, count in self._counted_rejections():
             status = self._status(rejecting, code)
             if rejecting == EXCLUDED:
                 rejectors[False].update(self.pre_filter.restricted_by)

@@ -129,8 +129,7 @@ class NodeScores:
         for slot in self._moving_slots:
             if slot.plugin.name in self._state.skip_score:
                 continue
-            feasible = is_feasible[nodes.rows]
-            raw = scoring.raw_scores(slot, self._state, self._pod, nodes, feasible)
+            raw = scoring.raw_scores(slot, self._state, self._pod, nodes, is_feasible)
             if isinstance(raw, Status):
                 return raw
             if error := scoring.out_of_range(slot, raw):
@@ -148,8 +147,7 @@ class NodeScores:
             if slot.plugin.name in self._state.skip_score:
                 continue
             asked = self._snapshot.all_rows() if slot.reads is Reads.CLUSTER else nodes
-            feasible = is_feasible[asked.rows]
-            raw = scoring.raw_scores(slot, self._state, self._pod, asked, feasible)
+            raw = scoring.raw_scores(slot, self._state, self._pod, asked, is_feasible)
             if isinstance(raw, Status):
                 return raw
             self._raw[line, asked.rows] = raw

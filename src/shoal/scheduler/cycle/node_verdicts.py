@@ -74,7 +74,7 @@ class NodeVerdicts:
         nodes = self._snapshot.nodes_changed_since(self._scored_generation)
         if nodes is None:
             return SUCCESS
-        passed = self.rejecting[nodes.rows] == PASSED
+        passed = self.rejecting == PASSED
         for line, slot in enumerate(self.score_slots):
             if slot.plugin.name in state.skip_score:
                 continue
@@ -88,14 +88,12 @@ class NodeVerdicts:
     def _filter(self, nodes: NodeRows) -> Status:
         is_present = nodes.is_present
         rejecting = np.where(is_present, PASSED, ABSENT).astype(np.int16)
-        codes = np.zeros(rejecting.size, np.int64)
         if self._node_names is not None:
             rows = (self._snapshot.row(name) for name in self._node_names)
             named = [row for row in rows if row is not None]
             rejecting[is_present & ~np.isin(nodes.numbers, named)] = EXCLUDED
         status = filtering.run_filters(
-            self._filters, self._state, self._pod, nodes, rejecting, codes
+            self._filters, self._state, self._pod, nodes, rejecting, self.codes
         )
         self.rejecting[nodes.rows] = rejecting
-        self.codes[nodes.rows] = codes
         return status

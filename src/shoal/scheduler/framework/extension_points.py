@@ -35,6 +35,7 @@ from shoal.scheduler.framework.plugin import (
     VectorFilterPlugin,
     VectorScorePlugin,
     WeightedPlugin,
+    reads_cluster,
 )
 from shoal.scheduler.framework.points import PluginSpec, Point, PointSpec, ProfileError, plugins_at
 from shoal.scheduler.framework.signing import Signer
@@ -89,6 +90,8 @@ class ExtensionPoints:
     filter: tuple[FilterSlot, ...]
     post_filter: tuple[PostFilterPlugin, ...]
     pre_score: tuple[PreScorePlugin, ...]
+    cluster_pre_score: tuple[PreScorePlugin, ...]
+    """Those that look beyond a row."""
     score: tuple[ScoreSlot, ...]
     reserve: tuple[ReservePlugin, ...]
     permit: tuple[PermitPlugin, ...]
@@ -131,7 +134,8 @@ def sort_out_by_point(
         pre_filter_extensions=_of(plugins[Point.PRE_FILTER], PreFilterExtensions),
         filter=tuple(_filter_slot(*each) for each in enumerate(plugins[Point.FILTER])),
         post_filter=_of(plugins[Point.POST_FILTER], PostFilterPlugin),
-        pre_score=_of(plugins[Point.PRE_SCORE], PreScorePlugin),
+        pre_score=(pre_score := _of(plugins[Point.PRE_SCORE], PreScorePlugin)),
+        cluster_pre_score=tuple(each for each in pre_score if reads_cluster(each)),
         score=tuple(_score_slot(*each) for each in enumerate(by_point[Point.SCORE])),
         reserve=_of(plugins[Point.RESERVE], ReservePlugin),
         permit=_of(plugins[Point.PERMIT], PermitPlugin),

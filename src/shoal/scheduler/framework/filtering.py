@@ -59,12 +59,15 @@ class PreFilters:
 
     def __init__(self, points: ExtensionPoints) -> None:
         self._plugins = points.pre_filter
+        self._looks_further = any(reads_cluster(plugin) for plugin in points.pre_filter)
         self._answers: list[_PreFilterAnswer] | None = None
 
     def run(self, state: CycleState, pod: PodInfo, snapshot: Snapshot) -> PreFilterOutcome | None:
         """Ask the plugins; in later rounds only those that look beyond the pod. None where
         nothing is new. Unschedulable lets the others run, anything worse stops at once; both
         reject the pod."""
+        if self._answers is not None and not self._looks_further:
+            return None
         before = self._answers or []
         is_news = self._answers is None
         answers: list[_PreFilterAnswer] = []
@@ -140,8 +143,9 @@ def run_filters(
     rejecting: RejectingArray,
     codes: IntArray,
 ) -> Status:
-    """Write the first rejection of each row into `rejecting` and `codes`, which are as long as
-    `nodes` and may hold rejections by other filters. Error ends the cycle."""
+    """Write the first rejection of each row into `rejecting`, which is as long as `nodes` and may
+    hold rejections by other filters, and its code into `codes`, which is as long as the table.
+    Error ends the cycle."""
     for slot in slots:
         plugin = slot.plugin
         if plugin.name in state.skip_filter:
@@ -157,14 +161,13 @@ def run_filters(
             return statuses.error(text, plugin.name)
         if answer is None:
             continue
+        hit = answer != 0
         if undecided is None:
-            hit = (rejecting > slot.index) & (answer != 0)
+            hit &= rejecting > slot.index
             rejecting[hit] = slot.index
-            codes[hit] = answer[hit]
         else:
-            positions = np.flatnonzero(undecided)[answer != 0]
-            rejecting[positions] = slot.index
-            codes[positions] = answer[answer != 0]
+            rejecting[np.flatnonzero(undecided)[hit]] = slot.index
+        codes[asked.numbers[hit]] = answer[hit]
     return SUCCESS
 
 

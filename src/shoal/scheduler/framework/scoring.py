@@ -14,7 +14,6 @@ from shoal.scheduler.framework.plugin import (
     MAX_NODE_SCORE,
     MIN_NODE_SCORE,
     Normalization,
-    reads_cluster,
 )
 from shoal.scheduler.framework.status import SUCCESS, Code, Status
 from shoal.scheduler.state.node_rows import NodeRows
@@ -32,10 +31,13 @@ def run_pre_scores(
 ) -> Status:
     """Anything but Success and Skip ends the cycle with an error. `only_cluster` asks those
     plugins alone that look beyond the pod."""
+    asked = points.pre_score
+    if only_cluster:
+        asked = points.cluster_pre_score
+        if not asked:
+            return SUCCESS
     skipped = set(state.skip_score)
-    for plugin in points.pre_score:
-        if only_cluster and not reads_cluster(plugin):
-            continue
+    for plugin in asked:
         answer = attempt(plugin.pre_score, state, pod, feasible)
         text = answer.text if isinstance(answer, Failed) else answer.message
         if isinstance(answer, Failed) or answer.code not in (Code.SUCCESS, Code.SKIP):
@@ -52,17 +54,21 @@ def run_pre_scores(
 def raw_scores(
     slot: ScoreSlot, state: CycleState, pod: PodInfo, nodes: NodeRows, is_feasible: BoolArray
 ) -> IntArray | Status:
-    """The plugin's scores of the rows; `is_feasible` is as long as they are. Error ends the
+    """The plugin's scores of the rows; `is_feasible` is as long as the table. Error ends the
     cycle."""
-    name = slot.plugin.name
-    asked = nodes.where(is_feasible) if slot.is_per_node else nodes
+    asked = nodes
+    chosen: BoolArray | None = None
+    if slot.is_per_node:
+        chosen = is_feasible[nodes.rows]
+        asked = nodes.where(chosen)
     answer = attempt(slot.plugin.score_rows, state, pod, asked)
     if isinstance(answer, Failed):
+        name = slot.plugin.name
         return statuses.error(f'running Score plugin "{name}": {answer.text}', name)
-    if not slot.is_per_node:
+    if chosen is None:
         return answer
-    scores = np.zeros(is_feasible.size, np.int64)
-    scores[is_feasible] = answer
+    scores = np.zeros(nodes.size, np.int64)
+    scores[chosen] = answer
     return scores
 
 

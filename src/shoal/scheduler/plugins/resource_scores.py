@@ -13,7 +13,7 @@ import numpy as np
 
 from shoal.scheduler.framework.plugin import MAX_NODE_SCORE
 from shoal.scheduler.state.node_rows import NodeRows
-from shoal.scheduler.state.node_table import IntArray
+from shoal.scheduler.state.node_table import BoolArray, IntArray
 
 _NON_ZERO_ROWS = 2
 _SHAPE_SCALE = 10
@@ -90,10 +90,12 @@ def most_allocated(capacity: IntArray, taken: IntArray, weights: IntArray) -> In
 
 def _weighted_share(part: IntArray, capacity: IntArray, weights: IntArray) -> IntArray:
     part *= MAX_NODE_SCORE
-    if capacity.size and capacity.min() > 0:
+    if capacity.size and np.count_nonzero(capacity) == capacity.size:
         part //= capacity
-        if weights.min() == weights.max():
-            return part.sum(axis=0) // part.shape[0]
+        if weights.size == 2 and weights[0] == weights[1]:
+            both = part[0] + part[1]
+            both >>= 1
+            return both
         return (part * weights).sum(axis=0) // weights.sum()
     shares = part // np.maximum(capacity, 1) * weights
     counted = np.where(capacity > 0, weights, 0).sum(axis=0)
@@ -131,48 +133,43 @@ def _interpolated(used: IntArray, utilizations: IntArray, scores: IntArray) -> I
 def balanced_allocation(capacity: IntArray, taken: IntArray, amounts: IntArray) -> IntArray:
     """50 and more where the pod leaves shares of resources no less alike than before. Here
     `taken` is without the pod, of which `amounts` is the column."""
-    if capacity.size and capacity.min() > 0:
-        before, after = taken / capacity, (taken + amounts) / capacity
-        count: IntArray | int = capacity.shape[0]
-        is_counted = None
-    else:
-        is_counted = capacity > 0
-        whole = np.maximum(capacity, 1)
-        before = np.where(is_counted, taken / whole, 0)
-        after = np.where(is_counted, (taken + amounts) / whole, 0)
-        count = np.count_nonzero(is_counted, axis=0)
-    gain = _balance(after, is_counted, count) - _balance(before, is_counted, count)
-    return 50 + (50 + gain) // 2
-
-
-_FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
-_Mask = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
-
-
-def _balance(shares: _FloatArray, is_counted: _Mask | None, count: IntArray | int) -> IntArray:
-    np.minimum(shares, 1.0, out=shares)
-    if is_counted is None and shares.shape[0] == 2:
-        spread = shares[0] - shares[1]
+    # Before and after side by side, so that each operation serves both.
+    shares = np.empty((2, *taken.shape))
+    if capacity.shape[0] == 2 and np.count_nonzero(capacity) == capacity.size:
+        np.divide(taken, capacity, out=shares[0])
+        np.divide(taken + amounts, capacity, out=shares[1])
+        np.minimum(shares, 1.0, out=shares)
+        spread = shares[:, 0] - shares[:, 1]
         np.abs(spread, out=spread)
         spread /= 2
     else:
-        spread = _standard_deviation(shares, is_counted, count)
+        is_counted = capacity > 0
+        whole = np.maximum(capacity, 1)
+        shares[0] = np.where(is_counted, taken / whole, 0)
+        shares[1] = np.where(is_counted, (taken + amounts) / whole, 0)
+        np.minimum(shares, 1.0, out=shares)
+        spread = _standard_deviation(shares, is_counted)
     np.subtract(1.0, spread, out=spread)
     spread *= MAX_NODE_SCORE
-    return spread.astype(np.int64)
+    balance = spread.astype(np.int64)
+    score = balance[1] - balance[0]
+    score += 50
+    score >>= 1
+    score += 50
+    return score
 
 
-def _standard_deviation(
-    shares: _FloatArray, is_counted: _Mask | None, count: IntArray | int
-) -> _FloatArray:
-    """Of the resources that each row counts; of two it is half their distance, exactly."""
-    if is_counted is None:
-        is_counted = np.ones(shares.shape, np.bool_)
-    number = np.broadcast_to(np.asarray(count), shares.shape[1:])
-    mean = shares.sum(axis=0) / np.maximum(number, 1)
-    squares = np.where(is_counted, (shares - mean) ** 2, 0).sum(axis=0)
-    deviation = np.sqrt(squares / np.maximum(number, 1))
-    highest = np.where(is_counted, shares, -np.inf).max(axis=0, initial=-np.inf)
-    lowest = np.where(is_counted, shares, np.inf).min(axis=0, initial=np.inf)
-    half = np.where(number == 2, highest - lowest, 0.0) / 2
-    return np.where(number > 2, deviation, half)
+_FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+
+
+def _standard_deviation(shares: _FloatArray, is_counted: BoolArray) -> _FloatArray:
+    """Over the resources (the second axis) that each row counts; of two it is half their
+    distance, exactly."""
+    count = np.count_nonzero(is_counted, axis=0)
+    divisor = np.maximum(count, 1)
+    mean = shares.sum(axis=1, keepdims=True) / divisor
+    squares = np.where(is_counted, (shares - mean) ** 2, 0).sum(axis=1)
+    highest = np.where(is_counted, shares, -np.inf).max(axis=1, initial=0)
+    lowest = np.where(is_counted, shares, np.inf).min(axis=1, initial=1)
+    half = np.where(count == 2, highest - lowest, 0.0) / 2
+    return np.where(count > 2, np.sqrt(squares / divisor), half)

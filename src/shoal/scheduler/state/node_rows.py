@@ -7,7 +7,7 @@ resource as their first axis. A row may stand in the list more than once, and ro
 are blank (`is_present` is False there).
 """
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -26,16 +26,32 @@ _NON_ZERO_ROWS = 2
 class NodeRows:
     """Made by `Snapshot.select`. Nothing here may be written to."""
 
-    __slots__ = ("_allocatable", "_numbers", "_rows", "_table", "_taken", "size", "snapshot")
+    __slots__ = (
+        "_allocatable",
+        "_chosen",
+        "_numbers",
+        "_rows",
+        "_table",
+        "_taken",
+        "size",
+        "snapshot",
+    )
 
     def __init__(
-        self, snapshot: "Snapshot", table: NodeTable, rows: Rows | BoolArray, size: int
+        self,
+        snapshot: "Snapshot",
+        table: NodeTable,
+        rows: Rows | None,
+        size: int,
+        chosen: BoolArray | None = None,
     ) -> None:
-        """A mask over the table is turned into numbers when somebody asks."""
+        """Instead of `rows` a mask over the table, of which the numbers are found when somebody
+        asks."""
         self.snapshot = snapshot
         self.size = size
         """How many rows."""
         self._rows = rows
+        self._chosen = chosen
         self._table = table
         self._taken: IntArray | None = None
         self._allocatable: IntArray | None = None
@@ -45,9 +61,10 @@ class NodeRows:
     def rows(self) -> Rows:
         """What indexes a column of the table to get these rows."""
         rows = self._rows
-        if not isinstance(rows, slice) and rows.dtype == np.bool_:
-            rows = self._rows = np.flatnonzero(rows)
-        return cast(Rows, rows)
+        if rows is None:
+            assert self._chosen is not None
+            rows = self._rows = np.flatnonzero(self._chosen)
+        return rows
 
     @property
     def numbers(self) -> npt.NDArray[np.intp]:
@@ -109,5 +126,5 @@ def _columns(array: IntArray, rows: Rows) -> IntArray:
         # `take` gathers columns several times as fast as indexing does.
         return array.take(rows, axis=1)
     view = array[:, rows]
-    view.flags.writeable = False
+    view.setflags(write=False)
     return view

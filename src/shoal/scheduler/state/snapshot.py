@@ -86,7 +86,7 @@ class Snapshot:
         """The rows where `chosen`, which is as long as the table, is True: `count` of them."""
         if count == self.row_count:
             return self.all_rows()
-        return NodeRows(self, self._table, chosen, count)
+        return NodeRows(self, self._table, None, count, chosen)
 
     def all_rows(self) -> NodeRows:
         count = self.row_count
