@@ -1,7 +1,6 @@
 """Plugins that raise, answer nonsense or never return: it costs their own verdict, not the cycle
 of anybody else."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,20 +25,11 @@ from shoal.scheduler.framework.plugin import (
 )
 from shoal.scheduler.framework.status import SUCCESS, Code, Status
 from shoal.testing import Rehearsal, make_node, make_pod
+from tests.plugins import answering, plugin
 
 POD_A = make_pod("a").req(cpu="1")
 NODES = [make_node(name).capacity(cpu="4", memory="8Gi") for name in ("n1", "n2")]
 ELSEWHERE = Bind(PodRef("default", "a", "a"), "n9", "Mine")
-
-
-def plugin(**points: Any) -> Callable[..., Any]:
-    """A plugin class with these attributes; a function is what is called at the point."""
-    made = {name: staticmethod(p) if callable(p) else p for name, p in points.items()}
-    return type("Mine", (), {"name": "Mine", **made})
-
-
-def answering(answer: Any) -> Callable[..., Any]:
-    return lambda *_: answer
 
 
 def rehearse(*plugins: Any, **options: Any) -> Rehearsal:

@@ -67,6 +67,10 @@ def test_the_sections_of_the_file_are_read(written, tmp_path: Path) -> None:
             "ploto: {healthPort: 9000, metricsPort: 9000}",
             "`healthPort` and `metricsPort` must differ - at `$.ploto`",
         ),
+        (
+            "scheduler: {pluginTimeoutSeconds: 0}",
+            "Expected `float` > 0.0 - at `$.scheduler.pluginTimeoutSeconds`",
+        ),
         ("ploto: {archive: 7}", "Expected `str`, got `int` - at `$.ploto.archive`"),
         (
             "ploto: {archiveAfterSeconds: 7}",
