@@ -1,11 +1,11 @@
-"""The CRDs of all of Shoal's own kinds, made from their structs. The embedded server has them from
-the start."""
+"""The CRDs of all kinds that ship with Shoal, made from their structs. The embedded server has
+them from the start."""
 
-from shoal.api import ploto
+from shoal.api import ploto, scv
 from shoal.api.custom_kind import CustomKind
 from shoal.api.resource import JsonObject
 
-KINDS: tuple[CustomKind, ...] = (*ploto.KINDS,)
+KINDS: tuple[CustomKind, ...] = (*ploto.KINDS, *scv.KINDS)
 
 
 def all_crds() -> list[JsonObject]:

@@ -44,7 +44,7 @@ class CustomKind(msgspec.Struct, frozen=True, kw_only=True):
     """All that a CRD says of one kind beyond the fields of its struct."""
 
     type: type[Object]
-    """Has `spec`, and `status` where there is a status subresource."""
+    """Has `spec`, and mostly `status`."""
     group: str
     plural: str
     versions: tuple[str, ...]
@@ -55,6 +55,8 @@ class CustomKind(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...] = ()
     """On the whole object."""
     is_namespaced: bool = True
+    has_status_subresource: bool = True
+    """Where the type has a status: whether it is written by itself."""
 
     @property
     def kind(self) -> str:
@@ -110,7 +112,7 @@ class CustomKind(msgspec.Struct, frozen=True, kw_only=True):
             "schema": {"openAPIV3Schema": schema},
             "additionalPrinterColumns": [msgspec.to_builtins(column) for column in self.columns],
         }
-        if "status" in schema["properties"]:
+        if self.has_status_subresource and "status" in schema["properties"]:
             version["subresources"] = {"status": {}}
         return version
 

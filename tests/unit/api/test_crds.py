@@ -97,5 +97,18 @@ def test_names_are_those_that_users_of_ploto_write() -> None:
     assert names["dynamicexecutorpools.ploto.io"]["shortNames"] == ["dep"]
     assert names["fixedexecutorpools.ploto.io"]["shortNames"] == ["fep"]
     assert names["tasks.ploto.io"]["singular"] == "task"
-    assert {tuple(n["categories"]) for n in names.values()} == {("ploto",)}
+    of_ploto = [each for name, each in names.items() if name.endswith(".ploto.io")]
+    assert {tuple(each["categories"]) for each in of_ploto} == {("ploto",)}
     assert DynamicExecutorPool.__name__ == names["dynamicexecutorpools.ploto.io"]["kind"]
+
+
+def test_an_scv_is_written_whole_as_its_sniffer_does() -> None:
+    crd = next(each for each in all_crds() if each["metadata"]["name"] == "scvs.core.run-linux.com")
+    assert crd["spec"]["scope"] == "Cluster"
+    (version,) = crd["spec"]["versions"]
+    assert "subresources" not in version
+    card = version["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]["cardList"]
+    assert set(card["items"]["properties"]) == {
+        *("id", "health", "model", "power", "totalMemory", "freeMemory", "clock", "core"),
+        "bandwidth",
+    }
