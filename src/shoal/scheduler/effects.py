@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+import msgspec
+
 from shoal.api.core import EventType
 from shoal.api.pod import Pod
 
 
-@dataclass(frozen=True, slots=True)
-class PodRef:
+class PodRef(msgspec.Struct, frozen=True):
     """One life of a pod: the uid keeps an effect off a successor of the same name."""
 
     namespace: str
@@ -51,8 +52,7 @@ class SetCondition:
     """None leaves the field as it is; empty clears it."""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordEvent:
+class RecordEvent(msgspec.Struct, frozen=True):
     """Tell people: an Event object about the pod."""
 
     pod: PodRef
@@ -79,8 +79,7 @@ class PatchPod:
     annotations: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Bind:
+class Bind(msgspec.Struct, frozen=True):
     """Write the pod's node through the binding subresource."""
 
     pod: PodRef

@@ -7,6 +7,8 @@ replayed and simulated.
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from shoal.api.node import Node
 from shoal.api.pod import Pod
 from shoal.api.resource import Resource
@@ -54,8 +56,7 @@ class ObjectChanged:
     """None for one that is gone."""
 
 
-@dataclass(frozen=True, slots=True)
-class BindSucceeded:
+class BindSucceeded(msgspec.Struct, frozen=True):
     pod: PodRef
     node_name: str
 

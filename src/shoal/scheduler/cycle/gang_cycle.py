@@ -8,6 +8,8 @@ for a way out, and say why. A lone pod is a gang of one.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from shoal.scheduler.cycle.diagnosis import Diagnosis
 from shoal.scheduler.cycle.evaluation import Evaluation
 from shoal.scheduler.cycle.evaluations import Evaluations
@@ -23,8 +25,7 @@ from shoal.scheduler.state.statement import Statement
 GANG_REJECTED = unschedulable("pod group is unschedulable")
 
 
-@dataclass(frozen=True, slots=True)
-class Gang:
+class Gang(msgspec.Struct, frozen=True):
     """Pods that are placed together, in the order in which they are tried."""
 
     members: tuple[QueuedPod, ...]
@@ -35,8 +36,7 @@ class Gang:
         return cls((queued,), 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(msgspec.Struct, frozen=True):
     """A member with a node, reserved and assumed."""
 
     queued: QueuedPod
@@ -60,8 +60,7 @@ class Rejection:
         return self.diagnosis.message if self.status.is_rejected else self.status.message
 
 
-@dataclass(frozen=True, slots=True)
-class GangOutcome:
+class GangOutcome(msgspec.Struct, frozen=True):
     placements: Sequence[Placement]
     rejections: Sequence[Rejection]
 

@@ -73,6 +73,8 @@ class ScoreSlot:
     """The plugin, where it normalises by itself."""
     is_per_node: bool
     """Lifted: asked only about feasible nodes."""
+    is_checked: bool
+    """Its scores are looked at; those of in-tree plugins are in range, as their tests prove."""
 
     @property
     def reads(self) -> Reads:
@@ -197,8 +199,9 @@ def _score_slot(index: int, weighted: WeightedPlugin) -> ScoreSlot:
     plugin = weighted.plugin
     rule = plugin.normalization if isinstance(plugin, NormalizedByRule) else Normalization.NONE
     custom = plugin if isinstance(plugin, NormalizeScorePlugin) else None
+    is_checked = not type(plugin).__module__.startswith("shoal.scheduler.plugins.")
     if isinstance(plugin, VectorScorePlugin):
-        return ScoreSlot(index, plugin, weighted.weight, rule, custom, is_per_node=False)
+        return ScoreSlot(index, plugin, weighted.weight, rule, custom, False, is_checked)
     assert isinstance(plugin, ScorePlugin)
     lifted = LiftedScore(plugin)
-    return ScoreSlot(index, lifted, weighted.weight, rule, custom, is_per_node=True)
+    return ScoreSlot(index, lifted, weighted.weight, rule, custom, True, is_checked)

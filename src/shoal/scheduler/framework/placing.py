@@ -4,7 +4,8 @@ Source of the rules and texts: Kubernetes v1.36, pkg/scheduler/framework/runtime
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from shoal.base.guard import Failed, attempt
 from shoal.scheduler.effects import Bind, PatchPod
@@ -41,12 +42,11 @@ def run_unreserves(
         attempt(plugin.unreserve, state, pod, node_name)
 
 
-@dataclass(frozen=True, slots=True)
-class Permission:
+class Permission(msgspec.Struct, frozen=True):
     """Success: bind now. Wait: hold the pod until every plugin of `timeouts_s` allows it."""
 
     status: Status
-    timeouts_s: Mapping[str, float] = field(default_factory=dict[str, float])
+    timeouts_s: dict[str, float] = {}
 
 
 def run_permits(

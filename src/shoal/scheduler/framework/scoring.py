@@ -97,7 +97,7 @@ def normalized_by_plugin(
 def out_of_range(slot: ScoreSlot, scores: IntArray) -> Status | None:
     """An error where a normalised score is not 0 to 100."""
     # Read as unsigned, negative numbers are huge: one look for both bounds.
-    if not scores.size or scores.view(np.uint64).max() <= MAX_NODE_SCORE:
+    if not slot.is_checked or not scores.size or scores.view(np.uint64).max() <= MAX_NODE_SCORE:
         return None
     wrong = next(s for s in scores.tolist() if not MIN_NODE_SCORE <= s <= MAX_NODE_SCORE)
     name = slot.plugin.name

@@ -44,15 +44,17 @@ class Signer:
     """Signs pods for the plugins that judge nodes."""
 
     def __init__(self, judges: Sequence[Plugin]) -> None:
-        self._judges = judges
-        self._reads_nodes = [_reads_nodes(plugin) for plugin in judges]
+        self._judges = [
+            (plugin.sign if isinstance(plugin, SignPlugin) else _unsigned, _reads_nodes(plugin))
+            for plugin in judges
+        ]
         self._known: dict[Fragments, Fragments] = {}
 
     def sign(self, pod: PodInfo) -> Signature:
         whole: list[Hashable] = []
         nodes: list[Hashable] = []
-        for plugin, reads_nodes in zip(self._judges, self._reads_nodes, strict=True):
-            fragment = plugin.sign(pod) if isinstance(plugin, SignPlugin) else None
+        for sign, reads_nodes in self._judges:
+            fragment = sign(pod)
             whole.append(fragment)
             if reads_nodes:
                 nodes.append(fragment)
@@ -67,7 +69,11 @@ class Signer:
         return self._known.setdefault(fragments, fragments)
 
 
+def _unsigned(pod: PodInfo) -> None:
+    return None
+
+
 def _reads_nodes(plugin: Plugin) -> bool:
     """Whether some answer of the plugin depends on the pod and the node alone."""
     reads = (getattr(plugin, "filter_reads", None), getattr(plugin, "score_reads", None))
-    return Reads.NODE in reads
+    return Reads.NODE in reads or Reads.NODES in reads
