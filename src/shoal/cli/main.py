@@ -111,6 +111,9 @@ def up(
     port: Annotated[int, typer.Option(help="HTTPS port on 127.0.0.1; 0 picks one.")] = 6443,
     runtime: Annotated[str, typer.Option(help="auto, sandbox or process.")] = "auto",
     config: Annotated[Path | None, typer.Option(help="shoal.yaml: images, Ploto.")] = None,
+    scheduler_config: Annotated[
+        Path | None, typer.Option(help="KubeSchedulerConfiguration: profiles, extenders.")
+    ] = None,
     kubeconfig: Annotated[Path | None, typer.Option(help="Kubeconfig file to write.")] = None,
     nodes: Annotated[int, typer.Option(help="Virtual nodes on this machine.", min=1)] = 1,
     node_resources: Annotated[
@@ -132,6 +135,7 @@ def up(
             port=port,
             runtime=runtime,
             config_file=config,
+            scheduler_config=scheduler_config,
             kubeconfig=kubeconfig,
             nodes=nodes,
             node_resources=node_resources,

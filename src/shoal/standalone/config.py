@@ -11,6 +11,9 @@ from shoal.api import quantity
 from shoal.api.json_yaml import JsonYamlError, document
 from shoal.api.names import qualified_name
 from shoal.apiserver.schema.validation.resources import validate_amount
+from shoal.scheduler.config.loading import ConfigurationError, LoadedConfiguration
+from shoal.scheduler.config.loading import load as load_configuration
+from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES
 
 DEFAULT_DATA_DIR = Path("~/.shoal")
 KUBECONFIG_NAME = "kubeconfig"
@@ -47,8 +50,10 @@ class PlotoSection(
 class SchedulerSection(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"
 ):
-    """What a KubeSchedulerConfiguration has no word for."""
+    """Where the scheduler's own file is, and what that has no word for."""
 
+    config: Path | None = None
+    """A KubeSchedulerConfiguration; relative paths start at the folder of shoal.yaml."""
     plugin_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = msgspec.field(
         default=1.0, name="pluginTimeoutSeconds"
     )
@@ -69,6 +74,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     images: tuple[ImageMapping, ...]
     ploto: PlotoSection
     scheduler: SchedulerSection
+    scheduling: LoadedConfiguration | None
+    """None: the default profiles."""
     kubeconfig: Path
     nodes: int
     node_resources: dict[str, str]
@@ -89,14 +96,17 @@ def load(
     kubeconfig: Path | None,
     nodes: int,
     node_resources: str,
+    scheduler_config: Path | None = None,
 ) -> Settings:
-    """Check everything. Raises ConfigError with one sentence."""
+    """Check everything. Raises ConfigError with one sentence; of the scheduler's file, with all
+    that is wrong."""
     if runtime not in _RUNTIMES:
         raise ConfigError(f'--runtime "{runtime}" is not one of {", ".join(_RUNTIMES)}')
     if not 0 <= port <= 65535:
         raise ConfigError(f"--port {port} is not between 0 and 65535")
     file = _read_file(config_file)
     folder = (data_dir or default_data_dir()).expanduser().resolve()
+    scheduling = scheduler_config or file.scheduler.config
     return Settings(
         data_dir=folder,
         port=port,
@@ -104,21 +114,37 @@ def load(
         images=tuple(file.images),
         ploto=file.ploto,
         scheduler=file.scheduler,
+        scheduling=read_scheduler_file(scheduling) if scheduling else None,
         kubeconfig=(kubeconfig or folder / KUBECONFIG_NAME).expanduser().resolve(),
         nodes=nodes,
         node_resources=parse_resources(node_resources),
     )
 
 
+def _read_bytes(flag: str, path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ConfigError(f"{flag} {path} does not exist") from error
+    except OSError as error:
+        raise ConfigError(f"{flag} {path} cannot be read: {error.strerror}") from error
+
+
+def read_scheduler_file(path: Path) -> LoadedConfiguration:
+    """Raises ConfigError: a sentence, or a line for each fault."""
+    text = _read_bytes("--scheduler-config", path)
+    try:
+        return load_configuration(text, DEFAULT_PROFILES[0].plugins)
+    except ConfigurationError as error:
+        faults = "".join(f"\n  {fault}" for fault in error.faults)
+        raise ConfigError(f"{path} cannot be used:{faults}") from error
+
+
 def _read_file(path: Path | None) -> ConfigFile:
     if path is None:
         return ConfigFile()
     try:
-        raw = document(path.read_bytes())
-    except FileNotFoundError as error:
-        raise ConfigError(f"--config {path} does not exist") from error
-    except OSError as error:
-        raise ConfigError(f"--config {path} cannot be read: {error.strerror}") from error
+        raw = document(_read_bytes("--config", path))
     except JsonYamlError as error:
         raise ConfigError(f"{path} is not valid YAML: {error}") from error
 

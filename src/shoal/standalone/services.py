@@ -16,12 +16,13 @@ from shoal.client.informer import InformerSet
 from shoal.client.protocol import Client
 from shoal.controllers.kube.family import KubeControllers
 from shoal.controllers.ploto.webhook import ScaleAdviser
-from shoal.scheduler.core import Scheduler, build_scheduler
+from shoal.scheduler.config.loading import LoadedConfiguration
+from shoal.scheduler.core import Scheduler
 from shoal.scheduler.loop import SchedulerLoop
-from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES
 from shoal.standalone.config import PlotoSection, SchedulerSection
 from shoal.standalone.executor_pools import ExecutorPools, ploto_options
 from shoal.standalone.scheduler_plugins import plugin_registry
+from shoal.standalone.scheduler_profiles import build_wanted
 
 Run = Callable[[], Awaitable[None]]
 
@@ -44,9 +45,12 @@ class Services:
         self.add(f"events of {component}", recorder.run)
         return recorder
 
-    def add_scheduler(self, section: SchedulerSection) -> Scheduler:
+    def add_scheduler(
+        self, section: SchedulerSection, wanted: LoadedConfiguration | None
+    ) -> Scheduler:
+        """Raises ConfigError where the profiles that are wanted cannot be run."""
         registry = plugin_registry(self._clock, section.plugin_timeout_s)
-        scheduler = build_scheduler(DEFAULT_PROFILES, registry)
+        scheduler = build_wanted(wanted, registry)
         recorder = self.recorder_of("default-scheduler")
         loop = SchedulerLoop(scheduler, self._client, self.informers, recorder, self._clock)
         self.add("scheduler", loop.run)

@@ -1,0 +1,113 @@
+"""The configuration file of the scheduler in `shoal up`: found, refused, served with defaults."""
+
+from pathlib import Path
+
+import pytest
+
+from shoal.base.backoff import Backoff
+from shoal.scheduler.framework.plugin import QueuedPodInfo
+from shoal.scheduler.framework.points import Point
+from shoal.scheduler.plugins.in_tree import in_tree_registry
+from shoal.standalone.config import ConfigError, Settings, load
+from shoal.standalone.scheduler_profiles import build_wanted, with_defaults
+
+HEAD = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n"
+
+
+def settings(config_file: Path | None = None, scheduler_config: Path | None = None) -> Settings:
+    return load(
+        data_dir=Path("/data"),
+        port=6443,
+        runtime="auto",
+        config_file=config_file,
+        kubeconfig=None,
+        nodes=1,
+        node_resources="",
+        scheduler_config=scheduler_config,
+    )
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "scheduler.yaml"
+    path.write_text(HEAD + text)
+    return path
+
+
+class ByName:
+    name = "ByName"
+
+    def __init__(self, arguments: object, handle: object) -> None:
+        pass
+
+    def less(self, left: QueuedPodInfo, right: QueuedPodInfo) -> bool:
+        return left.pod.name < right.pod.name
+
+
+def test_without_a_file_there_is_nothing_to_heed() -> None:
+    assert settings().scheduling is None
+
+
+def test_shoal_yaml_may_name_the_file_from_its_own_folder(tmp_path: Path) -> None:
+    written(tmp_path, "podMaxBackoffSeconds: 60")
+    config = tmp_path / "shoal.yaml"
+    config.write_text("scheduler: {config: scheduler.yaml}")
+    scheduling = settings(config).scheduling
+    assert scheduling is not None
+    assert scheduling.backoff == Backoff(1, 60)
+
+
+def test_the_flag_goes_before_shoal_yaml(tmp_path: Path) -> None:
+    config = tmp_path / "shoal.yaml"
+    config.write_text("scheduler: {config: nowhere.yaml}")
+    assert settings(config, written(tmp_path, "")).scheduling is not None
+
+
+def test_all_faults_of_the_file_are_told(tmp_path: Path) -> None:
+    path = written(tmp_path, "parallelism: 0\npercentageOfNodesToScore: 200\n")
+    with pytest.raises(ConfigError) as refusal:
+        settings(scheduler_config=path)
+    assert str(refusal.value).splitlines() == [
+        f"{path} cannot be used:",
+        "  parallelism: Invalid value: 0: should be an integer value greater than zero",
+        "  percentageOfNodesToScore: Invalid value: 200: not in valid range [0-100]",
+    ]
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--scheduler-config .*gone.yaml does not exist"):
+        settings(scheduler_config=tmp_path / "gone.yaml")
+
+
+def test_profiles_that_cannot_be_run_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "profiles: [{plugins: {score: {enabled: [{name: Nobody}]}}}]")
+    with pytest.raises(ConfigError, match='ScorePlugin "Nobody" does not exist'):
+        build_wanted(settings(scheduler_config=path).scheduling, in_tree_registry())
+
+
+def test_the_default_profiles_are_served_in_the_files_order(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        """
+profiles:
+- schedulerName: mine
+  plugins:
+    queueSort: {enabled: [{name: ByName}], disabled: [{name: "*"}]}
+""",
+    )
+    scheduling = settings(scheduler_config=path).scheduling
+    assert scheduling is not None
+    served = list(with_defaults(scheduling.profiles))
+    assert [spec.scheduler_name for spec in served] == ["mine", "default-scheduler", "shoal"]
+    assert all(Point.QUEUE_SORT in spec.points for spec in served)
+    registry = in_tree_registry()
+    registry.register("ByName", ByName)
+    build_wanted(scheduling, registry)
+
+
+def test_a_default_profile_that_the_file_has_is_the_files(tmp_path: Path) -> None:
+    path = written(tmp_path, "profiles: [{plugins: {multiPoint: {disabled: [{name: NodeName}]}}}]")
+    scheduling = settings(scheduler_config=path).scheduling
+    assert scheduling is not None
+    first, second = with_defaults(scheduling.profiles)
+    assert (first.scheduler_name, second.scheduler_name) == ("default-scheduler", "shoal")
+    assert len(first.plugins) == len(second.plugins) - 1
