@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from shoal.api.disks import AwsDisk, GceDisk, IscsiDisk, RbdDisk
 from shoal.api.meta import (
     ApiStruct,
     Condition,
@@ -255,6 +256,16 @@ class ClaimVolume(ApiStruct):
     read_only: bool = False
 
 
+class EphemeralVolume(ApiStruct):
+    """A claim that is made for the pod and goes with it, named `<pod>-<volume>`."""
+
+
+class ImageVolume(ApiStruct):
+    """The files of a container image."""
+
+    reference: str = ""
+
+
 class Volume(ApiStruct):
     """Exactly one source is set; all None means a source that Shoal does not know."""
 
@@ -266,6 +277,12 @@ class Volume(ApiStruct):
     downward_api: DownwardApiVolume | None = msgspec.field(name="downwardAPI", default=None)
     projected: ProjectedVolume | None = None
     persistent_volume_claim: ClaimVolume | None = None
+    ephemeral: EphemeralVolume | None = None
+    image: ImageVolume | None = None
+    gce_persistent_disk: GceDisk | None = None
+    aws_elastic_block_store: AwsDisk | None = None
+    iscsi: IscsiDisk | None = None
+    rbd: RbdDisk | None = None
 
 
 class Toleration(ApiStruct):

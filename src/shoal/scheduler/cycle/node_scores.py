@@ -36,7 +36,7 @@ class NodeScores:
         self._state = state
         self._pod = pod
         self._snapshot = snapshot
-        others = [slot for slot in points.score if slot.reads is not Reads.NODE]
+        others = [slot for slot in points.score if not slot.reads.is_of_nodes]
         self._moving_slots = [slot for slot in others if _is_final(slot)]
         self._relative_slots = [slot for slot in others if not _is_final(slot)]
         self._scored_at = _SCORED_NOTHING

@@ -36,7 +36,7 @@ class NodeVerdicts:
         self._snapshot = snapshot
         self._node_names = node_names
         self._filters = [slot for slot in points.filter if slot.reads is Reads.NODE]
-        self.score_slots = [slot for slot in points.score if slot.reads is Reads.NODE]
+        self.score_slots = [slot for slot in points.score if slot.reads.is_of_nodes]
         self._reserve_rows(0)
 
     def _reserve_rows(self, row_count: int) -> None:
@@ -78,10 +78,11 @@ class NodeVerdicts:
         for line, slot in enumerate(self.score_slots):
             if slot.plugin.name in state.skip_score:
                 continue
-            raw = scoring.raw_scores(slot, state, self._pod, nodes, passed)
+            asked = self._snapshot.all_rows() if slot.reads is Reads.NODES else nodes
+            raw = scoring.raw_scores(slot, state, self._pod, asked, passed)
             if isinstance(raw, Status):
                 return raw
-            self.raw[line, nodes.rows] = raw
+            self.raw[line, asked.rows] = raw
         self._scored_generation = self._snapshot.node_generation
         return SUCCESS
 

@@ -41,10 +41,18 @@ class Reads(StrEnum):
 
     NODE = "node"
     """The node object alone: placements do not outdate the answer."""
+    NODES = "nodes"
+    """The objects of all nodes: every row is scored anew when any node changed. Not for
+    filters."""
     PODS = "pods"
     """The pods on it, too."""
     CLUSTER = "cluster"
     """Nodes and pods beyond the row."""
+
+    @property
+    def is_of_nodes(self) -> bool:
+        """Whether pods on nodes do not matter."""
+        return self in (Reads.NODE, Reads.NODES)
 
 
 class Normalization(StrEnum):

@@ -75,5 +75,8 @@ def _unsigned(pod: PodInfo) -> None:
 
 def _reads_nodes(plugin: Plugin) -> bool:
     """Whether some answer of the plugin depends on the pod and the node alone."""
-    reads = (getattr(plugin, "filter_reads", None), getattr(plugin, "score_reads", None))
-    return Reads.NODE in reads or Reads.NODES in reads
+    reads: tuple[Reads | None, ...] = (
+        getattr(plugin, "filter_reads", None),
+        getattr(plugin, "score_reads", None),
+    )
+    return any(each is not None and each.is_of_nodes for each in reads)

@@ -6,36 +6,45 @@ from shoal.scheduler.config.plugin_arguments import DEFAULT_ARGUMENTS
 from shoal.scheduler.framework.profile import PluginSpec, ProfileSpec
 from shoal.scheduler.framework.registry import PluginFactory, PluginRegistry
 from shoal.scheduler.plugins.default_binder import DefaultBinder
+from shoal.scheduler.plugins.image_locality import ImageLocality
 from shoal.scheduler.plugins.node_affinity import NodeAffinity
 from shoal.scheduler.plugins.node_name import NodeName
+from shoal.scheduler.plugins.node_ports import NodePorts
 from shoal.scheduler.plugins.node_resources_balanced_allocation import (
     NodeResourcesBalancedAllocation,
 )
 from shoal.scheduler.plugins.node_resources_fit import NodeResourcesFit
 from shoal.scheduler.plugins.node_unschedulable import NodeUnschedulable
 from shoal.scheduler.plugins.priority_sort import PrioritySort
+from shoal.scheduler.plugins.scheduling_gates import SchedulingGates
 from shoal.scheduler.plugins.taint_toleration import TaintToleration
 
 _FACTORIES: Mapping[str, PluginFactory] = {
+    "SchedulingGates": SchedulingGates,
     "PrioritySort": PrioritySort,
     "NodeUnschedulable": NodeUnschedulable,
     "NodeName": NodeName,
     "TaintToleration": TaintToleration,
     "NodeAffinity": NodeAffinity,
+    "NodePorts": NodePorts,
     "NodeResourcesFit": NodeResourcesFit,
     "NodeResourcesBalancedAllocation": NodeResourcesBalancedAllocation,
+    "ImageLocality": ImageLocality,
     "DefaultBinder": DefaultBinder,
 }
 
 # Order and weights are those of kube-scheduler's default profile.
 _DEFAULT_PLUGINS = (
+    PluginSpec("SchedulingGates"),
     PluginSpec("PrioritySort"),
     PluginSpec("NodeUnschedulable"),
     PluginSpec("NodeName"),
     PluginSpec("TaintToleration", weight=3),
     PluginSpec("NodeAffinity", weight=2),
+    PluginSpec("NodePorts"),
     PluginSpec("NodeResourcesFit"),
     PluginSpec("NodeResourcesBalancedAllocation"),
+    PluginSpec("ImageLocality"),
     PluginSpec("DefaultBinder"),
 )
 

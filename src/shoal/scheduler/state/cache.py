@@ -74,8 +74,13 @@ class Cache:
         self._table = NodeTable()
         self._standings: dict[str, _Standing] = {}
         self._pods_by_node: dict[str, dict[str, PodInfo]] = {}
-        self._indices: tuple[PodIndex, ...] = ()
         self.snapshot = Snapshot(self._table, self._pods_by_node)
+        self._indices: tuple[PodIndex, ...] = (
+            self.snapshot.host_ports,
+            self.snapshot.images,
+            self.snapshot.gpu_shares,
+            self.snapshot.scv_memory,
+        )
 
     def node(self, name: str) -> Node | None:
         row = self._table.row_of.get(name)
@@ -118,6 +123,13 @@ class Cache:
         for index in self._indices:
             index.remove_node(row)
         self._table.remove_node(name)
+
+    def touch_node(self, name: str) -> None:
+        """Something that plugins look up, and that is called like a node, changed: what is known
+        of the node's row is outdated. Without such a node, that of any row stands for what
+        plugins say who look beyond rows."""
+        if self._table.row_count:
+            self._table.touch(self._table.row_of.get(name, 0))
 
     @contextmanager
     def supposing(

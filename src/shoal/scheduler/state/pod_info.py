@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from shoal.api.meta import ObjectKey
 from shoal.api.pod import Pod, PodSpec
-from shoal.scheduler.state import request
+from shoal.scheduler.state import host_ports, mounts, request
+from shoal.scheduler.state.host_ports import HostPort
+from shoal.scheduler.state.mounts import ClaimMount, Disk
 from shoal.scheduler.state.request import ResourceRequest
 
 
@@ -17,6 +19,9 @@ class PodInfo:
     uid: str
     priority: int
     request: ResourceRequest
+    host_ports: tuple[HostPort, ...] = ()
+    claims: tuple[ClaimMount, ...] = ()
+    disks: tuple[Disk, ...] = ()
 
     @property
     def name(self) -> str:
@@ -43,4 +48,7 @@ def of(pod: Pod) -> PodInfo:
         uid=pod.metadata.uid,
         priority=pod.spec.priority or 0,
         request=request.of_pod(pod.spec),
+        host_ports=host_ports.of_pod(pod.spec),
+        claims=mounts.claims_of(pod),
+        disks=mounts.disks_of(pod.spec),
     )

@@ -10,9 +10,13 @@ from dataclasses import dataclass
 
 from shoal.api.node import Node, Taint
 from shoal.scheduler.state.change_log import ChangeLog
+from shoal.scheduler.state.gpu_shares import GpuShares
+from shoal.scheduler.state.host_ports import HostPortIndex
+from shoal.scheduler.state.image_index import ImageIndex
 from shoal.scheduler.state.node_rows import NodeRows, Rows
 from shoal.scheduler.state.node_table import BoolArray, IntArray, NodeTable
 from shoal.scheduler.state.pod_info import PodInfo
+from shoal.scheduler.state.scv_memory import ScvMemory
 
 PodsByNode = Mapping[str, Mapping[str, PodInfo]]
 """Node name -> uid -> pod."""
@@ -27,6 +31,10 @@ class Snapshot:
     def __init__(self, table: NodeTable, pods_by_node: PodsByNode) -> None:
         self._table = table
         self._pods_by_node = pods_by_node
+        self.host_ports = HostPortIndex()
+        self.images = ImageIndex()
+        self.gpu_shares = GpuShares()
+        self.scv_memory = ScvMemory()
 
     @property
     def row_count(self) -> int:
