@@ -4,12 +4,18 @@ Source of the rules: Kubernetes v1.36, component-helpers/scheduling/corev1/nodea
 alternatives, the requirements of one must all hold, and an empty term matches no node.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from shoal.api.node import Node
-from shoal.api.pod import NodeSelectorRequirement, NodeSelectorTerm, PodSpec
+from shoal.api.pod import (
+    NodeAffinity,
+    NodeSelector,
+    NodeSelectorRequirement,
+    NodeSelectorTerm,
+    PodSpec,
+)
 from shoal.api.selectors import EVERYTHING, Requirement, Selector
 
 _NAME_FIELD = "metadata.name"
@@ -77,27 +83,40 @@ class PreferredNodes(msgspec.Struct, frozen=True):
 def required_nodes(spec: PodSpec) -> RequiredNodes | None:
     """None where any node will do."""
     affinity = spec.affinity.node_affinity if spec.affinity else None
-    required = affinity.required_during_scheduling_ignored_during_execution if affinity else None
-    if required is None and not spec.node_selector:
-        return None
-    labels = EVERYTHING
-    if spec.node_selector:
-        equal = sorted(spec.node_selector.items())
-        labels = Selector(tuple(Requirement(k, "In", frozenset((v,))) for k, v in equal))
-    terms = None
-    if required is not None:
-        terms = tuple(_term(each) for each in required.node_selector_terms)
-    return RequiredNodes(labels, terms)
+    return required_by(affinity, spec.node_selector)
 
 
 def preferred_nodes(spec: PodSpec) -> PreferredNodes | None:
     """None where nothing is preferred."""
-    affinity = spec.affinity.node_affinity if spec.affinity else None
+    return preferred_by(spec.affinity.node_affinity if spec.affinity else None)
+
+
+def required_by(
+    affinity: NodeAffinity | None, node_selector: Mapping[str, str] | None = None
+) -> RequiredNodes | None:
+    """None where both demand nothing."""
+    required = affinity.required_during_scheduling_ignored_during_execution if affinity else None
+    if required is None and not node_selector:
+        return None
+    labels = EVERYTHING
+    if node_selector:
+        equal = sorted(node_selector.items())
+        labels = Selector(tuple(Requirement(k, "In", frozenset((v,))) for k, v in equal))
+    return RequiredNodes(labels, None if required is None else selector_terms(required))
+
+
+def preferred_by(affinity: NodeAffinity | None) -> PreferredNodes | None:
+    """None where nothing is preferred."""
     if affinity is None:
         return None
     preferred = affinity.preferred_during_scheduling_ignored_during_execution
     terms = tuple((each.weight, _term(each.preference)) for each in preferred)
     return PreferredNodes(terms) if terms else None
+
+
+def selector_terms(selector: NodeSelector) -> tuple[NodeTerm, ...]:
+    """The alternatives, ready to be asked."""
+    return tuple(_term(each) for each in selector.node_selector_terms)
 
 
 def _term(term: NodeSelectorTerm) -> NodeTerm:
