@@ -12,7 +12,7 @@ import numpy as np
 from shoal.scheduler.framework import filtering
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.extension_points import ExtensionPoints, FilterSlot
-from shoal.scheduler.framework.filtering import PASSED, PreFilterOutcome
+from shoal.scheduler.framework.filtering import ABSENT, PASSED, PreFilterOutcome
 from shoal.scheduler.framework.status import Status
 from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.snapshot import Snapshot
@@ -74,22 +74,24 @@ def _filtered(
     pod: PodInfo,
     outcome: PreFilterOutcome,
 ) -> Iterator[tuple[str, Refusal]]:
+    nodes = snapshot.all_rows()
+    rejecting = np.full(nodes.size, ABSENT, np.int16)
+    codes = np.zeros(nodes.size, np.int64)
     asked = [
         node.row
         for node in snapshot.nodes()
         if outcome.node_names is None or node.name in outcome.node_names
     ]
-    rejecting = np.full(len(asked), PASSED, np.int16)
-    codes = np.zeros(len(asked), np.int64)
-    rows = snapshot.select(np.array(asked, np.intp))
-    status = filtering.run_filters([slot], state, pod, rows, rejecting, codes)
+    rejecting[asked] = PASSED
+    status = filtering.run_filters([slot], state, pod, nodes, rejecting, codes)
     if not status.is_success:
         yield EVERY_NODE, refusal(status.by(slot.plugin.name))
         return
     meanings: dict[int, Refusal] = {}
-    for row, rejected_by, code in zip(asked, rejecting.tolist(), codes.tolist(), strict=True):
-        if rejected_by == PASSED:
+    for row in asked:
+        if rejecting[row] == PASSED:
             continue
+        code = int(codes[row])
         if code not in meanings:
             meaning = slot.plugin.filter_status(state, pod, code)
             meanings[code] = refusal(meaning.by(slot.plugin.name))

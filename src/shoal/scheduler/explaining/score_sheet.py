@@ -13,8 +13,7 @@ from shoal.scheduler.framework import scoring
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.extension_points import ExtensionPoints, ScoreSlot
 from shoal.scheduler.framework.status import Status
-from shoal.scheduler.state.node_rows import NodeRows
-from shoal.scheduler.state.node_table import IntArray
+from shoal.scheduler.state.node_table import BoolArray, IntArray
 from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.snapshot import Snapshot
 
@@ -50,7 +49,9 @@ def score_sheet(
     feasible: Sequence[int],
 ) -> ScoreSheet:
     """`state` is as the filters left it; `feasible` are the rows that they let pass."""
-    nodes = snapshot.select(np.array(feasible, np.intp))
+    is_feasible = np.zeros(snapshot.row_count, np.bool_)
+    is_feasible[feasible] = True
+    nodes = snapshot.where(is_feasible, len(feasible))
     status = scoring.run_pre_scores(points, state, pod, nodes)
     if not status.is_success:
         return ScoreSheet(error=status.message)
@@ -60,7 +61,7 @@ def score_sheet(
     for slot in points.score:
         if slot.plugin.name in state.skip_score:
             continue
-        scores = _scores(slot, state, pod, nodes)
+        scores = _scores(slot, state, pod, snapshot, is_feasible)
         if isinstance(scores, Status):
             return ScoreSheet(error=scores.message)
         weighted = scores * slot.weight
@@ -70,12 +71,13 @@ def score_sheet(
 
 
 def _scores(
-    slot: ScoreSlot, state: CycleState, pod: PodInfo, nodes: NodeRows
+    slot: ScoreSlot, state: CycleState, pod: PodInfo, snapshot: Snapshot, is_feasible: BoolArray
 ) -> IntArray | Status:
-    """0 to 100, or an error."""
-    raw = scoring.raw_scores(slot, state, pod, nodes, np.ones(nodes.size, np.bool_))
-    if isinstance(raw, Status):
-        return raw
+    """0 to 100 for each feasible row, or an error."""
+    every = scoring.raw_scores(slot, state, pod, snapshot.all_rows(), is_feasible)
+    if isinstance(every, Status):
+        return every
+    raw = every[is_feasible]
     if slot.custom is None:
         scores = scoring.normalized_by_rule(slot.normalization, raw, int(raw.max()))
     else:

@@ -1,0 +1,78 @@
+"""`shoal explain --cases`: recorded cases in, one answer a line out.
+
+The file is read and answered line by line, so that a long one needs no more memory than a short
+one, and what has been answered is there to be read.
+"""
+
+import gzip
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import msgspec
+
+from shoal.cli.output import CliError
+from shoal.scheduler.explaining.cases import (
+    CaseError,
+    answer_of,
+    case_of,
+    explain_case,
+    preemption_answer_of,
+)
+from shoal.scheduler.plugins.in_tree import in_tree_registry
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+def answer_cases(path: Path, *, with_preemption: bool) -> bool:
+    """Print an answer for each case of a file, plain or gzipped; `-` is stdin. A line that is no
+    case costs a sentence on stderr. Whether all were answered. Raises CliError where the file
+    cannot be read."""
+    registry = in_tree_registry()
+    is_success = True
+    with _opened(path) as lines:
+        for number, line in enumerate(_read(path, lines), 1):
+            if not line.strip():
+                continue
+            try:
+                explanation = explain_case(case_of(line, with_preemption=with_preemption), registry)
+            except CaseError as error:
+                is_success = False
+                sys.stderr.write(f"error: {path}, line {number} is not a case: {error}\n")
+                continue
+            answer = (preemption_answer_of if with_preemption else answer_of)(explanation)
+            sys.stdout.write(msgspec.json.encode(answer).decode() + "\n")
+            sys.stdout.flush()
+    return is_success
+
+
+@contextmanager
+def _opened(path: Path) -> Generator[BinaryIO]:
+    if str(path) == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        with path.open("rb") as file:
+            is_gzipped = file.read(2) == _GZIP_MAGIC
+            file.seek(0)
+            if not is_gzipped:
+                yield file
+                return
+            with gzip.open(file) as unpacked:
+                yield cast(BinaryIO, unpacked)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _read(path: Path, lines: BinaryIO) -> Iterator[bytes]:
+    try:
+        yield from lines
+    except (OSError, EOFError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> CliError:
+    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return CliError(f"cannot read --cases {path}: {why}; name a file with a case a line")

@@ -1,0 +1,203 @@
+"""Changes that can be tried out on a copy: of the pod that is asked about, or of the nodes.
+
+Each turns one `Scene` into another and says in a few words what it does. Nothing of the real
+cluster changes.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from shoal.api import quantity
+from shoal.api.meta import ObjectMeta
+from shoal.api.node import Node, NodeSpec, NodeStatus, Taint
+from shoal.api.pod import Container, Pod, PodSpec, ResourceMap, ResourceRequirements, Toleration
+from shoal.api.quantity import QuantityError
+
+_COUNTED = re.compile(r"(\d+)x\s+(.*)", re.DOTALL)
+_TAINT = re.compile(r"(.*):(NoSchedule|PreferNoSchedule|NoExecute)")
+_NATIVE = ("cpu", "memory", "ephemeral-storage", "pods")
+_SHORT_LABELS = {
+    "zone": "topology.kubernetes.io/zone",
+    "region": "topology.kubernetes.io/region",
+    "arch": "kubernetes.io/arch",
+    "os": "kubernetes.io/os",
+}
+_HOSTNAME = "kubernetes.io/hostname"
+_USUAL_PODS = "110"
+_MAX_NODES = 10_000
+
+
+class ChangeError(ValueError):
+    """A change that cannot be made; the text is one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What changes work on."""
+
+    pod: Pod
+    nodes: Sequence[Node]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`make` raises ChangeError where the scene does not have what is to be changed."""
+
+    text: str
+    """`2 cpu`, `without affinity`, ..."""
+    make: Callable[[Scene], Scene]
+
+
+def ask_for(resource: str, amount: str) -> Change:
+    """The pod asks for so much in all: its first container for all of it, the others for none.
+    Raises ChangeError where the amount is none."""
+    try:
+        if quantity.parse(amount) < 0:
+            raise QuantityError
+    except QuantityError as error:
+        raise ChangeError(
+            f'--{resource} "{amount}" is not an amount; write one such as'
+            f" {'500m or 2' if resource == 'cpu' else '512Mi or 4Gi'}"
+        ) from error
+    return Change(f"{resource} {amount}", _of_spec(lambda s: _asking_for(s, resource, amount)))
+
+
+def drop_affinity() -> Change:
+    """To nodes and to pods, and the node selector."""
+    return Change("without affinity and node selector", _setting(affinity=None, node_selector={}))
+
+
+def drop_tolerations() -> Change:
+    return Change("without tolerations", _setting(tolerations=[]))
+
+
+def tolerate(key: str) -> Change:
+    """Every taint of the key; `*` is every taint there is."""
+    taint = "" if key == "*" else key
+    one_more = Toleration(key=taint, operator="Exists")
+    return Change(
+        f"tolerating {'every taint' if not taint else key}",
+        _of_spec(lambda spec: _with(spec, tolerations=[*spec.tolerations, one_more])),
+    )
+
+
+def drop_spread() -> Change:
+    """The pod's own topology spread constraints; those of the profile hold instead."""
+    return Change("without topology spread", _setting(topology_spread_constraints=[]))
+
+
+def set_priority(priority: int) -> Change:
+    return Change(f"priority {priority}", _setting(priority=priority))
+
+
+def add_nodes(text: str) -> Change:
+    """`4x cpu=32,memory=128Gi,zone=a,dedicated=batch:NoSchedule`: how many, and of each its
+    resources, labels and taints. Raises ChangeError."""
+    counted = _COUNTED.fullmatch(text)
+    count, parts = (int(counted[1]), counted[2]) if counted else (1, text)
+    if not 1 <= count <= _MAX_NODES:
+        raise ChangeError(f"--add-node {text} asks for {count} nodes; ask for 1 to {_MAX_NODES}")
+    model = _model_node(text, parts)
+
+    def make(scene: Scene) -> Scene:
+        taken = {node.metadata.name for node in scene.nodes}
+        free = (name for i in range(1, _MAX_NODES * 2) if (name := f"added-{i}") not in taken)
+        added = [_named(model, next(free)) for _ in range(count)]
+        return replace(scene, nodes=[*scene.nodes, *added])
+
+    return Change(f"{count} more {'node' if count == 1 else 'nodes'} of {parts.strip()}", make)
+
+
+def remove_node(name: str) -> Change:
+    """The pods on it go with it."""
+
+    def make(scene: Scene) -> Scene:
+        rest = [node for node in scene.nodes if node.metadata.name != name]
+        if len(rest) == len(scene.nodes):
+            raise ChangeError(f'there is no node "{name}" to remove')
+        return replace(scene, nodes=rest)
+
+    return Change(f"without node {name}", make)
+
+
+def _of_spec(change: Callable[[PodSpec], PodSpec]) -> Callable[[Scene], Scene]:
+    return lambda scene: replace(scene, pod=_with(scene.pod, spec=change(scene.pod.spec)))
+
+
+def _setting(**fields: Any) -> Callable[[Scene], Scene]:
+    return _of_spec(lambda spec: _with(spec, **fields))
+
+
+def _asking_for(spec: PodSpec, resource: str, amount: str) -> PodSpec:
+    first, *others = [_without(each, resource) for each in spec.containers]
+    asking = {**first.resources.requests, resource: amount}
+    first = _with(first, resources=_with(first.resources, requests=asking))
+    whole = spec.resources
+    if whole is not None and resource in whole.requests:
+        whole = _with(whole, requests={**whole.requests, resource: amount})
+    return _with(
+        spec,
+        containers=[first, *others],
+        init_containers=[_without(each, resource) for each in spec.init_containers],
+        resources=whole,
+    )
+
+
+def _without(container: Container, resource: str) -> Container:
+    def rest(amounts: ResourceMap) -> ResourceMap:
+        return {name: amount for name, amount in amounts.items() if name != resource}
+
+    own = container.resources
+    kept = ResourceRequirements(requests=rest(own.requests), limits=rest(own.limits))
+    return _with(container, resources=kept)
+
+
+def _model_node(text: str, parts: str) -> Node:
+    allocatable: ResourceMap = {"pods": _USUAL_PODS}
+    labels: dict[str, str] = {}
+    taints: list[Taint] = []
+    for part in filter(None, (each.strip() for each in parts.split(","))):
+        key, equals, value = part.partition("=")
+        if taint := _TAINT.fullmatch(part):
+            taint_key, _, taint_value = taint[1].partition("=")
+            taints.append(Taint(key=taint_key, value=taint_value, effect=taint[2]))
+        elif not key or not equals:
+            raise ChangeError(
+                f'"{part}" of --add-node {text} is none of RESOURCE=AMOUNT, LABEL=VALUE and'
+                " KEY=VALUE:EFFECT"
+            )
+        elif _is_resource(key, value, text):
+            allocatable[key] = value
+        else:
+            labels[_SHORT_LABELS.get(key, key)] = value
+    if not {"cpu", "memory"} <= allocatable.keys():
+        raise ChangeError(
+            f"--add-node {text} does not say how large the node is; write it such as"
+            ' "4x cpu=32,memory=128Gi"'
+        )
+    status = NodeStatus(capacity=allocatable, allocatable=allocatable)
+    return Node(metadata=ObjectMeta(labels=labels), spec=NodeSpec(taints=taints), status=status)
+
+
+def _is_resource(key: str, value: str, text: str) -> bool:
+    """Extended resources have a domain, as labels may; an amount tells them apart."""
+    is_native = key in _NATIVE or key.startswith("hugepages-")
+    try:
+        is_amount = quantity.parse(value) >= 0
+    except QuantityError:
+        is_amount = False
+    if is_native and not is_amount:
+        raise ChangeError(f'"{value}" of --add-node {text} is not an amount of {key}')
+    return is_native or (is_amount and "/" in key and "kubernetes.io/" not in key)
+
+
+def _named(model: Node, name: str) -> Node:
+    labels: Mapping[str, str] = {_HOSTNAME: name, **model.metadata.labels}
+    return _with(model, metadata=_with(model.metadata, name=name, labels=dict(labels)))
+
+
+_with: Callable[..., Any] = msgspec.structs.replace
