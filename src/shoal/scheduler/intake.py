@@ -66,6 +66,7 @@ class Intake:
             self._objects.remove(change.resource, key)
         else:
             self._objects.set(change.resource, key, change.after)
+        self._cache.touch_node(key.name)
         event = object_change(change.resource, change.before, change.after)
         self._queue.move_all(Happening(event, change.before, change.after), now)
 

@@ -18,6 +18,7 @@ from shoal.scheduler.plugins.node_unschedulable import NodeUnschedulable
 from shoal.scheduler.plugins.priority_sort import PrioritySort
 from shoal.scheduler.plugins.scheduling_gates import SchedulingGates
 from shoal.scheduler.plugins.taint_toleration import TaintToleration
+from shoal.scheduler.plugins.yoda import Yoda
 
 _FACTORIES: Mapping[str, PluginFactory] = {
     "SchedulingGates": SchedulingGates,
@@ -31,6 +32,7 @@ _FACTORIES: Mapping[str, PluginFactory] = {
     "NodeResourcesBalancedAllocation": NodeResourcesBalancedAllocation,
     "ImageLocality": ImageLocality,
     "DefaultBinder": DefaultBinder,
+    "yoda": Yoda,
 }
 
 # Order and weights are those of kube-scheduler's default profile.
