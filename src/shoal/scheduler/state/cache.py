@@ -80,6 +80,9 @@ class Cache:
             self.snapshot.images,
             self.snapshot.gpu_shares,
             self.snapshot.scv_memory,
+            self.snapshot.topologies,
+            self.snapshot.pod_counts,
+            self.snapshot.carried_terms,
         )
 
     def node(self, name: str) -> Node | None:

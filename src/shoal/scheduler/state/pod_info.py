@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from shoal.api.meta import ObjectKey
 from shoal.api.pod import Pod, PodSpec
-from shoal.scheduler.state import host_ports, mounts, request
+from shoal.scheduler.state import affinity_terms, host_ports, label_class, mounts, request
+from shoal.scheduler.state.affinity_terms import AffinityTerms
 from shoal.scheduler.state.host_ports import HostPort
+from shoal.scheduler.state.label_class import LabelClass
 from shoal.scheduler.state.mounts import ClaimMount, Disk
 from shoal.scheduler.state.request import ResourceRequest
 
@@ -19,6 +21,8 @@ class PodInfo:
     uid: str
     priority: int
     request: ResourceRequest
+    label_class: LabelClass
+    affinity_terms: AffinityTerms
     host_ports: tuple[HostPort, ...] = ()
     claims: tuple[ClaimMount, ...] = ()
     disks: tuple[Disk, ...] = ()
@@ -48,6 +52,8 @@ def of(pod: Pod) -> PodInfo:
         uid=pod.metadata.uid,
         priority=pod.spec.priority or 0,
         request=request.of_pod(pod.spec),
+        label_class=label_class.of(pod),
+        affinity_terms=affinity_terms.of(pod),
         host_ports=host_ports.of_pod(pod.spec),
         claims=mounts.claims_of(pod),
         disks=mounts.disks_of(pod.spec),

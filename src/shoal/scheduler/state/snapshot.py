@@ -9,14 +9,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shoal.api.node import Node, Taint
+from shoal.scheduler.state.carried_terms import CarriedTerms
 from shoal.scheduler.state.change_log import ChangeLog
 from shoal.scheduler.state.gpu_shares import GpuShares
 from shoal.scheduler.state.host_ports import HostPortIndex
 from shoal.scheduler.state.image_index import ImageIndex
 from shoal.scheduler.state.node_rows import NodeRows, Rows
 from shoal.scheduler.state.node_table import BoolArray, IntArray, NodeTable
+from shoal.scheduler.state.pod_counts import PodCounts
 from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.scv_memory import ScvMemory
+from shoal.scheduler.state.topologies import Topologies
 
 PodsByNode = Mapping[str, Mapping[str, PodInfo]]
 """Node name -> uid -> pod."""
@@ -35,6 +38,9 @@ class Snapshot:
         self.images = ImageIndex()
         self.gpu_shares = GpuShares()
         self.scv_memory = ScvMemory()
+        self.topologies = Topologies()
+        self.pod_counts = PodCounts()
+        self.carried_terms = CarriedTerms()
 
     @property
     def row_count(self) -> int:
