@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 import shoal
+from shoal.cli import plugin
 from shoal.cli.output import CliError, OutputFormat, fail
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(plugin.app, name="plugin")
 
 _USAGE_ERROR = cast(type[Exception], typer.BadParameter.__base__)
 """What the parser raises about a command line; typer gives it no public name."""
