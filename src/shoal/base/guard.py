@@ -6,9 +6,9 @@ verdict, never the process that asked it.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import TypeVar, TypeVarTuple
 
-_P = ParamSpec("_P")
+_Args = TypeVarTuple("_Args")
 _T = TypeVar("_T")
 
 
@@ -31,10 +31,10 @@ class CallTookTooLong(Exception):
         super().__init__(f"took longer than {limit_s:g}s")
 
 
-def attempt(call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T | Failed:
+def attempt(call: Callable[[*_Args], _T], *args: *_Args) -> _T | Failed:
     """The call's answer, or `Failed`."""
     try:
-        return call(*args, **kwargs)
+        return call(*args)
     except Exception as error:
         return Failed(error)
 

@@ -39,14 +39,23 @@ class KeyedHeap(Generic[K, V]):
 
     def peek(self) -> V | None:
         """The value that `pop` would give; None where the heap is empty."""
-        self._drop_stale()
-        return self._entries[self._heap[0][2]][1] if self._heap else None
+        heap, entries = self._heap, self._entries
+        while heap:
+            _, number, key = heap[0]
+            entry = entries.get(key)
+            if entry is not None and entry[0] == number:
+                return entry[1]
+            heapq.heappop(heap)
+        return None
 
     def pop(self) -> V:
         """Raises IndexError where the heap is empty."""
-        self._drop_stale()
+        value = self.peek()
+        if value is None:
+            raise IndexError("pop from an empty heap")
         _, _, key = heapq.heappop(self._heap)
-        return self._entries.pop(key)[1]
+        del self._entries[key]
+        return value
 
     def remove(self, key: K) -> V | None:
         """The value that was there, if any."""
@@ -55,10 +64,6 @@ class KeyedHeap(Generic[K, V]):
             self._heap = [item for item in self._heap if self._is_live(item)]
             heapq.heapify(self._heap)
         return entry[1] if entry else None
-
-    def _drop_stale(self) -> None:
-        while self._heap and not self._is_live(self._heap[0]):
-            heapq.heappop(self._heap)
 
     def _is_live(self, item: tuple[Any, int, K]) -> bool:
         entry = self._entries.get(item[2])

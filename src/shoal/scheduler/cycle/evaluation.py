@@ -56,13 +56,10 @@ class Evaluation:
         self._cluster_filters = [s for s in points.filter if s.reads is Reads.CLUSTER]
         self._asked_at = _JUDGED_NOTHING
         self._diagnosis: Diagnosis | None = None
-        self._ask_pre_filters()
+        self._ask_pre_filters(snapshot.generation)
 
-    def _ask_pre_filters(self) -> None:
+    def _ask_pre_filters(self, generation: int) -> None:
         """Again where anything changed since, because a plugin may look beyond the pod."""
-        generation = self._snapshot.generation
-        if self._asked_at == generation:
-            return
         outcome = self._pre_filters.run(self.state, self._pod, self._snapshot)
         self._asked_at = generation
         if outcome is not None:
@@ -106,23 +103,24 @@ class Evaluation:
         status = self.judge()
         if not status.is_success:
             return status
-        if self._feasible_count == 0:
+        count = self._feasible_count
+        if count == 0:
             return _NO_NODE
         is_feasible = self._is_feasible[: self._snapshot.row_count]
-        if self._feasible_count == 1:
+        if count == 1:
             return int(is_feasible.argmax())
-        status = self._scores.refresh(
-            self._verdicts, is_feasible, self._feasible_count, self._changed
-        )
+        status = self._scores.refresh(self._verdicts, is_feasible, count, self._changed)
         return self._scores.best_row() if status.is_success else status
 
     def judge(self) -> Status:
         """Bring the verdicts up to date: a rejection or an error where PreFilter or a failing
         filter ends the cycle; Success says nothing of how many nodes passed."""
-        self._ask_pre_filters()
+        generation = self._snapshot.generation
+        if self._asked_at != generation:
+            self._ask_pre_filters(generation)
         if not self.pre_filter.status.is_success:
             return self.pre_filter.status
-        return self._refresh()
+        return SUCCESS if self._filtered_at == generation else self._refresh(generation)
 
     def feasible_rows(self) -> list[int]:
         return np.flatnonzero(self._is_feasible[: self._snapshot.row_count]).tolist()
@@ -146,21 +144,18 @@ class Evaluation:
             self._diagnosis = self._count_reasons()
         return self._diagnosis
 
-    def _refresh(self) -> Status:
+    def _refresh(self, generation: int) -> Status:
         """Judge the rows that changed since last time."""
         snapshot = self._snapshot
-        since = self._filtered_at
-        if since == snapshot.generation:
-            return SUCCESS
         if snapshot.row_count > self._own_rejecting.size:
             self._reserve_rows(snapshot.row_count)
-            since = _JUDGED_NOTHING
+        since = self._filtered_at
         status = self._verdicts.refresh()
         nodes = snapshot.rows_changed_since(since)
         if status.is_success and nodes is not None:
             status = self._filter(nodes)
         if status.is_success:
-            self._filtered_at = snapshot.generation
+            self._filtered_at = generation
             self._changed = (since, nodes) if nodes else None
         self._diagnosis = None
         return status

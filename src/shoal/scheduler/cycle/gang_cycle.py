@@ -99,7 +99,7 @@ class GangCycle:
         if isinstance(choice, Status):
             diagnosis = evaluation.diagnose() if choice.is_rejected else Diagnosis(0)
             return Rejection(queued, choice, diagnosis)
-        node_name = self._cache.snapshot.node(choice).name
+        node_name = self._cache.snapshot.node_name(choice)
         pod, points = queued.pod, queued.profile.points
         state = evaluation.state.clone()
         statement.assume(pod, node_name)

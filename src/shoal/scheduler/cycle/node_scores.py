@@ -70,29 +70,42 @@ class NodeScores:
         `changed` are the rows that changed after a generation, where the caller has them."""
         snapshot = self._snapshot
         since = self._scored_at
-        if since == snapshot.generation:
+        generation = snapshot.generation
+        if since == generation:
             return SUCCESS
         nodes = changed[1] if changed and changed[0] == since else None
         nodes = nodes or snapshot.rows_changed_since(since) or snapshot.all_rows()
-        feasible = snapshot.where(is_feasible, feasible_count)
-        is_first = since == _SCORED_NOTHING
-        status = scoring.run_pre_scores(
-            self._points, self._state, self._pod, feasible, only_cluster=not is_first
-        )
+        if since == _SCORED_NOTHING or self._points.cluster_pre_score:
+            feasible = snapshot.where(is_feasible, feasible_count)
+            only_cluster = since != _SCORED_NOTHING
+            status = scoring.run_pre_scores(
+                self._points, self._state, self._pod, feasible, only_cluster=only_cluster
+            )
+            if not status.is_success:
+                return status
+        outcome = self._refresh_parts(verdicts, nodes, is_feasible)
+        if isinstance(outcome, Status):
+            return outcome
+        if outcome:
+            nodes = snapshot.all_rows()
+        self._sum_up(nodes, is_feasible)
+        self._scored_at = generation
+        return SUCCESS
+
+    def _refresh_parts(
+        self, verdicts: NodeVerdicts, nodes: NodeRows, is_feasible: BoolArray
+    ) -> bool | Status:
+        """Whether rows beyond `nodes` changed, or an error."""
+        fixed = self._refresh_fixed(verdicts, is_feasible)
+        if isinstance(fixed, Status):
+            return fixed
+        status = self._refresh_moving(nodes, is_feasible)
         if not status.is_success:
             return status
-        for part in (
-            self._refresh_fixed(verdicts, is_feasible),
-            self._refresh_moving(nodes, is_feasible),
-            self._refresh_relative(nodes, is_feasible),
-        ):
-            if isinstance(part, Status):
-                return part
-            if part:
-                nodes = snapshot.all_rows()
-        self._sum_up(nodes, is_feasible)
-        self._scored_at = snapshot.generation
-        return SUCCESS
+        if not self._relative_slots:
+            return fixed
+        relative = self._refresh_relative(nodes, is_feasible)
+        return relative if isinstance(relative, Status) else fixed or relative
 
     def _refresh_fixed(self, verdicts: NodeVerdicts, is_feasible: BoolArray) -> bool | Status:
         """Whether any row changed, or an error."""
@@ -124,7 +137,7 @@ class NodeScores:
         self._measures = measures if is_measured else []
         return True
 
-    def _refresh_moving(self, nodes: NodeRows, is_feasible: BoolArray) -> bool | Status:
+    def _refresh_moving(self, nodes: NodeRows, is_feasible: BoolArray) -> Status:
         total: IntArray | None = None
         for slot in self._moving_slots:
             if slot.plugin.name in self._state.skip_score:
@@ -138,7 +151,7 @@ class NodeScores:
             total = own if total is None else total + own
         if total is not None:
             self._moving[nodes.rows] = total
-        return False
+        return SUCCESS
 
     def _refresh_relative(self, nodes: NodeRows, is_feasible: BoolArray) -> bool | Status:
         before = self._relative
@@ -182,8 +195,7 @@ class NodeScores:
         total = self._fixed[rows] + self._moving[rows]
         if self._relative is not None:
             total += self._relative[rows]
-        total[~is_feasible[rows]] = _NOT_FEASIBLE
-        self._total[rows] = total
+        self._total[rows] = np.where(is_feasible[rows], total, _NOT_FEASIBLE)
 
 
 def _is_final(slot: ScoreSlot) -> bool:

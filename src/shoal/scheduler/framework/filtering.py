@@ -59,30 +59,37 @@ class PreFilters:
 
     def __init__(self, points: ExtensionPoints) -> None:
         self._plugins = points.pre_filter
-        self._looks_further = any(reads_cluster(plugin) for plugin in points.pre_filter)
+        self._further = [i for i, plugin in enumerate(self._plugins) if reads_cluster(plugin)]
+        """Which look beyond the pod."""
         self._answers: list[_PreFilterAnswer] | None = None
 
     def run(self, state: CycleState, pod: PodInfo, snapshot: Snapshot) -> PreFilterOutcome | None:
         """Ask the plugins; in later rounds only those that look beyond the pod. None where
         nothing is new. Unschedulable lets the others run, anything worse stops at once; both
         reject the pod."""
-        if self._answers is not None and not self._looks_further:
-            return None
-        before = self._answers or []
-        is_news = self._answers is None
+        known = self._answers
+        if known is not None and len(known) == len(self._plugins):
+            is_news = False
+            for index in self._further:
+                answer = _ask(self._plugins[index], state, pod, snapshot)
+                is_news = is_news or answer != known[index]
+                known[index] = answer
+            if not is_news:
+                return None
+        else:
+            known = self._answers = self._ask_in_order(state, pod, snapshot)
+        return self._outcome(known, state)
+
+    def _ask_in_order(
+        self, state: CycleState, pod: PodInfo, snapshot: Snapshot
+    ) -> list[_PreFilterAnswer]:
         answers: list[_PreFilterAnswer] = []
-        for index, plugin in enumerate(self._plugins):
-            known = before[index] if index < len(before) else None
-            if known is None or reads_cluster(plugin):
-                answer = _ask(plugin, state, pod, snapshot)
-                is_news = is_news or answer != known
-            else:
-                answer = known
+        for plugin in self._plugins:
+            answer = _ask(plugin, state, pod, snapshot)
             answers.append(answer)
             if _ends_round(answer[1]):
                 break
-        self._answers = answers
-        return self._outcome(answers, state) if is_news else None
+        return answers
 
     def _outcome(self, answers: list[_PreFilterAnswer], state: CycleState) -> PreFilterOutcome:
         skipped: set[str] = set()

@@ -3,7 +3,6 @@
 Source of the rules and texts: Kubernetes v1.36, pkg/scheduler/framework/runtime/framework.go.
 """
 
-from collections.abc import Mapping
 
 import msgspec
 

@@ -32,6 +32,7 @@ from shoal.scheduler.framework.status import SUCCESS, Code, Status
 from shoal.scheduler.plugins import resource_scores
 from shoal.scheduler.plugins.resource_scores import Demand, ScoreFormula
 from shoal.scheduler.state import request as requests
+from shoal.scheduler.state.columns import has_any
 from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import PODS_ROW, IntArray
 from shoal.scheduler.state.pod_info import PodInfo
@@ -92,7 +93,7 @@ class NodeResourcesFit:
             state.write(_WANTED_STATE, wanted)
         count = wanted.column.shape[0]
         free = nodes.allocatable[:count] - nodes.requested[:count]
-        if not wanted.has_unknown and not (free < wanted.column).any():
+        if not wanted.has_unknown and not has_any(free < wanted.column):
             return None
         return self._codes(pod, nodes)
 

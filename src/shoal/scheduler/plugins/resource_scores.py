@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shoal.scheduler.framework.plugin import MAX_NODE_SCORE
+from shoal.scheduler.state.columns import has_all
 from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import BoolArray, IntArray
 
@@ -90,7 +91,7 @@ def most_allocated(capacity: IntArray, taken: IntArray, weights: IntArray) -> In
 
 def _weighted_share(part: IntArray, capacity: IntArray, weights: IntArray) -> IntArray:
     part *= MAX_NODE_SCORE
-    if capacity.size and np.count_nonzero(capacity) == capacity.size:
+    if has_all(capacity):
         part //= capacity
         if weights.size == 2 and weights[0] == weights[1]:
             both = part[0] + part[1]
@@ -135,7 +136,7 @@ def balanced_allocation(capacity: IntArray, taken: IntArray, amounts: IntArray) 
     `taken` is without the pod, of which `amounts` is the column."""
     # Before and after side by side, so that each operation serves both.
     shares = np.empty((2, *taken.shape))
-    if capacity.shape[0] == 2 and np.count_nonzero(capacity) == capacity.size:
+    if capacity.shape[0] == 2 and has_all(capacity):
         np.divide(taken, capacity, out=shares[0])
         np.divide(taken + amounts, capacity, out=shares[1])
         np.minimum(shares, 1.0, out=shares)

@@ -30,9 +30,9 @@ class InFlight:
     def end(self, uid: str) -> Sequence[Happening]:
         """The cycle is over; what happened during it."""
         since = self._popped_at.pop(uid, None)
-        if since is None:
+        if since is None or not self._happenings:
             return ()
-        missed = list(self._happenings)[since - self._first :] if self._happenings else []
+        missed = list(self._happenings)[since - self._first :]
         oldest = next(iter(self._popped_at.values()), self._first + len(self._happenings))
         while self._first < oldest:
             self._happenings.popleft()

@@ -23,6 +23,7 @@ from shoal.scheduler.queueing.unschedulable_room import UnschedulableRoom
 from shoal.scheduler.queueing.wake_rules import TIMEOUT, Happening, Wake, WakeRules
 from shoal.scheduler.state.pod_info import PodInfo
 
+_NOBODY: frozenset[str] = frozenset()
 DEFAULT_BACKOFF = Backoff(initial_s=1.0, max_s=10.0)
 
 
@@ -111,8 +112,8 @@ class SchedulingQueue:
             return None
         self._move(queued, Move.POP)
         queued.attempts += 1
-        queued.unschedulable_plugins = frozenset()
-        queued.pending_plugins = frozenset()
+        queued.unschedulable_plugins = _NOBODY
+        queued.pending_plugins = _NOBODY
         self._in_flight.start(queued.pod.uid)
         return queued
 

@@ -11,8 +11,9 @@ of before their node is, and outlive it.
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from shoal.api.node import Node
 from shoal.base.transitions import follow
@@ -60,8 +61,7 @@ def next_state(state: CacheState, event: CacheEvent, pod: str = "") -> CacheStat
     return follow(_TRANSITIONS, state, event, "pod", pod)
 
 
-@dataclass(frozen=True, slots=True)
-class _Standing:
+class _Standing(msgspec.Struct, frozen=True):
     pod: PodInfo
     node_name: str
     state: CacheState
@@ -198,7 +198,10 @@ class Cache:
         self._take_off(standing.pod, standing.node_name)
 
     def _put_on(self, pod: PodInfo, node_name: str) -> None:
-        self._pods_by_node.setdefault(node_name, {})[pod.uid] = pod
+        pods = self._pods_by_node.get(node_name)
+        if pods is None:
+            pods = self._pods_by_node[node_name] = {}
+        pods[pod.uid] = pod
         row = self._table.row_of.get(node_name)
         if row is not None:
             self._count(row, pod)

@@ -6,7 +6,8 @@ not read.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from shoal.api import quantity
 from shoal.api.pod import Container, PodSpec, ResourceMap
@@ -27,8 +28,7 @@ Amounts = dict[str, int]
 """Resource name -> milli-cores of cpu, bytes or whole units of anything else."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceRequest:
+class ResourceRequest(msgspec.Struct, frozen=True, cache_hash=True):
     """A pod's request; equal requests are equal and hash alike."""
 
     amounts: tuple[tuple[str, int], ...]

@@ -130,6 +130,13 @@ class Snapshot:
             return NodeRows(self, self._table, slice(row, row + 1), 1)
         return NodeRows(self, self._table, rows.copy(), rows.size)
 
+    def node_name(self, row: int) -> str:
+        """Raises LookupError for a row without a node."""
+        node = self._table.nodes[row]
+        if node is None:
+            raise LookupError(f"row {row} has no node")
+        return node.metadata.name
+
     def node(self, row: int) -> "NodeInfo":
         """Raises LookupError for a row without a node."""
         node = self._table.nodes[row]
