@@ -1,7 +1,8 @@
 """`shoal explain`: why is it waiting?
 
 The parts write their reasons where everyone can read them: conditions, container states, events.
-This module only gathers them into a few sentences; it decides nothing.
+This module only gathers them into a few sentences; it decides nothing. What a pod's scheduler has
+to say beyond that comes from `explain_pod`.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,8 @@ from shoal.api.resource import Resource
 from shoal.api.status import ApiError
 from shoal.base.clock import SystemClock
 from shoal.cli.deployment_story import deployment_story, newest_pods_waiting
-from shoal.cli.output import CliError
+from shoal.cli.explain_pod import Asked, explain_pod
+from shoal.cli.output import CliError, OutputFormat, print_json
 from shoal.cli.phrases import condition_line, counted, event_line, lasting
 from shoal.cli.pool_story import is_of, pool_story
 from shoal.client.protocol import Client
@@ -42,14 +44,22 @@ _SHORT_NAMES = {
 }
 
 
-async def explain(client: Client, words: Sequence[str], namespace: str) -> None:
-    """Print why something is where it is. Raises CliError where there is none."""
+async def explain(
+    client: Client, words: Sequence[str], namespace: str, asked: Asked = Asked()
+) -> None:
+    """Print why something is where it is. `asked` is about pods. Raises CliError where there is
+    none."""
     kind, name = _target(words)
     for resource in [_RESOURCES[kind]] if kind else _RESOURCES.values():
         found = await _find(client, resource, name, namespace)
-        if found is not None:
-            print("\n".join(await _story(client, resource, found, SystemClock().now())))
-            return
+        if found is None:
+            continue
+        now = SystemClock().now()
+        if resource is PODS:
+            await _explain_pod(client, found, asked, now)
+        else:
+            _print_story(await _story(client, resource, found, now), asked)
+        return
     what = kind or "pod, task, executor pool or deployment"
     raise CliError(f'there is no {what} "{name}" in namespace "{namespace}"')
 
@@ -68,6 +78,21 @@ def _target(words: Sequence[str]) -> tuple[str, str]:
             f'cannot explain a "{kind}"; name a pod, a task, an executor pool or a deployment'
         )
     return singular, name
+
+
+async def _explain_pod(client: Client, pod: Pod, asked: Asked, now: datetime) -> None:
+    events = await _events(client, pod)
+    story = [*pod_story(pod, now), *warnings(events, now)]
+    await explain_pod(client, pod, events, asked, story)
+
+
+def _print_story(lines: Sequence[str], asked: Asked) -> None:
+    if asked.changes is not None:
+        raise CliError("--what-if is for pods; name one")
+    if asked.output is OutputFormat.JSON:
+        print_json({"story": [line.strip() for line in lines]})
+    else:
+        print("\n".join(lines))
 
 
 async def _story(client: Client, resource: Resource[Any], found: Any, now: datetime) -> list[str]:

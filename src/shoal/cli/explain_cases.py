@@ -6,8 +6,8 @@ one, and what has been answered is there to be read.
 
 import gzip
 import sys
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -48,22 +48,17 @@ def answer_cases(path: Path, *, with_preemption: bool) -> bool:
     return is_success
 
 
-@contextmanager
-def _opened(path: Path) -> Generator[BinaryIO]:
+def _opened(path: Path) -> BinaryIO:
+    """Pipes are fine, too: what is peeked at is read again."""
     if str(path) == "-":
-        yield sys.stdin.buffer
-        return
-    try:
-        with path.open("rb") as file:
-            is_gzipped = file.read(2) == _GZIP_MAGIC
-            file.seek(0)
-            if not is_gzipped:
-                yield file
-                return
-            with gzip.open(file) as unpacked:
-                yield cast(BinaryIO, unpacked)
-    except OSError as error:
-        raise _unreadable(path, error) from error
+        file = sys.stdin.buffer
+    else:
+        try:
+            file = path.open("rb")
+        except OSError as error:
+            raise _unreadable(path, error) from error
+    is_gzipped = cast(BufferedReader, file).peek(2)[:2] == _GZIP_MAGIC
+    return cast(BinaryIO, gzip.open(file)) if is_gzipped else file
 
 
 def _read(path: Path, lines: BinaryIO) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
 import typer
 
@@ -285,16 +285,77 @@ def delete(
 @app.command()
 def explain(
     words: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(metavar="[KIND] NAME", help="A pod, task, executor pool or deployment."),
-    ],
+    ] = None,
     namespace: Namespace = "",
+    output: Annotated[OutputFormat, typer.Option("--output", "-o")] = OutputFormat.TABLE,
+    nodes: Annotated[bool, typer.Option("--nodes", help="A pod, node by node.")] = False,
+    scheduler_config: Annotated[
+        Path | None, typer.Option(help="KubeSchedulerConfiguration that the scheduler runs with.")
+    ] = None,
+    what_if: Annotated[
+        bool, typer.Option("--what-if", help="How many such pods fit, now and with changes:")
+    ] = False,
+    cpu: Annotated[str, typer.Option(help="The pod asks for so much.")] = "",
+    memory: Annotated[str, typer.Option(help="The pod asks for so much.")] = "",
+    drop_affinity: Annotated[bool, typer.Option("--drop-affinity")] = False,
+    drop_tolerations: Annotated[bool, typer.Option("--drop-tolerations")] = False,
+    tolerate: Annotated[list[str] | None, typer.Option(help="Key of a taint, or *.")] = None,
+    drop_spread: Annotated[bool, typer.Option("--drop-spread")] = False,
+    priority: Annotated[int | None, typer.Option(help="Of the pod.")] = None,
+    add_node: Annotated[
+        list[str] | None, typer.Option(help="4x cpu=32,memory=128Gi,zone=a,key=value:NoSchedule")
+    ] = None,
+    remove_node: Annotated[list[str] | None, typer.Option(help="By name.")] = None,
+    cases: Annotated[
+        Path | None, typer.Option(help="Answer recorded cases, one a line; .gz or - for stdin.")
+    ] = None,
+    preemption: Annotated[
+        bool, typer.Option("--preemption", help="Cases are answered with what is evicted.")
+    ] = False,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Say why a pod, a task, an executor pool or a deployment is waiting."""
+    """Say why something is waiting, what pods would fit, or why a pod is where it is."""
+    if cases is not None:
+        _answer_cases(cases, with_preemption=preemption)
+    if not words:
+        fail("name a pod, a task, an executor pool or a deployment, or a file of --cases")
     from shoal.cli import explain as explaining
+    from shoal.cli.explain_pod import Asked
+    from shoal.cli.what_if_story import WhatIfFlags, whole_nodes
 
-    _run(lambda client, where: explaining.explain(client, words, where), namespace, kubeconfig)
+    async def body(client: "Client", namespace: str) -> None:
+        names, added = whole_nodes(words, add_node or [])
+        flags = WhatIfFlags(
+            cpu=cpu,
+            memory=memory,
+            drop_affinity=drop_affinity,
+            drop_tolerations=drop_tolerations,
+            tolerate=tolerate or (),
+            drop_spread=drop_spread,
+            priority=priority,
+            add_nodes=added,
+            remove_nodes=remove_node or (),
+        )
+        changes = flags.changes()
+        tried = changes if what_if or changes else None
+        asked = Asked(output, nodes, scheduler_config, tried)
+        await explaining.explain(client, names, namespace, asked)
+
+    _run(body, namespace, kubeconfig)
+
+
+def _answer_cases(path: Path, *, with_preemption: bool) -> NoReturn:
+    from shoal.cli.explain_cases import answer_cases
+
+    try:
+        is_success = answer_cases(path, with_preemption=with_preemption)
+    except CliError as error:
+        fail(str(error))
+    except BrokenPipeError:
+        os._exit(0)
+    raise typer.Exit(0 if is_success else 1)
 
 
 @app.command()

@@ -85,7 +85,9 @@ def explain_case(case: Case, registry: PluginRegistry) -> Explanation:
         profile = onlooker.profile(case.profile.scheduler_name)
         assert profile is not None
         return onlooker.explain(case.pod, profile)
-    except (QuantityError, ProfileError) as error:
+    except QuantityError as error:
+        raise CaseError(f"an amount in it is none: {error}") from error
+    except ProfileError as error:
         raise CaseError(str(error)) from error
 
 

@@ -1,0 +1,239 @@
+"""`shoal explain pod`: reads the cluster, and asks a scheduler that only looks at it.
+
+The scheduler runs here, in the command, on what the API server tells; it has the profiles of
+--scheduler-config, else the default ones. Nothing is written.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from shoal.api.core import Event
+from shoal.api.meta import find_condition
+from shoal.api.node import NODES
+from shoal.api.pod import PODS, Pod
+from shoal.api.resource import JsonObject, Resource
+from shoal.api.status import ApiError
+from shoal.base.clock import SystemClock
+from shoal.cli import placement_story, what_if_story
+from shoal.cli.output import CliError, OutputFormat, print_json, print_rows
+from shoal.cli.phrases import counted
+from shoal.cli.placement_story import Table
+from shoal.cli.what_if_story import ROOM_LIMIT
+from shoal.client.protocol import Client
+from shoal.scheduler.core import Scheduler, build_scheduler
+from shoal.scheduler.explaining.awaited import awaited
+from shoal.scheduler.explaining.cases import answer_of, preemption_answer_of
+from shoal.scheduler.explaining.changes import Change, ChangeError, Scene
+from shoal.scheduler.explaining.explanation import Explanation
+from shoal.scheduler.explaining.onlooker import ClusterView, Onlooker
+from shoal.scheduler.explaining.what_if import WhatIf
+from shoal.scheduler.framework.points import ProfileError
+from shoal.scheduler.framework.profile import Profile, ProfileSpec
+from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES
+from shoal.standalone.config import ConfigError, read_scheduler_file
+from shoal.standalone.scheduler_plugins import plugin_registry
+from shoal.standalone.scheduler_profiles import with_defaults
+
+T = TypeVar("T")
+
+_PLUGIN_TIMEOUT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is wanted beyond the story."""
+
+    output: OutputFormat = OutputFormat.TABLE
+    has_nodes: bool = False
+    """Node by node, and every candidate."""
+    scheduler_config: Path | None = None
+    changes: Sequence[Change] | None = None
+    """To be tried out; None for no what-if at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Findings:
+    """What was found out about one pod."""
+
+    pod: Pod
+    """As it is."""
+    scene: Scene
+    """With the pod off its node."""
+    view: ClusterView
+    profile: Profile
+    explanation: Explanation
+
+
+async def explain_pod(
+    client: Client, pod: Pod, events: Sequence[Event], asked: Asked, story: Sequence[str]
+) -> None:
+    """Print the story and what the scheduler says. Raises CliError."""
+    now = SystemClock().now()
+    specs = profile_specs(asked.scheduler_config)
+    served = [spec.scheduler_name for spec in specs]
+    name = pod.spec.scheduler_name
+    if name not in served:
+        if asked.changes is not None:
+            raise CliError(_unserved(name, served).strip().removesuffix("."))
+        lines = [*story, _unserved(name, served)]
+        if asked.output is OutputFormat.JSON:
+            print_json({**_facts(pod, events), "story": lines})
+        else:
+            print("\n".join(lines))
+        return
+    if asked.changes is None and (pod.is_finished or pod.is_deleting):
+        _print_story(pod, events, story, asked)
+        return
+    findings = await _find_out(client, pod, specs, now)
+    if asked.changes is not None:
+        _print_what_if(findings, specs, asked.changes, asked.output, now)
+    elif asked.output is OutputFormat.JSON:
+        print_json({**_facts(pod, events), **_as_json(findings)})
+    else:
+        _print_findings(findings, events, asked, story)
+
+
+def profile_specs(path: Path | None) -> Sequence[ProfileSpec]:
+    """Of a KubeSchedulerConfiguration, with the default ones beside them as `shoal up` has them.
+    Raises CliError."""
+    if path is None:
+        return DEFAULT_PROFILES
+    try:
+        return tuple(with_defaults(read_scheduler_file(path).profiles))
+    except ConfigError as error:
+        raise CliError(str(error)) from error
+
+
+def build(specs: Sequence[ProfileSpec]) -> Scheduler:
+    """With the plugins of installed packages and of the current folder. Raises CliError."""
+    try:
+        return build_scheduler(specs, plugin_registry(SystemClock(), _PLUGIN_TIMEOUT_S))
+    except ProfileError as error:
+        raise CliError(f"the scheduler's profile cannot be run: {error}") from error
+
+
+async def _find_out(
+    client: Client, pod: Pod, specs: Sequence[ProfileSpec], now: datetime
+) -> _Findings:
+    scheduler = build(specs)
+    nodes, pods = await asyncio.gather(_list(client, NODES), _list(client, PODS))
+    others = await asyncio.gather(*(_list(client, resource) for resource in scheduler.needs))
+    rest = [each for each in pods if each.metadata.key != pod.metadata.key]
+    view = ClusterView(nodes, rest, dict(zip(scheduler.needs, others, strict=True)))
+    spec = msgspec.structs.replace(pod.spec, node_name="")
+    scene = Scene(msgspec.structs.replace(pod, spec=spec), nodes)
+    onlooker = Onlooker(scheduler, view, now)
+    profile = onlooker.profile(pod.spec.scheduler_name)
+    assert profile is not None
+    return _Findings(pod, scene, view, profile, onlooker.explain(scene.pod, profile))
+
+
+async def _list(client: Client, resource: Resource[T]) -> Sequence[T]:
+    """All of a collection; none of one that is not served."""
+    try:
+        return (await client.list(resource)).items
+    except ApiError as error:
+        if error.is_not_found:
+            return []
+        raise
+
+
+def _print_story(pod: Pod, events: Sequence[Event], story: Sequence[str], asked: Asked) -> None:
+    if asked.output is OutputFormat.JSON:
+        print_json(_facts(pod, events))
+    else:
+        print("\n".join(story))
+
+
+def _print_findings(
+    findings: _Findings, events: Sequence[Event], asked: Asked, story: Sequence[str]
+) -> None:
+    pod, explanation = findings.pod, findings.explanation
+    lines = list(story)
+    tables: list[Table] = []
+    own = pod.spec.node_name
+    if own:
+        lines.append(placement_story.own_node_line(explanation, own))
+    else:
+        if attempts := _attempts(events):
+            lines.append(f"  {counted(attempts, 'attempt')} failed so far.")
+        lines += placement_story.standing(pod, explanation)
+        waits_for = awaited(findings.profile.points, explanation.rejectors)
+        lines += placement_story.awaited_lines(waits_for)
+    if asked.has_nodes:
+        names = sorted(node.metadata.name for node in findings.view.nodes)
+        tables.append(placement_story.node_table(explanation, names))
+    elif not own and explanation.refusals:
+        tables.append(placement_story.refusal_table(explanation))
+    if explanation.scores.totals:
+        tables.append(placement_story.candidate_table(explanation, own, every=asked.has_nodes))
+    print("\n".join(lines))
+    for table in tables:
+        print()
+        print_rows(table.heads, table.rows)
+
+
+def _print_what_if(
+    findings: _Findings,
+    specs: Sequence[ProfileSpec],
+    changes: Sequence[Change],
+    output: OutputFormat,
+    now: datetime,
+) -> None:
+    trial = WhatIf(lambda: build(specs), findings.view, ROOM_LIMIT, now)
+    try:
+        prospects = trial.prospects(findings.scene, changes)
+    except ChangeError as error:
+        raise CliError(str(error)) from error
+    if output is OutputFormat.JSON:
+        print_json([what_if_story.prospect_json(each) for each in prospects])
+        return
+    table = what_if_story.prospect_table(prospects)
+    print_rows(table.heads, table.rows)
+
+
+def _as_json(findings: _Findings) -> JsonObject:
+    explanation = findings.explanation
+    now: JsonObject = answer_of(explanation)
+    if explanation.way_out is not None:
+        now["preemption"] = preemption_answer_of(explanation)
+    waits_for = awaited(findings.profile.points, explanation.rejectors)
+    return {"nodes": explanation.node_count, "now": now, "waitsFor": waits_for}
+
+
+def _facts(pod: Pod, events: Sequence[Event]) -> JsonObject:
+    """What the API server knows of the pod's place."""
+    said = find_condition(pod.status.conditions, "PodScheduled")
+    since = said.last_transition_time if said else None
+    return {
+        "namespace": pod.metadata.namespace,
+        "name": pod.metadata.name,
+        "phase": pod.status.phase,
+        "schedulerName": pod.spec.scheduler_name,
+        "nodeName": pod.spec.node_name,
+        "nominatedNodeName": pod.status.nominated_node_name,
+        "schedulingGates": [gate.name for gate in pod.spec.scheduling_gates],
+        "reason": said.reason if said else "",
+        "message": said.message if said else "",
+        "since": since.isoformat() if since else None,
+        "failedAttempts": _attempts(events),
+    }
+
+
+def _attempts(events: Sequence[Event]) -> int:
+    failed = [each for each in events if each.reason == "FailedScheduling"]
+    return sum(max(each.count, 1) for each in failed)
+
+
+def _unserved(name: str, served: Sequence[str]) -> str:
+    known = ", ".join(served)
+    return (
+        f'  No profile serves scheduler "{name}" (there are {known}); name one of them in the'
+        " pod's schedulerName, or the file of that scheduler's profile with --scheduler-config."
+    )
