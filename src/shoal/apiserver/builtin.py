@@ -90,6 +90,13 @@ _KINDS = (
         fields={"spec.unschedulable": "false"},
     ),
     _Kind(
+        kind="PersistentVolume",
+        plural="persistentvolumes",
+        namespaced=False,
+        short_names=("pv",),
+        subresources=_STATUS,
+    ),
+    _Kind(
         kind="PersistentVolumeClaim",
         plural="persistentvolumeclaims",
         short_names=("pvc",),
@@ -166,6 +173,14 @@ _KINDS = (
         namespaced=False,
         short_names=("pc",),
     ),
+    _Kind(
+        kind="StorageClass",
+        plural="storageclasses",
+        group="storage.k8s.io",
+        namespaced=False,
+        short_names=("sc",),
+    ),
+    _Kind(kind="CSINode", plural="csinodes", group="storage.k8s.io", namespaced=False),
     _Kind(
         kind="CustomResourceDefinition",
         plural="customresourcedefinitions",

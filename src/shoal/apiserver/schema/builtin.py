@@ -16,6 +16,7 @@ from shoal.apiserver.schema.validation import claims as claim_rules
 from shoal.apiserver.schema.validation import core as core_rules
 from shoal.apiserver.schema.validation import pods as pod_rules
 from shoal.apiserver.schema.validation import services as service_rules
+from shoal.apiserver.schema.validation import storage as storage_rules
 from shoal.apiserver.schema.validation import workloads as workload_rules
 from shoal.apiserver.schema.validation.metadata import validate_metadata
 
@@ -77,6 +78,7 @@ _DEFAULTS: Mapping[tuple[str, str], Default] = {
     ("", "Endpoints"): services.default_endpoints,
     ("", "Namespace"): core.default_namespace,
     ("", "Node"): core.default_node,
+    ("", "PersistentVolume"): volumes.default_persistent_volume,
     ("", "PersistentVolumeClaim"): volumes.default_claim,
     ("", "Pod"): pods.default_pod,
     ("", "Secret"): core.default_secret,
@@ -86,6 +88,7 @@ _DEFAULTS: Mapping[tuple[str, str], Default] = {
     ("apps", "ReplicaSet"): workloads.default_replica_set,
     ("discovery.k8s.io", "EndpointSlice"): services.default_endpoint_slice,
     ("scheduling.k8s.io", "PriorityClass"): core.default_priority_class,
+    ("storage.k8s.io", "StorageClass"): volumes.default_storage_class,
 }
 
 _RULES: Mapping[tuple[str, str], Validate] = {
@@ -94,6 +97,7 @@ _RULES: Mapping[tuple[str, str], Validate] = {
     ("", "Event"): core_rules.validate_event,
     ("", "Namespace"): core_rules.validate_namespace,
     ("", "Node"): core_rules.validate_node,
+    ("", "PersistentVolume"): storage_rules.validate_volume,
     ("", "PersistentVolumeClaim"): claim_rules.validate_claim,
     ("", "Pod"): pod_rules.validate_pod,
     ("", "Secret"): core_rules.validate_secret,
@@ -104,4 +108,5 @@ _RULES: Mapping[tuple[str, str], Validate] = {
     ("coordination.k8s.io", "Lease"): core_rules.validate_lease,
     ("discovery.k8s.io", "EndpointSlice"): service_rules.validate_endpoint_slice,
     ("scheduling.k8s.io", "PriorityClass"): core_rules.validate_priority_class,
+    ("storage.k8s.io", "StorageClass"): storage_rules.validate_storage_class,
 }

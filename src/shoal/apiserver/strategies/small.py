@@ -44,8 +44,8 @@ class PriorityClassStrategy(Strategy):
         return obj.get("value")
 
 
-class ClaimStrategy(Strategy):
-    """Claims begin as Pending; nothing binds them yet."""
+class PendingStrategy(Strategy):
+    """Volumes and claims begin as Pending; nothing binds them yet."""
 
     def prepare_create(self, core: Core, target: Target, obj: JsonObject) -> None:
         obj["status"] = {"phase": "Pending"}

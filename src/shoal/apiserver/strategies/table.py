@@ -9,12 +9,12 @@ from shoal.apiserver.strategies.custom import CustomStrategy
 from shoal.apiserver.strategies.pods import PodStrategy
 from shoal.apiserver.strategies.services import ServiceStrategy
 from shoal.apiserver.strategies.small import (
-    ClaimStrategy,
     CountedStrategy,
     EndpointSliceStrategy,
     LeaseStrategy,
     NamespaceStrategy,
     NodeStrategy,
+    PendingStrategy,
     PriorityClassStrategy,
 )
 from shoal.apiserver.strategies.strategy import Strategy
@@ -29,7 +29,8 @@ _BY_BUCKET: Mapping[str, Strategy] = {
     "leases.coordination.k8s.io": LeaseStrategy(),
     "namespaces": NamespaceStrategy(),
     "nodes": NodeStrategy(),
-    "persistentvolumeclaims": ClaimStrategy(),
+    "persistentvolumeclaims": PendingStrategy(),
+    "persistentvolumes": PendingStrategy(),
     "pods": PodStrategy(),
     "priorityclasses.scheduling.k8s.io": PriorityClassStrategy(),
     "replicasets.apps": CountedStrategy(),

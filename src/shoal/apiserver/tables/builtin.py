@@ -31,6 +31,8 @@ _TABLES: Mapping[tuple[str, str], KindTable] = MappingProxyType(
         ("events.k8s.io", "Event"): events.EVENTS,
         ("policy", "PodDisruptionBudget"): configuration.POD_DISRUPTION_BUDGETS,
         ("scheduling.k8s.io", "PriorityClass"): configuration.PRIORITY_CLASSES,
+        ("storage.k8s.io", "CSINode"): storage.CSI_NODES,
+        ("storage.k8s.io", "StorageClass"): storage.STORAGE_CLASSES,
     }
 )
 

@@ -1,13 +1,15 @@
-"""Volumes that outlive pods: PersistentVolume, PersistentVolumeClaim."""
+"""Volumes that outlive pods: PersistentVolume, PersistentVolumeClaim, StorageClass, CSINode."""
 
 from datetime import datetime
 
 from shoal.api.resource import JsonObject
+from shoal.apiserver.served import Column
 from shoal.apiserver.tables.age import age_of
 from shoal.apiserver.tables.columns import (
     AGE,
     NAME,
     KindTable,
+    count,
     items,
     name_of,
     section,
@@ -22,6 +24,7 @@ _ACCESS_MODES = {
     "ReadWriteOncePod": "RWOP",
 }
 _CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
+_DEFAULT_CLASS_ANNOTATION = "storageclass.kubernetes.io/is-default-class"
 _UNSET = "<unset>"
 
 
@@ -58,6 +61,24 @@ def _claim(claim: JsonObject, now: datetime) -> list[object]:
         age_of(claim, now),
         spec.get("volumeMode") or _UNSET,
     ]
+
+
+def _storage_class_row(storage_class: JsonObject, now: datetime) -> list[object]:
+    annotations = section(storage_class, "metadata", "annotations")
+    is_default = annotations.get(_DEFAULT_CLASS_ANNOTATION) == "true"
+    return [
+        name_of(storage_class) + (" (default)" if is_default else ""),
+        storage_class.get("provisioner", ""),
+        storage_class.get("reclaimPolicy", ""),
+        storage_class.get("volumeBindingMode", ""),
+        bool(storage_class.get("allowVolumeExpansion")),
+        age_of(storage_class, now),
+    ]
+
+
+def _csi_node(csi_node: JsonObject, now: datetime) -> list[object]:
+    drivers = items(section(csi_node, "spec"), "drivers")
+    return [name_of(csi_node), len(drivers), age_of(csi_node, now)]
 
 
 def _phase(obj: JsonObject) -> str:
@@ -106,3 +127,19 @@ PERSISTENT_VOLUME_CLAIMS = KindTable(
     ),
     _claim,
 )
+STORAGE_CLASSES = KindTable(
+    (
+        NAME,
+        text("Provisioner", "Who makes volumes of the class."),
+        text("ReclaimPolicy", "What becomes of a volume after its claim."),
+        text("VolumeBindingMode", "Whether a claim waits for a pod before it gets a volume."),
+        Column(
+            "AllowVolumeExpansion",
+            type="boolean",
+            description="Whether claims may grow.",
+        ),
+        AGE,
+    ),
+    _storage_class_row,
+)
+CSI_NODES = KindTable((NAME, count("Drivers", "How many drivers the node has."), AGE), _csi_node)

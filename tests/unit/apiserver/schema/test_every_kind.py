@@ -15,6 +15,7 @@ KINDS = [
     ("", "Event"),
     ("", "Namespace"),
     ("", "Node"),
+    ("", "PersistentVolume"),
     ("", "PersistentVolumeClaim"),
     ("", "Pod"),
     ("", "Secret"),
@@ -27,6 +28,8 @@ KINDS = [
     ("discovery.k8s.io", "EndpointSlice"),
     ("events.k8s.io", "Event"),
     ("scheduling.k8s.io", "PriorityClass"),
+    ("storage.k8s.io", "CSINode"),
+    ("storage.k8s.io", "StorageClass"),
 ]
 QUANTITY = st.sampled_from(["1", "0", "-1", "500m", "0.5", "1Gi", "2000", 3])
 TEXT = st.sampled_from(["", "a", "b", "None", "Always", "RollingUpdate", "25%", "A/b c", "é"])

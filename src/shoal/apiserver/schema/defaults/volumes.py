@@ -1,4 +1,4 @@
-"""Defaults of a pod's volumes and of volume claims."""
+"""Defaults of a pod's volumes, of persistent volumes, and of claims and classes of them."""
 
 from shoal.api.resource import JsonObject
 
@@ -54,3 +54,16 @@ def _default_claim_spec(spec: JsonObject | None) -> None:
     if spec is not None:
         spec.setdefault("volumeMode", "Filesystem")
         spec.setdefault("resources", {})
+
+
+def default_persistent_volume(volume: JsonObject) -> None:
+    spec: JsonObject = volume.setdefault("spec", {})
+    spec.setdefault("persistentVolumeReclaimPolicy", "Retain")
+    spec.setdefault("volumeMode", "Filesystem")
+    if "hostPath" in spec:
+        spec["hostPath"].setdefault("type", "")
+
+
+def default_storage_class(storage_class: JsonObject) -> None:
+    storage_class.setdefault("reclaimPolicy", "Delete")
+    storage_class.setdefault("volumeBindingMode", "Immediate")

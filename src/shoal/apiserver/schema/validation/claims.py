@@ -6,7 +6,7 @@ from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
 from shoal.apiserver.schema.validation.metadata import validate_metadata
 
-_ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
+ACCESS_MODES = ("ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod")
 _MAY_CHANGE = frozenset(("resources", "volumeAttributesClassName", "volumeName"))
 
 
@@ -18,8 +18,8 @@ def validate_claim(claim: JsonObject, old: JsonObject | None) -> list[Cause]:
         text = "at least 1 access mode is required"
         found.append(causes.required("spec.accessModes", text))
     for mode in modes:
-        if mode not in _ACCESS_MODES:
-            found.append(causes.unsupported("spec.accessModes", mode, _ACCESS_MODES))
+        if mode not in ACCESS_MODES:
+            found.append(causes.unsupported("spec.accessModes", mode, ACCESS_MODES))
     storage = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
     if storage is None:
         found.append(causes.required("spec.resources[storage]"))
