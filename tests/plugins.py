@@ -13,3 +13,13 @@ def plugin(name: str = "Mine", **points: Any) -> Callable[..., Any]:
 def answering(answer: Any) -> Callable[..., Any]:
     """A point that always answers this."""
     return lambda *_: answer
+
+
+def noting(log: list[str], what: str, answer: Any) -> Any:
+    """A point that notes that it was asked."""
+
+    def ask(*_: object) -> Any:
+        log.append(what)
+        return answer
+
+    return ask

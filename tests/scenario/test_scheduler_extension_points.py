@@ -12,7 +12,7 @@ from shoal.scheduler.framework.plugin import PostFilterResult, PreFilterResult, 
 from shoal.scheduler.framework.status import SKIP, SUCCESS, Code, Status
 from shoal.scheduler.queueing.rooms import Room
 from shoal.testing import Enabled, Rehearsal, make_node, make_pod
-from tests.plugins import answering, plugin
+from tests.plugins import answering, noting, plugin
 
 POD = make_pod("a").req(cpu="1")
 BIG_POD = make_pod("a").req(cpu="9")
@@ -115,16 +115,6 @@ def rehearse(*plugins: Any, pod: Any = POD, without: tuple[str, ...] = ()) -> Re
 
 def last_condition(rehearsal: Rehearsal) -> SetCondition:
     return [each for each in rehearsal.effects if isinstance(each, SetCondition)][-1]
-
-
-def noting(log: list[str], what: str, answer: Any) -> Any:
-    """A point that notes that it was asked."""
-
-    def ask(*_: object) -> Any:
-        log.append(what)
-        return answer
-
-    return ask
 
 
 def test_a_pod_that_is_placed_passes_every_point_in_order() -> None:
@@ -388,88 +378,6 @@ class TestScore:
             )
         )
         assert rehearsal.node_of("a") == "n2"
-
-
-class TestReserve:
-    @pytest.mark.parametrize(
-        ("answer", "text"),
-        [
-            (NO, "0/1 nodes are available: 1 no."),
-            (NEVER, "0/1 nodes are available: 1 never."),
-            (BROKEN, 'running Reserve plugin "B": broken'),
-        ],
-    )
-    def test_a_refusal_unreserves_all_last_first_even_those_that_were_not_asked(
-        self, answer: Status, text: str
-    ) -> None:
-        log: list[str] = []
-        answers = {"A": SUCCESS, "B": answer, "C": SUCCESS}
-        rehearsal = rehearse(
-            *(
-                plugin(
-                    name,
-                    reserve=noting(log, f"reserve {name}", said),
-                    unreserve=noting(log, f"unreserve {name}", None),
-                )
-                for name, said in answers.items()
-            )
-        )
-        assert log == ["reserve A", "reserve B", "unreserve C", "unreserve B", "unreserve A"]
-        assert rehearsal.message_of("a") == text
-
-    def test_what_was_refused_takes_no_room(self) -> None:
-        rehearsal = rehearse(
-            plugin(
-                reserve=lambda state, pod, node_name: NO if pod.name == "a" else SUCCESS,
-                unreserve=answering(None),
-            )
-        )
-        rehearsal.add(*(make_pod(name).req(cpu="4") for name in "bc"))
-        rehearsal.run()
-        assert {rehearsal.node_of("b"), rehearsal.node_of("c")} == {"n1", "n2"}
-
-
-class TestBind:
-    def test_skip_asks_the_next_one(self) -> None:
-        rehearsal = rehearse(
-            plugin("A", bind=answering((None, SKIP))),
-            plugin(
-                "B",
-                bind=lambda state, pod, node_name, before: (
-                    Bind(effects.ref(pod.object), node_name, "B", before),
-                    SUCCESS,
-                ),
-            ),
-            without=("DefaultBinder",),
-        )
-        [bind] = [each for each in rehearsal.effects if isinstance(each, Bind)]
-        assert bind.plugin == "B"
-
-    def test_the_default_binder_is_asked_before_plugins_behind_it(self) -> None:
-        rehearsal = rehearse(plugin(bind=answering((None, BROKEN))))
-        assert rehearsal.node_of("a") == "n1"
-
-    def test_pre_bind_skip_wants_nothing(self) -> None:
-        assert rehearse(plugin(pre_bind=answering(((), SKIP)))).node_of("a") == "n1"
-
-    @pytest.mark.parametrize(
-        ("points", "text"),
-        [
-            ({"pre_bind": answering(((), NO))}, "0/1 nodes are available: 1 no."),
-            ({"pre_bind": answering(((), BROKEN))}, 'running PreBind plugin "Mine": broken'),
-        ],
-    )
-    def test_a_refusal_unreserves_and_comes_back_after_a_back_off_without_an_event(
-        self, points: dict[str, Any], text: str
-    ) -> None:
-        log: list[str] = []
-        reserve = {"reserve": answering(SUCCESS), "unreserve": noting(log, "unreserved", None)}
-        rehearsal = rehearse(plugin(**points, **reserve))
-        assert log == ["unreserved"]
-        assert rehearsal.message_of("a") == text
-        assert rehearsal.scheduler.statistics()[Room.BACKOFF] == 1
-        rehearsal.advance(3)
-        assert log == ["unreserved"] * 2
 
 
 class TestState:
