@@ -22,6 +22,7 @@ from shoal.cli.deployment_story import deployment_story, newest_pods_waiting
 from shoal.cli.explain_pod import Asked, explain_pod
 from shoal.cli.output import CliError, OutputFormat, print_json
 from shoal.cli.phrases import condition_line, counted, event_line, lasting
+from shoal.cli.placement_story import is_failed_attempt
 from shoal.cli.pool_story import is_of, pool_story
 from shoal.client.protocol import Client
 
@@ -82,7 +83,8 @@ def _target(words: Sequence[str]) -> tuple[str, str]:
 
 async def _explain_pod(client: Client, pod: Pod, asked: Asked, now: datetime) -> None:
     events = await _events(client, pod)
-    story = [*pod_story(pod, now), *warnings(events, now)]
+    others = [event for event in events if not is_failed_attempt(event)]
+    story = [*pod_story(pod, now), *warnings(others, now)]
     await explain_pod(client, pod, events, asked, story)
 
 

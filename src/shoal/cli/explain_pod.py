@@ -22,7 +22,6 @@ from shoal.api.status import ApiError
 from shoal.base.clock import SystemClock
 from shoal.cli import placement_story, what_if_story
 from shoal.cli.output import CliError, OutputFormat, print_json, print_rows
-from shoal.cli.phrases import counted
 from shoal.cli.placement_story import Table
 from shoal.cli.what_if_story import ROOM_LIMIT
 from shoal.client.protocol import Client
@@ -96,7 +95,7 @@ async def explain_pod(
     elif asked.output is OutputFormat.JSON:
         print_json({**_facts(pod, events), **_as_json(findings)})
     else:
-        _print_findings(findings, events, asked, story)
+        _print_findings(findings, events, asked, story, now)
 
 
 def profile_specs(path: Path | None) -> Sequence[ProfileSpec]:
@@ -152,7 +151,11 @@ def _print_story(pod: Pod, events: Sequence[Event], story: Sequence[str], asked:
 
 
 def _print_findings(
-    findings: _Findings, events: Sequence[Event], asked: Asked, story: Sequence[str]
+    findings: _Findings,
+    events: Sequence[Event],
+    asked: Asked,
+    story: Sequence[str],
+    now: datetime,
 ) -> None:
     pod, explanation = findings.pod, findings.explanation
     lines = list(story)
@@ -161,8 +164,7 @@ def _print_findings(
     if own:
         lines.append(placement_story.own_node_line(explanation, own))
     else:
-        if attempts := _attempts(events):
-            lines.append(f"  {counted(attempts, 'attempt')} failed so far.")
+        lines += placement_story.attempts_line(events, now)
         lines += placement_story.standing(pod, explanation)
         waits_for = awaited(findings.profile.points, explanation.rejectors)
         lines += placement_story.awaited_lines(waits_for)
@@ -176,7 +178,7 @@ def _print_findings(
     print("\n".join(lines))
     for table in tables:
         print()
-        print_rows(table.heads, table.rows)
+        print_rows(table.heads, table.rows, is_upper=False)
 
 
 def _print_what_if(
@@ -195,7 +197,7 @@ def _print_what_if(
         print_json([what_if_story.prospect_json(each) for each in prospects])
         return
     table = what_if_story.prospect_table(prospects)
-    print_rows(table.heads, table.rows)
+    print_rows(table.heads, table.rows, is_upper=False)
 
 
 def _as_json(findings: _Findings) -> JsonObject:
@@ -222,13 +224,8 @@ def _facts(pod: Pod, events: Sequence[Event]) -> JsonObject:
         "reason": said.reason if said else "",
         "message": said.message if said else "",
         "since": since.isoformat() if since else None,
-        "failedAttempts": _attempts(events),
+        "failedAttempts": placement_story.failed_attempts(events),
     }
-
-
-def _attempts(events: Sequence[Event]) -> int:
-    failed = [each for each in events if each.reason == "FailedScheduling"]
-    return sum(max(each.count, 1) for each in failed)
 
 
 def _unserved(name: str, served: Sequence[str]) -> str:

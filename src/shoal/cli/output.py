@@ -47,10 +47,13 @@ def fail(message: str) -> NoReturn:
     raise typer.Exit(1)
 
 
-def print_rows(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Columns padded to their widest cell, three spaces apart."""
+def print_rows(
+    heads: Sequence[str], rows: Iterable[Sequence[Any]], *, is_upper: bool = True
+) -> None:
+    """Columns padded to their widest cell, three spaces apart. `is_upper` is False where heads
+    hold names, which keep their case."""
     texts = [[str(cell) for cell in row] for row in rows]
-    lines = [[head.upper() for head in heads], *texts]
+    lines = [[head.upper() if is_upper else head for head in heads], *texts]
     widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
     is_terminal = sys.stdout.isatty()
     for line in lines:

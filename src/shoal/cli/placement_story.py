@@ -6,11 +6,16 @@ Everything here turns an `Explanation` into sentences and tables; nothing is dec
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from shoal.api.core import Event
+from shoal.api.meta import find_condition
 from shoal.api.pod import Pod
+from shoal.apiserver.tables.age import human_duration
 from shoal.cli.phrases import counted
 from shoal.scheduler.explaining.explanation import Explanation
 from shoal.scheduler.explaining.lone_verdicts import EVERY_NODE, LEFT_OUT, Refusal
+from shoal.scheduler.queueing.scheduling_queue import QueueSettings
 
 SHOWN_CANDIDATES = 10
 _UNNAMED = "not among the nodes that it names"
@@ -18,10 +23,29 @@ _UNNAMED = "not among the nodes that it names"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What `print_rows` prints."""
+    """Heads and rows as they are to be printed."""
 
     heads: Sequence[str]
     rows: Sequence[Sequence[object]]
+
+
+def is_failed_attempt(event: Event) -> bool:
+    """The scheduler writes one for each attempt; equal ones are counted up."""
+    return event.reason == "FailedScheduling"
+
+
+def failed_attempts(events: Sequence[Event]) -> int:
+    """How many there were, as far as events are kept."""
+    return sum(max(each.count, 1) for each in events if is_failed_attempt(each))
+
+
+def attempts_line(events: Sequence[Event], now: datetime) -> list[str]:
+    failed = [each for each in events if is_failed_attempt(each)]
+    if not failed:
+        return []
+    last = max((each.last_timestamp for each in failed if each.last_timestamp), default=None)
+    ago = f", the last one {human_duration(now - last)} ago" if last else ""
+    return [f"  {counted(failed_attempts(failed), 'attempt')} failed so far{ago}."]
 
 
 def standing(pod: Pod, explanation: Explanation) -> list[str]:
@@ -41,8 +65,15 @@ def standing(pod: Pod, explanation: Explanation) -> list[str]:
         tail = "" if lines else "; it is being bound, or waits for its turn"
         lines.append(f"  It would fit on {fits} now, best on {best}{tail}.")
         return lines
-    lines.append(f"  Now: {explanation.message}")
+    if explanation.message not in _told(pod):
+        lines.append(f"  Now: {explanation.message}")
     return lines + _way_out(explanation)
+
+
+def _told(pod: Pod) -> str:
+    """What the latest attempt wrote to the pod."""
+    condition = find_condition(pod.status.conditions, "PodScheduled")
+    return condition.message if condition else ""
 
 
 def _way_out(explanation: Explanation) -> list[str]:
@@ -62,7 +93,8 @@ def awaited_lines(awaited: Mapping[str, Sequence[str]]) -> list[str]:
     """What has to happen for another attempt."""
     if not awaited:
         return []
-    lines = ["  It is tried again when one of these happens, and now and then in any case:"]
+    minutes = counted(round(QueueSettings().max_unschedulable_s / 60), "minute")
+    lines = [f"  It is tried again after {minutes}, or when one of these happens:"]
     for plugin, phrases in awaited.items():
         lines += [f"    {phrase} ({plugin})" for phrase in phrases]
     return lines
@@ -85,7 +117,7 @@ def refusal_table(explanation: Explanation) -> Table:
     order = list(explanation.refusals)
     ranked = sorted(nodes, key=lambda each: (order.index(each[0]), -nodes[each], each[1]))
     return Table(
-        ("plugin", "nodes", "alone", "reason"),
+        ("PLUGIN", "NODES", "ALONE", "REASON"),
         [(plugin, nodes[plugin, text], alone[plugin, text], text) for plugin, text in ranked],
     )
 
@@ -101,7 +133,7 @@ def node_table(explanation: Explanation, node_names: Sequence[str]) -> Table:
         ]
         fits = name in set(explanation.feasible)
         rows.append((name, "yes" if fits else "no", "; ".join(said)))
-    return Table(("node", "fits", "refused by"), rows)
+    return Table(("NODE", "FITS", "REFUSED BY"), rows)
 
 
 def candidate_table(explanation: Explanation, own: str = "", *, every: bool = False) -> Table:
@@ -120,7 +152,7 @@ def candidate_table(explanation: Explanation, own: str = "", *, every: bool = Fa
         )
         for name in shown
     ]
-    return Table(("node", "total", *plugins), rows)
+    return Table(("NODE", "TOTAL", *plugins), rows)
 
 
 def own_node_line(explanation: Explanation, own: str) -> str:

@@ -79,7 +79,7 @@ def prospect_table(prospects: Sequence[Prospect]) -> Table:
         (each.change, _fits(each), each.best or "-", _count(each), _room(each), _why_not(each))
         for each in prospects
     ]
-    return Table(("if", "fits", "best on", "nodes", "room", "why not"), rows)
+    return Table(("IF", "FITS", "BEST ON", "NODES", "ROOM", "WHY NOT"), rows)
 
 
 def prospect_json(prospect: Prospect) -> JsonObject:
