@@ -6,7 +6,16 @@ from shoal.scheduler.config.plugin_arguments import DEFAULT_ARGUMENTS
 from shoal.scheduler.framework.profile import PluginSpec, ProfileSpec
 from shoal.scheduler.framework.registry import PluginFactory, PluginRegistry
 from shoal.scheduler.plugins.default_binder import DefaultBinder
+from shoal.scheduler.plugins.gpu.fgd import FgdScore
+from shoal.scheduler.plugins.gpu.gpu_share import GpuShare
+from shoal.scheduler.plugins.gpu.policies import (
+    BestFitScore,
+    DotProductScore,
+    GpuClusteringScore,
+    GpuPackingScore,
+)
 from shoal.scheduler.plugins.image_locality import ImageLocality
+from shoal.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from shoal.scheduler.plugins.node_affinity import NodeAffinity
 from shoal.scheduler.plugins.node_name import NodeName
 from shoal.scheduler.plugins.node_ports import NodePorts
@@ -15,6 +24,7 @@ from shoal.scheduler.plugins.node_resources_balanced_allocation import (
 )
 from shoal.scheduler.plugins.node_resources_fit import NodeResourcesFit
 from shoal.scheduler.plugins.node_unschedulable import NodeUnschedulable
+from shoal.scheduler.plugins.pod_topology_spread import PodTopologySpread
 from shoal.scheduler.plugins.priority_sort import PrioritySort
 from shoal.scheduler.plugins.scheduling_gates import SchedulingGates
 from shoal.scheduler.plugins.taint_toleration import TaintToleration
@@ -29,10 +39,18 @@ _FACTORIES: Mapping[str, PluginFactory] = {
     "NodeAffinity": NodeAffinity,
     "NodePorts": NodePorts,
     "NodeResourcesFit": NodeResourcesFit,
+    "PodTopologySpread": PodTopologySpread,
+    "InterPodAffinity": InterPodAffinity,
     "NodeResourcesBalancedAllocation": NodeResourcesBalancedAllocation,
     "ImageLocality": ImageLocality,
     "DefaultBinder": DefaultBinder,
     "yoda": Yoda,
+    "GpuShare": GpuShare,
+    "FGDScore": FgdScore,
+    "BestFitScore": BestFitScore,
+    "DotProductScore": DotProductScore,
+    "GpuPackingScore": GpuPackingScore,
+    "GpuClusteringScore": GpuClusteringScore,
 }
 
 # Order and weights are those of kube-scheduler's default profile.
@@ -45,6 +63,8 @@ _DEFAULT_PLUGINS = (
     PluginSpec("NodeAffinity", weight=2),
     PluginSpec("NodePorts"),
     PluginSpec("NodeResourcesFit"),
+    PluginSpec("PodTopologySpread", weight=2),
+    PluginSpec("InterPodAffinity", weight=2),
     PluginSpec("NodeResourcesBalancedAllocation"),
     PluginSpec("ImageLocality"),
     PluginSpec("DefaultBinder"),

@@ -52,6 +52,11 @@ class GpuShares:
         """What stands for the model in `models`."""
         return self._model_numbers.setdefault(model, len(self._model_numbers))
 
+    @property
+    def model_count(self) -> int:
+        """Numbers given so far."""
+        return len(self._model_numbers)
+
     def reserve_rows(self, row_count: int) -> None:
         """Let every column have at least so many rows."""
         while self.counts.size < row_count:
