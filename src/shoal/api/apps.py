@@ -1,4 +1,4 @@
-"""ReplicaSets and Deployments. Source of the fields: Kubernetes v1.36, apps/v1."""
+"""ReplicaSets, Deployments and StatefulSets. Source of the fields: Kubernetes v1.36, apps/v1."""
 
 from shoal.api.meta import ApiStruct, Condition, LabelSelector, Object
 from shoal.api.pod import IntOrString
@@ -64,5 +64,16 @@ class Deployment(Object):
     status: DeploymentStatus = DeploymentStatus()
 
 
+class StatefulSetSpec(ApiStruct):
+    selector: LabelSelector = LabelSelector()
+
+
+class StatefulSet(Object):
+    spec: StatefulSetSpec = StatefulSetSpec()
+
+
 REPLICA_SETS: Resource[ReplicaSet] = Resource("apps", "v1", "replicasets", "ReplicaSet", ReplicaSet)
 DEPLOYMENTS: Resource[Deployment] = Resource("apps", "v1", "deployments", "Deployment", Deployment)
+STATEFUL_SETS: Resource[StatefulSet] = Resource(
+    "apps", "v1", "statefulsets", "StatefulSet", StatefulSet
+)

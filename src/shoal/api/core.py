@@ -61,6 +61,14 @@ class Service(Object):
     spec: ServiceSpec = ServiceSpec()
 
 
+class ReplicationControllerSpec(ApiStruct):
+    selector: dict[str, str] = {}
+
+
+class ReplicationController(Object):
+    spec: ReplicationControllerSpec = ReplicationControllerSpec()
+
+
 class EndpointAddress(ApiStruct):
     ip: str
     hostname: str = ""
@@ -135,6 +143,9 @@ SERVICE_ACCOUNTS: Resource[ServiceAccount] = Resource(
     "", "v1", "serviceaccounts", "ServiceAccount", ServiceAccount
 )
 SERVICES: Resource[Service] = Resource("", "v1", "services", "Service", Service)
+REPLICATION_CONTROLLERS: Resource[ReplicationController] = Resource(
+    "", "v1", "replicationcontrollers", "ReplicationController", ReplicationController
+)
 ENDPOINTS: Resource[Endpoints] = Resource("", "v1", "endpoints", "Endpoints", Endpoints)
 EVENTS: Resource[Event] = Resource("", "v1", "events", "Event", Event)
 LEASES: Resource[Lease] = Resource("coordination.k8s.io", "v1", "leases", "Lease", Lease)
