@@ -23,6 +23,7 @@ from shoal.scheduler.framework.extension_points import ExtensionPoints, FilterSl
 from shoal.scheduler.framework.filtering import ABSENT, EXCLUDED, PASSED, PreFilterOutcome
 from shoal.scheduler.framework.plugin import Reads
 from shoal.scheduler.framework.status import SUCCESS, Code, Status, unresolvable
+from shoal.scheduler.state.columns import has_all, has_any
 from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import IntArray
 from shoal.scheduler.state.pod_info import PodInfo
@@ -170,15 +171,21 @@ class Evaluation:
             )
             if not status.is_success:
                 return status
-        self._own_rejecting[rows] = rejecting
         self._rejecting = self._own_rejecting
         if self._cluster_filters:
             skipped = self.state.skip_filter
             awake = [slot for slot in self._cluster_filters if slot.plugin.name not in skipped]
             if awake:
+                self._own_rejecting[rows] = rejecting
                 return self._filter_by_cluster(awake)
-        self._is_feasible[rows] = rejecting == PASSED
-        self._count_feasible()
+        passed = rejecting == PASSED
+        has_flipped = has_any(passed != self._is_feasible[rows])
+        # Mostly rows passed and pass again; then there is nothing to write.
+        if has_flipped or not has_all(passed):
+            self._own_rejecting[rows] = rejecting
+        if has_flipped:
+            self._is_feasible[rows] = passed
+            self._count_feasible()
         return SUCCESS
 
     def _filter_by_cluster(self, slots: Sequence[FilterSlot]) -> Status:

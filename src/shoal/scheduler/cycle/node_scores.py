@@ -14,6 +14,7 @@ from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.extension_points import ExtensionPoints, ScoreSlot
 from shoal.scheduler.framework.plugin import Normalization, Reads
 from shoal.scheduler.framework.status import SUCCESS, Status
+from shoal.scheduler.state.columns import has_all
 from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import BoolArray, IntArray
 from shoal.scheduler.state.pod_info import PodInfo
@@ -195,7 +196,10 @@ class NodeScores:
         total = self._fixed[rows] + self._moving[rows]
         if self._relative is not None:
             total += self._relative[rows]
-        self._total[rows] = np.where(is_feasible[rows], total, _NOT_FEASIBLE)
+        feasible = is_feasible[rows]
+        if not has_all(feasible):
+            total[~feasible] = _NOT_FEASIBLE
+        self._total[rows] = total
 
 
 def _is_final(slot: ScoreSlot) -> bool:

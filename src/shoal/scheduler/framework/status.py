@@ -30,6 +30,8 @@ class Code(IntEnum):
         return "".join(word.capitalize() for word in self.name.split("_"))
 
 
+# Looked up once: this is asked dozens of times a cycle.
+_SUCCESS = Code.SUCCESS
 _REJECTED = frozenset((Code.UNSCHEDULABLE, Code.UNSCHEDULABLE_AND_UNRESOLVABLE, Code.PENDING))
 
 
@@ -44,7 +46,7 @@ class Status:
 
     @property
     def is_success(self) -> bool:
-        return self.code is Code.SUCCESS
+        return self.code is _SUCCESS
 
     @property
     def is_rejected(self) -> bool:

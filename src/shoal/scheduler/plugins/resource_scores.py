@@ -135,29 +135,28 @@ def balanced_allocation(capacity: IntArray, taken: IntArray, amounts: IntArray) 
     """50 and more where the pod leaves shares of resources no less alike than before. Here
     `taken` is without the pod, of which `amounts` is the column."""
     # Before and after side by side, so that each operation serves both.
-    shares = np.empty((2, *taken.shape))
+    steps = np.zeros((2, *amounts.shape))
+    steps[1] = amounts
+    shares = taken + steps
     if capacity.shape[0] == 2 and has_all(capacity):
-        np.divide(taken, capacity, out=shares[0])
-        np.divide(taken + amounts, capacity, out=shares[1])
+        shares /= capacity
         np.minimum(shares, 1.0, out=shares)
         spread = shares[:, 0] - shares[:, 1]
         np.abs(spread, out=spread)
-        spread /= 2
+        spread *= 0.5
     else:
         is_counted = capacity > 0
-        whole = np.maximum(capacity, 1)
-        shares[0] = np.where(is_counted, taken / whole, 0)
-        shares[1] = np.where(is_counted, (taken + amounts) / whole, 0)
+        shares = np.where(is_counted, shares / np.maximum(capacity, 1), 0)
         np.minimum(shares, 1.0, out=shares)
         spread = _standard_deviation(shares, is_counted)
     np.subtract(1.0, spread, out=spread)
     spread *= MAX_NODE_SCORE
     balance = spread.astype(np.int64)
-    score = balance[1] - balance[0]
-    score += 50
-    score >>= 1
-    score += 50
-    return score
+    gain = balance[1] - balance[0]
+    # 50 + (50 + gain) / 2, which is never negative.
+    gain += 150
+    gain >>= 1
+    return gain
 
 
 _FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float64]]

@@ -10,6 +10,6 @@ def has_any(mask: BoolArray) -> bool:
     return mask.size > 0 and mask.item(mask.argmax())
 
 
-def has_all(amounts: IntArray) -> bool:
-    """Whether all are above zero."""
-    return amounts.size > 0 and amounts.item(amounts.argmin()) > 0
+def has_all(column: IntArray | BoolArray) -> bool:
+    """Whether there are some, and all are True or above zero."""
+    return column.size > 0 and column.item(column.argmin()) > 0
