@@ -1,10 +1,9 @@
-"""Why a pod found no place: counted reasons, and the sentence that people know.
-
-Source of the format: Kubernetes v1.36, pkg/scheduler/framework/types.go (FitError).
-"""
+"""Why a pod found no place: counted reasons, and the sentence that people know."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from shoal.scheduler.framework.fit_error import fit_error
 
 NO_NODES = "no nodes available to schedule pods"
 
@@ -24,13 +23,7 @@ class Diagnosis:
     def message(self) -> str:
         if self.node_count == 0:
             return NO_NODES
-        text = f"0/{self.node_count} nodes are available:"
-        if self.pre_filter_message:
-            text += f" {self.pre_filter_message}."
-        elif self.reasons:
-            # Sorted as text, count first, as kube-scheduler does.
-            listed = sorted(f"{count} {reason}" for reason, count in self.reasons.items())
-            text += f" {', '.join(listed)}."
+        text = fit_error(self.node_count, self.reasons, self.pre_filter_message)
         if self.post_filter_message:
             text += f" {self.post_filter_message}"
         return text

@@ -71,7 +71,7 @@ class PreFilters:
         if known is not None and len(known) == len(self._plugins):
             is_news = False
             for index in self._further:
-                answer = _ask(self._plugins[index], state, pod, snapshot)
+                answer = ask_pre_filter(self._plugins[index], state, pod, snapshot)
                 is_news = is_news or answer != known[index]
                 known[index] = answer
             if not is_news:
@@ -85,7 +85,7 @@ class PreFilters:
     ) -> list[_PreFilterAnswer]:
         answers: list[_PreFilterAnswer] = []
         for plugin in self._plugins:
-            answer = _ask(plugin, state, pod, snapshot)
+            answer = ask_pre_filter(plugin, state, pod, snapshot)
             answers.append(answer)
             if _ends_round(answer[1]):
                 break
@@ -113,9 +113,10 @@ class PreFilters:
         return PreFilterOutcome(rejection or SUCCESS, node_names, restricted_by)
 
 
-def _ask(
+def ask_pre_filter(
     plugin: PreFilterPlugin, state: CycleState, pod: PodInfo, snapshot: Snapshot
 ) -> _PreFilterAnswer:
+    """What the plugin says; whatever it must not say becomes an error."""
     answer = attempt(plugin.pre_filter, state, pod, snapshot)
     if isinstance(answer, Failed):
         return None, _pre_filter_error(plugin.name, answer.text)

@@ -81,6 +81,9 @@ class PostFilterResult:
     nominated_node_name: str | None = None
     """None leaves the pod's nomination as it is, empty clears it."""
     effects: tuple[Effect, ...] = ()
+    victims: tuple[PodInfo, ...] = ()
+    """Pods that go to make room. Those that wait for permission are rejected; the effects must
+    evict the others. The pod is not tried again before."""
 
 
 class NodeStatuses(Protocol):
@@ -215,6 +218,15 @@ class VectorFilterPlugin(Plugin, Protocol):
     def filter_status(self, state: CycleState, pod: PodInfo, reason_code: int) -> Status:
         """What a reason code means."""
         ...
+
+
+@runtime_checkable
+class ColumnFilterPlugin(VectorFilterPlugin, Protocol):
+    """A filter to which pods on a row matter only by the columns of `NodeRows`. What it would say
+    without some of them can be worked out for all rows at once."""
+
+    @property
+    def filters_columns(self) -> bool: ...
 
 
 @runtime_checkable

@@ -5,10 +5,11 @@ framework/runtime/framework.go.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shoal.base.guard import Failed, attempt
+from shoal.scheduler.framework.dry_run import DryRuns
 from shoal.scheduler.framework.extension_points import ExtensionPoints, sort_out_by_point
 from shoal.scheduler.framework.plugin import Plugin
 from shoal.scheduler.framework.points import (
@@ -75,13 +76,15 @@ def build_profiles(
 
 
 def _build(spec: ProfileSpec, registry: PluginRegistry, handle: Handle) -> Profile:
+    dry_runs = DryRuns(handle.snapshot, handle.nominations)
     try:
-        plugins = _build_plugins(spec, registry, handle)
+        plugins = _build_plugins(spec, registry, replace(handle, dry_runs=dry_runs))
         by_point = {
             point: plugins_at(point, spec.plugins, spec.points.get(point, PointSpec()), plugins)
             for point in Point
         }
-        return Profile(spec.scheduler_name, sort_out_by_point(spec.scheduler_name, by_point))
+        dry_runs.points = sort_out_by_point(spec.scheduler_name, by_point)
+        return Profile(spec.scheduler_name, dry_runs.points)
     except ProfileError as error:
         raise ProfileError(
             f"creating profile for scheduler name {spec.scheduler_name}: {error}"

@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from shoal.scheduler.framework import out_of_tree
+from shoal.scheduler.framework.dry_run import DryRuns
 from shoal.scheduler.framework.guarded import Guard
+from shoal.scheduler.framework.nominations import AwaitedVictims, Nominations
 from shoal.scheduler.framework.plugin import Plugin
 from shoal.scheduler.framework.points import ProfileError
 from shoal.scheduler.framework.waiting_pods import WaitingPods
@@ -37,6 +39,10 @@ class Handle:
     waiting_pods: WaitingPods
     objects: Objects = field(default_factory=Objects)
     """Of the collections that plugins need."""
+    nominations: Nominations = field(default_factory=Nominations)
+    awaited_victims: AwaitedVictims = field(default_factory=AwaitedVictims)
+    dry_runs: DryRuns | None = None
+    """With the filters of the plugin's own profile; None only where a plugin is made alone."""
 
 
 PluginFactory = Callable[[Any, Handle], Plugin]

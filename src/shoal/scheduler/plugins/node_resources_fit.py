@@ -66,6 +66,7 @@ class _Wanted:
 class NodeResourcesFit:
     name = "NodeResourcesFit"
     filter_reads = Reads.PODS
+    filters_columns = True
     score_reads = Reads.PODS
 
     def __init__(self, arguments: NodeResourcesFitArgs, handle: Handle) -> None:

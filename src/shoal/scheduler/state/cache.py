@@ -9,8 +9,9 @@ bound, perhaps elsewhere), `forget` or `remove` and never by the passing of time
 of before their node is, and outlive it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
@@ -74,7 +75,7 @@ class Cache:
         self._table = NodeTable()
         self._standings: dict[str, _Standing] = {}
         self._pods_by_node: dict[str, dict[str, PodInfo]] = {}
-        self.snapshot = Snapshot(self._table, self._pods_by_node)
+        self.snapshot = Snapshot(self._table, self._pods_by_node, self.supposing)
         self._indices: tuple[PodIndex, ...] = (
             self.snapshot.host_ports,
             self.snapshot.images,
@@ -137,7 +138,7 @@ class Cache:
     @contextmanager
     def supposing(
         self, without: Iterable[PodInfo] = (), plus: Iterable[tuple[PodInfo, str]] = ()
-    ) -> Iterator[None]:
+    ) -> Generator[None]:
         """While it lasts, pods that stand on nodes are taken off and others, each with the name
         of a node that has a row, put on; everything is as before when it ends. Only for a look at
         rows: who keeps results meanwhile keeps wrong ones."""
@@ -184,6 +185,9 @@ class Cache:
         if before and before.node_name == node_name and _stands_alike(before.pod, pod):
             self._standings[pod.uid] = _Standing(pod, node_name, CacheState.ADDED)
             self._pods_by_node[node_name][pod.uid] = pod
+            row = self._table.row_of.get(node_name)
+            if row is not None and _start_time(before.pod) != _start_time(pod):
+                self._table.start_changes.note(row)
             return
         if before:
             self._leave(pod.uid)
@@ -224,6 +228,10 @@ class Cache:
         self._table.displace(row, pod.request)
         for index in self._indices:
             index.remove_pod(row, pod)
+
+
+def _start_time(pod: PodInfo) -> datetime | None:
+    return pod.object.status.start_time
 
 
 def _stands_alike(before: PodInfo, after: PodInfo) -> bool:

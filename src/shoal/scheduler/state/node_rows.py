@@ -120,6 +120,12 @@ class NodeRows:
         """Only the rows where `chosen`, which is as long as these, is True."""
         return self.snapshot.select(self.numbers[chosen])
 
+    def with_requested(self, requested: IntArray) -> "NodeRows":
+        """The same rows as if this were requested there, by resource; all else is as it is."""
+        supposed = NodeRows(self.snapshot, self._table, self._rows, self.size, self._chosen)
+        supposed._taken = np.concatenate((self.non_zero, requested))
+        return supposed
+
 
 def _columns(array: IntArray, rows: Rows) -> IntArray:
     if not isinstance(rows, slice):

@@ -50,6 +50,8 @@ class NodeTable:
         """Of the row's node or its pods."""
         self.node_changes = ChangeLog()
         """Of the row's node alone."""
+        self.start_changes = ChangeLog()
+        """Of when the row's pods began to run, which is no change of the row."""
         resources = len(self.resources)
         self.allocatable: IntArray = np.zeros((resources, _INITIAL_NODES), np.int64)
         # What pods take lies in one array, so that a pod is counted in one operation.

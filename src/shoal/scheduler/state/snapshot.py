@@ -5,8 +5,10 @@ snapshot needs no copy: it is a view. Its arrays cannot be written to; `NodeInfo
 for plugins that look at one node at a time.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Protocol
 
 from shoal.api.node import Node, Taint
 from shoal.scheduler.state.carried_terms import CarriedTerms
@@ -27,13 +29,23 @@ PodsByNode = Mapping[str, Mapping[str, PodInfo]]
 _NO_PODS: Mapping[str, PodInfo] = {}
 
 
+class Supposing(Protocol):
+    """See `Cache.supposing`."""
+
+    def __call__(
+        self, without: Iterable[PodInfo] = (), plus: Iterable[tuple[PodInfo, str]] = ()
+    ) -> AbstractContextManager[None]: ...
+
+
 class Snapshot:
     """Arrays are cut to the rows in use: the last axis is the row. Rows without a node are blank
     (`is_present` is False there)."""
 
-    def __init__(self, table: NodeTable, pods_by_node: PodsByNode) -> None:
+    def __init__(self, table: NodeTable, pods_by_node: PodsByNode, supposing: Supposing) -> None:
         self._table = table
         self._pods_by_node = pods_by_node
+        self.supposing = supposing
+        """For a look at the cluster without some pods, or with some more: `Cache.supposing`."""
         self.host_ports = HostPortIndex()
         self.images = ImageIndex()
         self.gpu_shares = GpuShares()
@@ -59,6 +71,11 @@ class Snapshot:
     def node_generation(self) -> int:
         """Changes of nodes alone so far."""
         return self._table.node_changes.count
+
+    @property
+    def start_generation(self) -> int:
+        """How often a pod on a node began to run, which is no change of its row."""
+        return self._table.start_changes.count
 
     @property
     def resources(self) -> Mapping[str, int]:
@@ -117,6 +134,10 @@ class Snapshot:
     def nodes_changed_since(self, node_generation: int) -> NodeRows | None:
         """The same for nodes alone."""
         return self._since(self._table.node_changes, node_generation)
+
+    def starts_changed_since(self, start_generation: int) -> NodeRows | None:
+        """Likewise: rows with pods that began to run."""
+        return self._since(self._table.start_changes, start_generation)
 
     def _since(self, log: ChangeLog, seen: int) -> NodeRows | None:
         if seen == log.count:
