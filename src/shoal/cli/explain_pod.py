@@ -42,6 +42,7 @@ from shoal.standalone.scheduler_profiles import with_defaults
 T = TypeVar("T")
 
 _PLUGIN_TIMEOUT_S = 1.0
+_FORBIDDEN = 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,14 @@ async def explain_pod(
     if asked.changes is None and (pod.is_finished or pod.is_deleting):
         _print_story(pod, events, story, asked)
         return
-    findings = await _find_out(client, pod, specs, now)
+    try:
+        findings = await _find_out(client, pod, specs, now)
+    except ApiError as error:
+        if error.code != _FORBIDDEN or asked.changes is not None:
+            raise
+        # Who may see only a namespace still gets what the pod itself tells.
+        _print_story(pod, events, [*story, f"  More cannot be said: {error}"], asked)
+        return
     if asked.changes is not None:
         _print_what_if(findings, specs, asked.changes, asked.output, now)
     elif asked.output is OutputFormat.JSON:
