@@ -14,6 +14,7 @@ from shoal.api.node import NODES, Node
 from shoal.api.pod import PODS, Pod
 from shoal.api.resource import Resource
 from shoal.base.clock import Clock
+from shoal.client.discovery import discover
 from shoal.client.events import EventRecorder
 from shoal.client.informer import Informer, InformerSet
 from shoal.client.protocol import Client
@@ -30,6 +31,7 @@ from shoal.scheduler.events import (
     SchedulerEvent,
     Tick,
 )
+from shoal.scheduler.framework.cluster_event import is_kubernetes_own
 
 BATCH_CYCLES = 64
 MAX_BACKLOG = 2000
@@ -55,14 +57,14 @@ class SchedulerLoop:
         nodes, pods = informers.informer(NODES), informers.informer(PODS)
         nodes.add_handler(self._node_changed)
         pods.add_handler(self._pod_changed)
+        self._client = client
+        self._informer_set = informers
         self._informers: list[Informer[Any]] = [nodes, pods]
-        for resource in scheduler.needs:
-            informer = informers.informer(resource)
-            informer.add_handler(partial(self._object_changed, resource))
-            self._informers.append(informer)
+        self._needs = list(scheduler.needs)
 
     async def run(self) -> None:
         """Returns only when cancelled."""
+        await self._follow_needs()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._dispatcher.run())
             # Placing pods before all others are known would count too little on the nodes.
@@ -75,6 +77,18 @@ class SchedulerLoop:
                     await asyncio.sleep(0)
                 else:
                     await self._rest()
+
+    async def _follow_needs(self) -> None:
+        """Watch what plugins need. A collection of Kubernetes' own that this server does not serve
+        holds nothing and never will; those of others may be defined later, and are waited for."""
+        served = {each.resource.group_resource for each in await discover(self._client)}
+        while self._needs:
+            resource = self._needs.pop()
+            if resource.group_resource not in served and is_kubernetes_own(resource):
+                continue
+            informer = self._informer_set.informer(resource)
+            informer.add_handler(partial(self._object_changed, resource))
+            self._informers.append(informer)
 
     def _take_news(self) -> None:
         while self._inbox:

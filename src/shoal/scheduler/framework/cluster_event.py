@@ -95,9 +95,14 @@ WILDCARD = ClusterEvent(ANY_RESOURCE, ActionType.ALL)
 """Registered by plugins that say nothing; as a happening, it wakes every pod."""
 
 
+def is_kubernetes_own(resource: Resource[Any]) -> bool:
+    """Built into the API server, not defined by a CustomResourceDefinition."""
+    return "." not in resource.group or resource.group.endswith(".k8s.io")
+
+
 def resource_name(resource: Resource[Any]) -> str:
     """What a `ClusterEvent` calls a collection: the kind for Kubernetes' own."""
-    if "." not in resource.group or resource.group.endswith(".k8s.io"):
+    if is_kubernetes_own(resource):
         return resource.kind
     return f"{resource.plural}.{resource.version}.{resource.group}"
 
