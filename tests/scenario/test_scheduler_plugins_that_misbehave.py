@@ -89,9 +89,9 @@ NONSENSE: dict[str, tuple[dict[str, Any], str]] = {
         {"filter": answering(Status(Code.UNSCHEDULABLE, "no"))},  # type: ignore[arg-type]
         f"{FILTER}{WRONG}Filter: a Status whose reasons are no tuple of texts",
     ),
-    "rows-none": (
-        vector_filter(None),
-        f"{FILTER}{WRONG}Filter: None, where an array is due",
+    "rows-list": (
+        vector_filter([0, 0]),
+        f"{FILTER}{WRONG}Filter: a list, where an array is due",
     ),
     "rows-length": (
         vector_filter(np.zeros(3, np.int64)),

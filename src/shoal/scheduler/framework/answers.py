@@ -123,6 +123,11 @@ def one_a_row(answer: Any, arguments: Sequence[Any]) -> IntArray:
     return _whole_numbers(answer, nodes.size)
 
 
+def codes(answer: Any, arguments: Sequence[Any]) -> IntArray | None:
+    """None: all pass."""
+    return None if answer is None else one_a_row(answer, arguments)
+
+
 def normalized_scores(answer: Any, arguments: Sequence[Any]) -> IntArray:
     _, _, scores = arguments
     return _whole_numbers(answer, scores.size)

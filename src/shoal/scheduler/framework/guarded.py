@@ -85,7 +85,7 @@ _SILENT_POINTS: Mapping[str, _Point] = {
     "post_bind": _Point("PostBind", answers.anything),
 }
 """What goes wrong here stands in no message of the pod."""
-_ROWS = _Point("Filter", answers.one_a_row)
+_ROWS = _Point("Filter", answers.codes)
 _REASON = _Point("Filter", answers.rejection)
 _SIGN = _Point("sign", answers.hashable)
 _SORT_KEY = _Point("QueueSort", answers.sort_key)
@@ -94,7 +94,7 @@ _EVENTS = _Point("events_to_register", answers.registrations)
 _HINT = _Point("a queueing hint", answers.hint)
 
 _OWN_WAYS = ("filter_rows", "filter_status", "sort_key", "less", "sign")
-_DATA = ("filter_reads", "score_reads", "normalization", "needs")
+_DATA = ("filter_reads", "filters_columns", "score_reads", "normalization", "needs")
 
 
 def guarded(plugin: Plugin, guard: Guard) -> Plugin:
@@ -156,9 +156,11 @@ class _GuardedPlugin:
             self._guard.report(text)
         return answer
 
-    def _filter_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray:
+    def _filter_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray | None:
         """Reason codes that stand for no rejection are found here, where it can still be said."""
-        codes: IntArray = self._ask(_ROWS, self._plugin.filter_rows, state, pod, nodes)
+        codes: IntArray | None = self._ask(_ROWS, self._plugin.filter_rows, state, pod, nodes)
+        if codes is None:
+            return None
         for code in np.unique(codes[nodes.is_present]).tolist():
             if code:
                 self._ask(_REASON, self._plugin.filter_status, state, pod, code)
