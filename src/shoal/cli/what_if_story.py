@@ -76,7 +76,7 @@ def whole_nodes(
 def prospect_table(prospects: Sequence[Prospect]) -> Table:
     """A row for each change; `room` is how many pods such as this would fit."""
     rows = [
-        (each.change, _fits(each), each.best or "-", _count(each), _room(each), _why_not(each))
+        (each.change, _fits(each), each.node_name or "-", _count(each), _room(each), _why_not(each))
         for each in prospects
     ]
     return Table(("IF", "FITS", "BEST ON", "NODES", "ROOM", "WHY NOT"), rows)
@@ -88,7 +88,7 @@ def prospect_json(prospect: Prospect) -> JsonObject:
     return {
         "change": prospect.change,
         "fits": bool(found.feasible),
-        "node": prospect.best,
+        "node": prospect.node_name,
         "feasible": list(found.feasible),
         "nodes": found.node_count,
         "room": prospect.room,

@@ -29,9 +29,12 @@ class Prospect:
     """How many pods such as this would find a place, itself included."""
 
     @property
-    def best(self) -> str:
-        """The node that it would go to; empty where it fits nowhere."""
-        return self.explanation.scores.ranking[0] if self.explanation.feasible else ""
+    def node_name(self) -> str:
+        """Where it would go, or be nominated to; empty where it fits nowhere."""
+        if self.explanation.feasible:
+            return self.explanation.scores.ranking[0]
+        way_out = self.explanation.way_out
+        return way_out.node_name if way_out else ""
 
 
 class WhatIf:

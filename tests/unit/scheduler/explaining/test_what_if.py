@@ -41,7 +41,7 @@ def test_each_change_is_tried_alone_and_all_together() -> None:
         False,
         True,
     ]
-    assert (found[ALL_TOGETHER].best, found[ALL_TOGETHER].room) == ("n", 4)
+    assert (found[ALL_TOGETHER].node_name, found[ALL_TOGETHER].room) == ("n", 4)
     assert found["cpu 1"].room == 0
 
 
