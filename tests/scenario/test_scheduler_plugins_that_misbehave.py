@@ -325,6 +325,23 @@ def test_data_without_clone_is_refused_where_it_is_written() -> None:
     )
 
 
+def test_data_that_fails_to_clone_is_lost_to_its_own_plugin() -> None:
+    class Data:
+        clone = staticmethod(raising)
+
+    def pre_filter(state: Any, pod: Any, snapshot: Any) -> Any:
+        state.write("Mine", Data())
+        return None, SUCCESS
+
+    def permit(state: Any, pod: Any, node_name: str) -> Any:
+        return state.read("Mine", Data)
+
+    rehearsal = rehearse(plugin(pre_filter=pre_filter, permit=permit))
+    assert rehearsal.message_of("a") == (
+        "running Permit plugin \"Mine\": cycle state lost 'Mine' when it was cloned: boom"
+    )
+
+
 def for_ever(*_: object) -> Any:
     while True:
         pass

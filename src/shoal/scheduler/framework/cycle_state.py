@@ -4,7 +4,10 @@ Keys are the plugins' own. Equal pods share what PreFilter, Filter and PreScore 
 on each pod has a clone.
 """
 
-from typing import Protocol, Self, TypeVar
+from collections.abc import Mapping
+from typing import Any, Protocol, Self, TypeVar, cast
+
+from shoal.base.guard import Failed, attempt
 
 _T = TypeVar("_T")
 
@@ -19,7 +22,8 @@ class CycleState:
     """One pod's data in one cycle, by key."""
 
     def __init__(self) -> None:
-        self._data: dict[str, StateData] = {}
+        self._data: dict[str, StateData | Failed] = {}
+        """What could not be cloned is lost to the clone; its reader is told."""
         self.skip_filter: frozenset[str] = frozenset()
         """Plugins whose PreFilter said Skip."""
         self.skip_score: frozenset[str] = frozenset()
@@ -30,6 +34,8 @@ class CycleState:
         data = self._data.get(key)
         if data is None:
             raise LookupError(f"cycle state has no {key!r}")
+        if isinstance(data, Failed):
+            raise LookupError(f"cycle state lost {key!r} when it was cloned: {data.text}")
         if not isinstance(data, type):
             raise TypeError(f"cycle state holds no {type.__name__} under {key!r}")
         return data
@@ -48,7 +54,19 @@ class CycleState:
 
     def clone(self) -> "CycleState":
         copy = CycleState()
-        copy._data = {key: data.clone() for key, data in self._data.items()}
+        clones = attempt(_clones, self._data)
+        copy._data = _clones_one_by_one(self._data) if isinstance(clones, Failed) else clones
         copy.skip_filter = self.skip_filter
         copy.skip_score = self.skip_score
         return copy
+
+
+def _clones(data: Mapping[str, StateData | Failed]) -> dict[str, StateData | Failed]:
+    """Raises what the first one raises."""
+    return {key: each.clone() for key, each in cast(Mapping[str, Any], data).items()}
+
+
+def _clones_one_by_one(data: Mapping[str, StateData | Failed]) -> dict[str, StateData | Failed]:
+    return {
+        key: each if isinstance(each, Failed) else attempt(each.clone) for key, each in data.items()
+    }
