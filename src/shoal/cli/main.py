@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 import typer
 
 import shoal
-from shoal.cli import plugin
+from shoal.cli import bench, plugin
 from shoal.cli.output import CliError, OutputFormat, fail
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(plugin.app, name="plugin")
+app.add_typer(bench.app, name="bench")
 
 _USAGE_ERROR = cast(type[Exception], typer.BadParameter.__base__)
 """What the parser raises about a command line; typer gives it no public name."""
