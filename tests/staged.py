@@ -13,7 +13,7 @@ import msgspec
 
 from shoal.api.resource import JsonObject, Resource
 from shoal.scheduler.config.loading import load
-from shoal.scheduler.core import build_scheduler
+from shoal.scheduler.core import Scheduler
 from shoal.scheduler.effects import Bind, SetCondition
 from shoal.scheduler.events import (
     BindFailed,
@@ -26,7 +26,12 @@ from shoal.scheduler.events import (
     SchedulerEvent,
     Tick,
 )
+from shoal.scheduler.framework.profile import build_profiles
+from shoal.scheduler.framework.registry import Handle
+from shoal.scheduler.framework.waiting_pods import WaitingPods
 from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES, in_tree_registry
+from shoal.scheduler.state.cache import Cache
+from shoal.scheduler.state.objects import Objects
 from shoal.testing.builders import NodeBuilder, PodBuilder
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -36,7 +41,11 @@ class Stage:
     def __init__(self, configuration: str, nodes: Iterable[NodeBuilder] = ()) -> None:
         loaded = load(configuration, DEFAULT_PROFILES[0].plugins)
         self.scheduler_name = loaded.profiles[0].scheduler_name
-        self.scheduler = build_scheduler(loaded.profiles, in_tree_registry())
+        cache = Cache()
+        self.snapshot = cache.snapshot
+        handle = Handle(cache.snapshot, WaitingPods(), Objects())
+        profiles = build_profiles(loaded.profiles, in_tree_registry(), handle)
+        self.scheduler = Scheduler(profiles, cache, handle)
         self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.pods: dict[str, PodBuilder] = {}
         self.messages: dict[str, str] = {}

@@ -18,7 +18,6 @@ from shoal.api.gpu_sharing import GpuRequest
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.plugin import MAX_NODE_SCORE, Reads
 from shoal.scheduler.framework.registry import Handle
-from shoal.scheduler.framework.status import SUCCESS, Status
 from shoal.scheduler.plugins.gpu import arguments as gpu_arguments
 from shoal.scheduler.plugins.gpu.device_choice import Devices, packed
 from shoal.scheduler.plugins.gpu.fragmentation import FloatArray, FreeNodes, fragmentation
@@ -44,18 +43,22 @@ class FgdScore:
         """With the version of the typical pods, because what was scored by others is outdated."""
         return (shape_of(pod), not pod.request.amounts, self._typical.version)
 
-    def pre_score(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> Status:
-        # Kept with the scores that are made by them.
-        state.write(_KEY, self._typical.refresh())
-        return SUCCESS
-
     def score_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray:
         request = request_of(pod)
         if request is None and not pod.request.amounts:
             return np.full(nodes.size, MAX_NODE_SCORE, np.int64)
         free = free_nodes(nodes)
-        typical, shares = state.read(_KEY, TypicalSet), nodes.snapshot.gpu_shares
+        typical, shares = self._typical_of(state), nodes.snapshot.gpu_shares
         return scores(free, pod.request.amount("cpu"), request, typical, shares).max(axis=0)
+
+    def _typical_of(self, state: CycleState) -> TypicalSet:
+        """Those by which the nodes that `state` stands for were scored first."""
+        try:
+            return state.read(_KEY, TypicalSet)
+        except LookupError:
+            typical = self._typical.refresh()
+            state.write(_KEY, typical)
+            return typical
 
 
 def free_nodes(nodes: NodeRows) -> FreeNodes:
