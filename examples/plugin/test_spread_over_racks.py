@@ -1,5 +1,7 @@
 """The example in the real scheduler, on virtual time."""
 
+from pathlib import Path
+
 import pytest
 from spread_over_racks import SpreadOverRacks
 
@@ -63,3 +65,11 @@ def test_pods_without_an_app_go_anywhere() -> None:
 def test_a_limit_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="maxPerRack must be 1 or more, not 0"):
         rehearse(maxPerRack=0)
+
+
+def test_the_configuration_allows_two_a_rack() -> None:
+    rehearsal = Rehearsal(configuration=Path(__file__).with_name("scheduler.yaml"))
+    pods = [web() for _ in range(3)]
+    rehearsal.add(node("a1", "a"), *pods)
+    rehearsal.run()
+    assert [rehearsal.node_of(pod) for pod in pods] == ["a1", "a1", None]

@@ -16,10 +16,17 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from shoal.api.meta import ObjectKey
 from shoal.api.pod import Pod
+from shoal.api.resource import JsonObject, Resource
 from shoal.scheduler import effects
+from shoal.scheduler.config.loading import load
 from shoal.scheduler.core import build_scheduler
 from shoal.scheduler.effects import (
     Bind,
@@ -36,6 +43,7 @@ from shoal.scheduler.events import (
     NodeAdded,
     NodeDeleted,
     NodeUpdated,
+    ObjectChanged,
     PodAdded,
     PodDeleted,
     PodUpdated,
@@ -45,7 +53,7 @@ from shoal.scheduler.events import (
 from shoal.scheduler.framework import out_of_tree
 from shoal.scheduler.framework.guarded import Guard
 from shoal.scheduler.framework.profile import PluginSpec, ProfileSpec
-from shoal.scheduler.framework.registry import Handle
+from shoal.scheduler.framework.registry import ENTRY_POINT_GROUP, Handle
 from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES, in_tree_registry
 from shoal.scheduler.queueing.scheduling_queue import QueueSettings
 from shoal.testing.builders import NodeBuilder, PodBuilder
@@ -64,12 +72,15 @@ class Enabled:
 
 
 class Rehearsal:
-    """The default profile, less the plugins named in `without`, plus those given."""
+    """The default profile, less the plugins named in `without`, plus those given. Or what a
+    KubeSchedulerConfiguration says, a text or a file; plugins given beside it are those that it
+    may name."""
 
     def __init__(
         self,
         *plugins: Callable[..., Any] | Enabled,
         without: tuple[str, ...] = (),
+        configuration: str | Path = "",
         settings: QueueSettings = QueueSettings(),
         guard: Guard = Guard(),
     ) -> None:
@@ -86,16 +97,23 @@ class Rehearsal:
         self._nodes: dict[str, NodeBuilder] = {}
         self._pods: dict[str, PodBuilder] = {}
         self._news: deque[SchedulerEvent] = deque()
+        self._objects: dict[tuple[Resource[Any], ObjectKey], Any] = {}
         registry = in_tree_registry()
         registry.guard_with(guard)
+        registry.register_entry_points(lambda: entry_points(group=ENTRY_POINT_GROUP))
         specs = [each for each in DEFAULT_PROFILES[0].plugins if each.name not in without]
         for plugin in plugins:
             use = plugin if isinstance(plugin, Enabled) else Enabled(plugin)
             name = _name_of(use.plugin)
             registry.register(name, self._recorded(name, use.plugin))
             specs.append(PluginSpec(name, weight=use.weight, arguments=use.arguments))
-        profile = ProfileSpec(DEFAULT_PROFILES[0].scheduler_name, tuple(specs))
-        self.scheduler = build_scheduler([profile], registry, settings)
+        profiles = (ProfileSpec(DEFAULT_PROFILES[0].scheduler_name, tuple(specs)),)
+        if configuration:
+            is_file = isinstance(configuration, Path)
+            text = configuration.read_text() if is_file else configuration
+            loaded = load(text, DEFAULT_PROFILES[0].plugins)
+            profiles, settings = loaded.profiles, QueueSettings(backoff=loaded.backoff)
+        self.scheduler = build_scheduler(profiles, registry, settings)
 
     def _recorded(self, name: str, plugin: Callable[..., Any]) -> Callable[..., Any]:
         def build(arguments: Any, handle: Handle) -> Any:
@@ -122,6 +140,20 @@ class Rehearsal:
             else:
                 gone = self._pods.pop(_key(each))
                 self.tell(PodDeleted(gone.obj()))
+
+    def put(self, resource: Resource[Any], manifest: JsonObject) -> None:
+        """An object of another collection comes into being, or changes: what plugins name in their
+        `needs`."""
+        after = msgspec.convert(manifest, resource.type)
+        key = (resource, after.metadata.key)
+        before = self._objects.get(key)
+        self._objects[key] = after
+        self.tell(ObjectChanged(resource, before, after))
+
+    def remove(self, resource: Resource[Any], name: str, namespace: str = "") -> None:
+        """An object of another collection is deleted."""
+        gone = self._objects.pop((resource, ObjectKey(namespace, name)))
+        self.tell(ObjectChanged(resource, gone, None))
 
     def run(self) -> list[Effect]:
         """Let the scheduler do all that it can do now. Gives what it wanted done."""
@@ -215,8 +247,9 @@ class Rehearsal:
                 pass
 
     def _succeed(self, bind: Bind) -> None:
-        for patch in bind.before:
-            self._annotate(patch)
+        for step in bind.before:
+            if isinstance(step, PatchPod):
+                self._annotate(step)
         self._news.append(BindSucceeded(bind.pod, bind.node_name))
         self._change(bind.pod, lambda pod: pod.node(bind.node_name))
 

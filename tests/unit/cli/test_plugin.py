@@ -45,7 +45,7 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 def test_what_is_written_passes_its_own_tests_and_every_check(written: Path) -> None:
     tested = run(written, "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly")
-    assert "4 passed" in tested.stdout, tested.stdout
+    assert "5 passed" in tested.stdout, tested.stdout
     for check in (["check"], ["format", "--check"]):
         checked = run(written, "ruff", *check, "--isolated", "--no-cache", ".")
         assert checked.returncode == 0, checked.stdout
