@@ -4,6 +4,7 @@ Its main function is called in this process: starting a Python for every command
 of the time.
 """
 
+import gzip
 import json
 import os
 import subprocess
@@ -207,6 +208,103 @@ def test_it_explains_what_pools_and_deployments_wait_for(
     shoal("delete", "-f", file)
 
 
+SMALL = """
+apiVersion: v1
+kind: Pod
+metadata: {name: small}
+spec:
+  containers:
+  - {name: main, image: busybox, command: [sleep, "1000"], resources: {requests: {cpu: 10m}}}
+"""
+GATED = """
+apiVersion: v1
+kind: Pod
+metadata: {name: gated}
+spec:
+  schedulingGates: [{name: example.com/later}]
+  containers: [{name: main, image: busybox}]
+"""
+UNSERVED = """
+apiVersion: v1
+kind: Pod
+metadata: {name: unserved}
+spec: {schedulerName: nobody, containers: [{name: main, image: busybox}]}
+"""
+
+
+def test_it_explains_who_refuses_a_pod_what_would_help_and_what_it_waits_for(
+    shoal: Shoal, manifest: Callable[[str | bytes], str]
+) -> None:
+    shoal("apply", "-f", manifest("---".join((HUGE, GATED, UNSERVED))))
+    story = shoal.until("1 attempt failed so far", "explain", "pod", "huge")
+    assert "a node is added or offers other amounts (NodeResourcesFit)" in story
+    assert story.splitlines()[-1].split() == ["NodeResourcesFit", "1", "1", "Insufficient", "cpu"]
+    by_node = shoal("explain", "pod/huge", "--nodes").splitlines()
+    assert by_node[-2].split() == ["NODE", "FITS", "REFUSED", "BY"]
+    assert by_node[-1].endswith("no     NodeResourcesFit: Insufficient cpu")
+    told = json.loads(shoal("explain", "pod", "huge", "-o", "json"))
+    assert (told["reason"], told["now"]["feasible"]) == ("Unschedulable", [])
+    assert told["waitsFor"]["NodeResourcesFit"]
+    assert "scheduling gates until they go: example.com/later" in shoal("explain", "pod", "gated")
+    assert 'No profile serves scheduler "nobody"' in shoal("explain", "pod", "unserved")
+    assert 'serves scheduler "nobody"' in shoal.run("explain", "unserved", "--what-if").sentence
+    shoal("delete", "pod/huge", "pod/gated", "pod/unserved")
+
+
+def test_it_says_what_would_fit_if_something_were_different(
+    shoal: Shoal, manifest: Callable[[str | bytes], str]
+) -> None:
+    shoal("apply", "-f", manifest(HUGE))
+    flags = ("--what-if", "--cpu", "10m", "--add-node", "4x", "cpu=2000,memory=1Ti")
+    rows = shoal("explain", "pod", "huge", *flags).splitlines()
+    assert [row.split()[0:2] for row in rows[1:]] == [
+        ["as", "it"],
+        ["cpu", "10m"],
+        ["4", "more"],
+        ["all", "together"],
+    ]
+    tried = json.loads(shoal("explain", "pod", "huge", *flags, "-o", "json"))
+    assert [each["fits"] for each in tried] == [False, True, True, True]
+    assert [each["room"] for each in tried][0::2] == [0, 8]
+    assert tried[2]["node"] == "added-1"
+    for words, sentence in (
+        (("huge", "--cpu", "much"), '--cpu "much" is not an amount'),
+        (("huge", "--add-node", "4x"), "--add-node 4x of what?"),
+        (("huge", "--remove-node", "nope"), 'there is no node "nope" to remove'),
+        (("huge", "--scheduler-config", "/nowhere"), "--scheduler-config /nowhere does not exist"),
+        (("pod", "nope", "--what-if"), 'there is no pod "nope"'),
+    ):
+        assert sentence in shoal.run("explain", *words).sentence
+    shoal("delete", "pod/huge")
+
+
+def test_it_shows_the_scores_of_a_placed_pod(
+    shoal: Shoal, manifest: Callable[[str | bytes], str]
+) -> None:
+    shoal("apply", "-f", manifest(SMALL))
+    story = shoal.until("is Running on node", "explain", "pod", "small")
+    assert "it would fit on 1 of 1 node; its own is number 1 of these" in story
+    heads, scores = story.splitlines()[-2:]
+    assert heads.split()[:2] == ["NODE", "TOTAL"] and "NodeResourcesFit" in heads
+    assert "(its node)" in scores
+    told = json.loads(shoal("explain", "pod", "small", "-o", "json"))
+    assert told["now"]["best"] == [told["nodeName"]]
+    shoal("delete", "pod/small", "--grace-period", "1")
+
+
+def test_recorded_cases_are_answered_line_by_line(shoal: Shoal, tmp_path: Path) -> None:
+    cases = tmp_path / "cases.jsonl"
+    cases.write_text('{"nodes": [], "pod": {}}\nnonsense\n\n{"pod": {}}\n')
+    said = shoal.run("explain", "--cases", str(cases))
+    answer = '{"filter":{},"feasible":[],"message":"no nodes available to schedule pods"}\n'
+    assert (said.code, said.out) == (1, 2 * answer)
+    assert f"error: {cases}, line 2 is not a case: it is no JSON" in said.sentence
+    cases.write_bytes(gzip.compress(b'{"pod": {}}'))
+    assert shoal("explain", "--cases", str(cases)) == answer
+    preemption = json.loads(shoal("explain", "--preemption", "--cases", str(cases)))
+    assert (preemption["node"], preemption["victims"]) == ("", [])
+
+
 def test_a_log_is_followed_to_its_end(shoal: Shoal, manifest: Callable[[str | bytes], str]) -> None:
     script = "echo a; sleep 0.3; echo b"
     pod = {
@@ -245,6 +343,8 @@ def test_version_and_help_need_no_server(shoal: Shoal) -> None:
         (("describe", "node", "nope"), 'nodes "nope" not found'),
         (("logs", "nope"), 'pods "nope" not found'),
         (("logs", "deploy/web"), 'deployments.apps "web" not found'),
+        (("explain",), "name a pod, a task, an executor pool or a deployment"),
+        (("explain", "--cases", "/nowhere"), "cannot read --cases /nowhere: No such file"),
         (("explain", "nope"), '"nope" in namespace "default"'),
         (("explain", "node", "nope"), 'cannot explain a "node"'),
         (("apply",), "name a file, a folder or - with -f"),

@@ -6,7 +6,9 @@ one, and what has been answered is there to be read.
 
 import gzip
 import sys
+import zlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -32,8 +34,8 @@ def answer_cases(path: Path, *, with_preemption: bool) -> bool:
     cannot be read."""
     registry = in_tree_registry()
     is_success = True
-    with _opened(path) as lines:
-        for number, line in enumerate(_read(path, lines), 1):
+    with _opened(path) as file:
+        for number, line in enumerate(_lines(path, file), 1):
             if not line.strip():
                 continue
             try:
@@ -48,23 +50,24 @@ def answer_cases(path: Path, *, with_preemption: bool) -> bool:
     return is_success
 
 
-def _opened(path: Path) -> BinaryIO:
-    """Pipes are fine, too: what is peeked at is read again."""
+def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
     if str(path) == "-":
-        file = sys.stdin.buffer
-    else:
-        try:
-            file = path.open("rb")
-        except OSError as error:
-            raise _unreadable(path, error) from error
-    is_gzipped = cast(BufferedReader, file).peek(2)[:2] == _GZIP_MAGIC
-    return cast(BinaryIO, gzip.open(file)) if is_gzipped else file
-
-
-def _read(path: Path, lines: BinaryIO) -> Iterator[bytes]:
+        return nullcontext(sys.stdin.buffer)
     try:
-        yield from lines
-    except (OSError, EOFError) as error:
+        return path.open("rb")
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
+    """Of pipes, too: what is peeked at is read again."""
+    try:
+        if cast(BufferedReader, file).peek(2)[:2] != _GZIP_MAGIC:
+            yield from file
+            return
+        with gzip.open(file) as unpacked:
+            yield from unpacked
+    except (OSError, EOFError, zlib.error) as error:
         raise _unreadable(path, error) from error
 
 

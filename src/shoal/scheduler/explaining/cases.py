@@ -20,12 +20,16 @@ from shoal.api.quantity import QuantityError
 from shoal.api.resource import JsonObject, Resource
 from shoal.api.status import Cause
 from shoal.scheduler.config import decoding
-from shoal.scheduler.config.plugin_arguments import DefaultPreemptionArgs, NodeResourcesFitArgs
+from shoal.scheduler.config.plugin_arguments import (
+    DefaultPreemptionArgs,
+    NodeResourcesFitArgs,
+    PluginArgs,
+)
 from shoal.scheduler.core import Scheduler, build_scheduler
 from shoal.scheduler.explaining.explanation import Explanation, WayOut
 from shoal.scheduler.explaining.lone_verdicts import LEFT_OUT, Refusal
 from shoal.scheduler.explaining.onlooker import ClusterView, Onlooker
-from shoal.scheduler.framework.points import PluginSpec, ProfileError
+from shoal.scheduler.framework.points import ProfileError
 from shoal.scheduler.framework.profile import ProfileSpec
 from shoal.scheduler.framework.registry import PluginRegistry
 from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES
@@ -33,7 +37,7 @@ from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES
 _T = TypeVar("_T")
 
 # The recorded answers come from a profile without what looks at volumes and devices.
-_LEFT_OUT = frozenset(
+_NO_VOLUMES_OR_DEVICES = frozenset(
     (
         "VolumeRestrictions",
         "NodeVolumeLimits",
@@ -41,9 +45,9 @@ _LEFT_OUT = frozenset(
         "VolumeZone",
         "DynamicResources",
         "NodeDeclaredFeatures",
-        "DefaultPreemption",
     )
 )
+_NOT_ASKED = _NO_VOLUMES_OR_DEVICES | {"DefaultPreemption"}
 _EVERY_NODE_A_CANDIDATE = DefaultPreemptionArgs(min_candidate_nodes_percentage=100)
 _SHORT_NAMES = {"poddisruptionbudgets": "pdbs"}
 _WHENEVER = datetime(2026, 1, 1, tzinfo=UTC)
@@ -124,15 +128,15 @@ def _written(refused: Refusal) -> JsonObject:
 
 
 def _profile(raw: JsonObject, with_preemption: bool) -> ProfileSpec:
-    plugins = [each for each in _BASE.plugins if each.name not in _LEFT_OUT]
+    left_out = _NO_VOLUMES_OR_DEVICES if with_preemption else _NOT_ASKED
+    arguments: dict[str, PluginArgs] = {"DefaultPreemption": _EVERY_NODE_A_CANDIDATE}
     if "fitArgs" in raw:
-        arguments = _fit_arguments(raw["fitArgs"])
-        plugins = [
-            replace(each, arguments=arguments) if each.name == "NodeResourcesFit" else each
-            for each in plugins
-        ]
-    if with_preemption:
-        plugins.append(PluginSpec("DefaultPreemption", arguments=_EVERY_NODE_A_CANDIDATE))
+        arguments["NodeResourcesFit"] = _fit_arguments(raw["fitArgs"])
+    plugins = (
+        replace(each, arguments=arguments.get(each.name, each.arguments))
+        for each in _BASE.plugins
+        if each.name not in left_out
+    )
     return replace(_BASE, plugins=tuple(plugins))
 
 
