@@ -25,7 +25,7 @@ from shoal.scheduler.effects import (
     SetCondition,
     UnscheduledReason,
 )
-from shoal.scheduler.events import BindFailed, BindSucceeded
+from shoal.scheduler.events import BindFailed, BindSucceeded, ExtendersAnswered
 from shoal.testing.builders import make_node, make_pod
 from shoal.testing.cluster import memory_cluster
 
@@ -37,7 +37,7 @@ class Bench:
     client: Client
     dispatcher: Dispatcher
     recorder: EventRecorder
-    reports: list[BindSucceeded | BindFailed]
+    reports: list[BindSucceeded | BindFailed | ExtendersAnswered]
     pod: PodRef
 
     async def carry_out(self, *wanted: Effect) -> None:
@@ -60,7 +60,7 @@ async def bench() -> AsyncIterator[Bench]:
         del manifest["metadata"]["uid"]
         pod = await client.create(PODS, manifest, "default")
         recorder = EventRecorder(client, "default-scheduler", clock)
-        reports: list[BindSucceeded | BindFailed] = []
+        reports: list[BindSucceeded | BindFailed | ExtendersAnswered] = []
         dispatcher = Dispatcher(client, recorder, clock, reports.append, workers=2)
         tasks = [asyncio.create_task(each.run()) for each in (dispatcher, recorder)]
         yield Bench(client, dispatcher, recorder, reports, effects.ref(pod))

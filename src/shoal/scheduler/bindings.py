@@ -4,8 +4,11 @@ A binding starts with a placement that was committed, and ends with the API serv
 then it keeps what is needed to take the placement back.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from shoal.scheduler.cycle.gang_cycle import Placement
 from shoal.scheduler.effects import Bind
@@ -27,9 +30,13 @@ class Refused:
 class Bindings:
     """Placed pods, from their permission to the answer of their binding."""
 
-    def __init__(self, cache: Cache, waiting: WaitingPods) -> None:
+    def __init__(
+        self, cache: Cache, waiting: WaitingPods, binder: Callable[[PodInfo], int | None]
+    ) -> None:
+        """`binder`: which extender binds a pod, None for none."""
         self._cache = cache
         self._waiting = waiting
+        self._binder = binder
         self._open: dict[str, Placement] = {}
         """By uid."""
 
@@ -102,6 +109,9 @@ class Bindings:
             queued.profile.points, placement.state, queued.pod, placement.node_name
         )
         if isinstance(result, Bind):
-            return result
+            extender = self._binder(queued.pod)
+            if extender is None:
+                return result
+            return msgspec.structs.replace(result, extender=extender)
         self.take_back(queued.pod.uid)
         return Refused(placement, result)

@@ -6,7 +6,7 @@ outcome comes back as an event: a failed one is forgotten and its pod queued aga
 runs in production (`loop`) and on virtual time.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, assert_never
 
@@ -15,6 +15,7 @@ from shoal.api.meta import find_condition, held_since
 from shoal.api.resource import Resource
 from shoal.scheduler import effects
 from shoal.scheduler.bindings import Bindings, Refused
+from shoal.scheduler.config.configuration import ExtenderSection
 from shoal.scheduler.cycle.diagnosis import Diagnosis
 from shoal.scheduler.cycle.evaluations import Evaluations
 from shoal.scheduler.cycle.gang_cycle import Gang, GangCycle, Rejection
@@ -28,6 +29,7 @@ from shoal.scheduler.effects import (
 from shoal.scheduler.events import (
     BindFailed,
     BindSucceeded,
+    ExtendersAnswered,
     NodeAdded,
     NodeDeleted,
     NodeUpdated,
@@ -38,6 +40,7 @@ from shoal.scheduler.events import (
     SchedulerEvent,
     Tick,
 )
+from shoal.scheduler.extender_rounds import ExtenderRounds
 from shoal.scheduler.framework import status as statuses
 from shoal.scheduler.framework.cluster_event import ASSIGNED_POD_DELETE
 from shoal.scheduler.framework.profile import Profile, ProfileSpec, build_profiles
@@ -65,6 +68,7 @@ class Scheduler:
         cache: Cache,
         handle: Handle,
         settings: QueueSettings = QueueSettings(),
+        extenders: Sequence[ExtenderSection] = (),
     ) -> None:
         self._cache = cache
         self.profiles = profiles
@@ -74,8 +78,10 @@ class Scheduler:
             dict.fromkeys(each for p in profiles.values() for each in p.points.needs)
         )
         """Collections of which the scheduler wants to be told, beyond nodes and pods."""
-        self._cycle = GangCycle(cache, Evaluations(cache.snapshot))
-        self._bindings = Bindings(cache, handle.waiting_pods)
+        evaluations = Evaluations(cache.snapshot)
+        self._cycle = GangCycle(cache, evaluations)
+        self._extenders = ExtenderRounds(extenders, evaluations, cache.snapshot)
+        self._bindings = Bindings(cache, handle.waiting_pods, self._extenders.binder)
 
     @property
     def cache(self) -> Cache:
@@ -104,6 +110,8 @@ class Scheduler:
                 return self._bound(event)
             case BindFailed():
                 return self._bind_failed(event, now)
+            case ExtendersAnswered():
+                return self._answered(event, now)
             case Tick(max_cycles):
                 return self._run_cycles(max_cycles, now)
             case _:
@@ -130,13 +138,23 @@ class Scheduler:
         # What plugins allowed or rejected during these cycles.
         return done + self._after_permission(now)
 
-    def _schedule(self, queued: QueuedPod, now: datetime) -> list[Effect]:
-        """One cycle."""
+    def _answered(self, answer: ExtendersAnswered, now: datetime) -> list[Effect]:
+        queued = self._extenders.take(answer)
+        if queued is None:
+            return []
+        return self._schedule(queued, now, answer) + self._after_permission(now)
+
+    def _schedule(
+        self, queued: QueuedPod, now: datetime, answer: ExtendersAnswered | None = None
+    ) -> list[Effect]:
+        """One cycle, or the question to extenders that comes before it."""
         if queued.pod.object.is_deleting:
             self._queue.done(queued.pod.uid)
             text = f"skip schedule deleting pod: {queued.pod.key}"
             return [_failed_event(queued, text)]
-        outcome = self._cycle.run(Gang.lone(queued))
+        if asking := self._extenders.ask(queued, answer):
+            return [asking]
+        outcome = self._cycle.run(Gang.lone(queued, answer))
         done: list[Effect] = []
         for placement in outcome.placements:
             self._queue.done(placement.queued.pod.uid)
@@ -216,12 +234,13 @@ def build_scheduler(
     specs: Iterable[ProfileSpec],
     registry: PluginRegistry,
     settings: QueueSettings = QueueSettings(),
+    extenders: Sequence[ExtenderSection] = (),
 ) -> Scheduler:
     """A scheduler that knows no node yet. Raises ProfileError where the specs are wrong."""
     cache = Cache()
     handle = Handle(cache.snapshot, WaitingPods(), Objects())
     profiles = build_profiles(specs, registry, handle)
-    return Scheduler(profiles, cache, handle, settings)
+    return Scheduler(profiles, cache, handle, settings, extenders)
 
 
 def _failed_event(queued: QueuedPod, text: str) -> RecordEvent:

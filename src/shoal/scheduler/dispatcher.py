@@ -20,6 +20,7 @@ from shoal.base.clock import Clock
 from shoal.client.events import EventRecorder
 from shoal.client.protocol import Client, ConnectionFailed, DeleteOptions, PatchType
 from shoal.scheduler.effects import (
+    AskExtenders,
     Bind,
     Effect,
     Evict,
@@ -28,7 +29,8 @@ from shoal.scheduler.effects import (
     RecordEvent,
     SetCondition,
 )
-from shoal.scheduler.events import BindFailed, BindSucceeded
+from shoal.scheduler.events import BindFailed, BindSucceeded, ExtendersAnswered
+from shoal.scheduler.extenders import ExtenderError, Extenders
 
 _log = logging.getLogger(__name__)
 
@@ -38,10 +40,10 @@ _RETRIES = 4
 _RETRY_BACKOFF = Backoff(initial_s=0.1, max_s=2.0)
 _RETRIED_REASONS = frozenset(("Conflict", "InternalError", "ServiceUnavailable", "TooManyRequests"))
 
-Call = Bind | SetCondition | Evict | PatchPod
-"""Effects that are calls to the API server."""
+Call = Bind | SetCondition | Evict | PatchPod | AskExtenders
+"""Effects that are calls to the API server, or to extenders."""
 
-Report = Callable[[BindSucceeded | BindFailed], None]
+Report = Callable[[BindSucceeded | BindFailed | ExtendersAnswered], None]
 
 
 class Dispatcher:
@@ -52,13 +54,16 @@ class Dispatcher:
         clock: Clock,
         report: Report,
         workers: int = DEFAULT_WORKERS,
+        extenders: Extenders | None = None,
     ) -> None:
-        """`report` gets the outcome of each binding; it must not wait."""
+        """`report` gets the outcome of each binding, and the answers of extenders; it must not
+        wait."""
         self._client = client
         self._recorder = recorder
         self._clock = clock
         self._report = report
         self._workers = workers
+        self._extenders = extenders
         self._calls: dict[str, list[Call]] = {}
         """By uid: calls not begun yet. A pod is here until its last call has ended."""
         self._ready: asyncio.Queue[str] = asyncio.Queue()
@@ -111,6 +116,9 @@ class Dispatcher:
                 await self._best_effort(call.pod, lambda: self._evict(call))
             case PatchPod():
                 await self._best_effort(call.pod, lambda: self._patch(call))
+            case AskExtenders():
+                assert self._extenders is not None
+                self._report(await self._extenders.ask(call))
             case _:
                 assert_never(call)
 
@@ -119,12 +127,22 @@ class Dispatcher:
         try:
             for patch in bind.before:
                 await self._patch(patch)
-            await self._client.call(PODS, pod.name, "binding", _binding(bind), pod.namespace)
+            if not await self._is_bound_by_extender(bind):
+                await self._client.call(PODS, pod.name, "binding", _binding(bind), pod.namespace)
+        except ExtenderError as error:
+            self._report(BindFailed(pod, bind.node_name, str(error)))
         except (ApiError, ConnectionFailed) as error:
             text = f'running Bind plugin "{bind.plugin}": {error}'
             self._report(BindFailed(pod, bind.node_name, text))
         else:
             self._report(BindSucceeded(pod, bind.node_name))
+
+    async def _is_bound_by_extender(self, bind: Bind) -> bool:
+        """Raises ExtenderError."""
+        if bind.extender is None:
+            return False
+        assert self._extenders is not None
+        return await self._extenders.bind(bind)
 
     async def _best_effort(self, pod: PodRef, call: Callable[[], Awaitable[object]]) -> None:
         for attempt in range(1, _RETRIES + 1):

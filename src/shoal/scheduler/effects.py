@@ -88,6 +88,17 @@ class Bind(msgspec.Struct, frozen=True):
     """The bind plugin, which failures name."""
     before: tuple[PatchPod, ...] = ()
     """What PreBind plugins want done first; one that fails fails the binding."""
+    extender: int | None = None
+    """Which extender of the configuration binds it instead; None for none."""
 
 
-Effect = Bind | SetCondition | RecordEvent | Evict | PatchPod
+class AskExtenders(msgspec.Struct, frozen=True):
+    """Ask extenders which of these nodes will do for the pod, and how well."""
+
+    pod: PodRef
+    extenders: tuple[int, ...]
+    """Which of the configuration, in the order in which they are asked."""
+    node_names: tuple[str, ...]
+
+
+Effect = Bind | SetCondition | RecordEvent | Evict | PatchPod | AskExtenders

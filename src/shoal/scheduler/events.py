@@ -4,7 +4,8 @@ Everything that happens reaches `core.Scheduler.handle` as one of these, so a ru
 replayed and simulated.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -70,6 +71,24 @@ class BindFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class ExtendersAnswered:
+    """What became of an `AskExtenders`."""
+
+    pod: PodRef
+    asked: tuple[str, ...]
+    """The nodes that were asked about."""
+    passed: tuple[str, ...] = ()
+    scores: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Of passed nodes: the sum of each extender's 0 to 10 by its weight."""
+    failed: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Why a node will not do."""
+    unresolvable: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Why a node will not do, whatever is removed from it."""
+    error: str = ""
+    """Of an extender that must not fail, as people are to read it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has come: wake what has waited long enough, and run cycles."""
 
@@ -87,5 +106,6 @@ SchedulerEvent = (
     | ObjectChanged
     | BindSucceeded
     | BindFailed
+    | ExtendersAnswered
     | Tick
 )

@@ -31,6 +31,7 @@ from shoal.scheduler.events import (
     SchedulerEvent,
     Tick,
 )
+from shoal.scheduler.extenders import Extenders
 from shoal.scheduler.framework.cluster_event import is_kubernetes_own
 
 BATCH_CYCLES = 64
@@ -48,12 +49,13 @@ class SchedulerLoop:
         informers: InformerSet,
         recorder: EventRecorder,
         clock: Clock,
+        extenders: Extenders | None = None,
     ) -> None:
         self._scheduler = scheduler
         self._clock = clock
         self._inbox: deque[SchedulerEvent] = deque()
         self._has_news = asyncio.Event()
-        self._dispatcher = Dispatcher(client, recorder, clock, self._receive)
+        self._dispatcher = Dispatcher(client, recorder, clock, self._receive, extenders=extenders)
         nodes, pods = informers.informer(NODES), informers.informer(PODS)
         nodes.add_handler(self._node_changed)
         pods.add_handler(self._pod_changed)

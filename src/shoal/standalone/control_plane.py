@@ -123,7 +123,7 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
         own_nodes = nodes(settings)
         await remove_former_nodes(server.client, [node.name for node in own_nodes])
         agent = running["agent"] = Agent(context, own_nodes, read_machine(), pods)
-        scheduler = services.add_scheduler(settings.scheduler, settings.scheduling)
+        scheduler = services.add_scheduler(settings.scheduler, settings.scheduling, session)
         kube = services.add_kube_controllers()
         pools = services.add_executor_pools(HttpAdviser(server.client, session), settings.ploto)
         services.add("cleanup of custom kinds", CustomCleanup(server.core).run)

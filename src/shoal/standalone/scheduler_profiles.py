@@ -27,7 +27,7 @@ def build_wanted(wanted: LoadedConfiguration | None, registry: PluginRegistry) -
         _log.warning("scheduler configuration: %s", note)
     settings = QueueSettings(backoff=wanted.backoff)
     try:
-        return build_scheduler(with_defaults(wanted.profiles), registry, settings)
+        return build_scheduler(with_defaults(wanted.profiles), registry, settings, wanted.extenders)
     except ProfileError as error:
         raise ConfigError(f"the scheduler's configuration cannot be used: {error}") from error
 

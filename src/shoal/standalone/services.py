@@ -12,12 +12,14 @@ from contextlib import asynccontextmanager
 from shoal.base.clock import Clock
 from shoal.base.supervision import keep_running
 from shoal.client.events import EventRecorder
+from shoal.client.http_session import HttpSession
 from shoal.client.informer import InformerSet
 from shoal.client.protocol import Client
 from shoal.controllers.kube.family import KubeControllers
 from shoal.controllers.ploto.webhook import ScaleAdviser
 from shoal.scheduler.config.loading import LoadedConfiguration
 from shoal.scheduler.core import Scheduler
+from shoal.scheduler.extenders import Extenders
 from shoal.scheduler.loop import SchedulerLoop
 from shoal.standalone.config import PlotoSection, SchedulerSection
 from shoal.standalone.executor_pools import ExecutorPools, ploto_options
@@ -46,13 +48,17 @@ class Services:
         return recorder
 
     def add_scheduler(
-        self, section: SchedulerSection, wanted: LoadedConfiguration | None
+        self, section: SchedulerSection, wanted: LoadedConfiguration | None, session: HttpSession
     ) -> Scheduler:
-        """Raises ConfigError where the profiles that are wanted cannot be run."""
+        """`session` is for extenders. Raises ConfigError where the profiles that are wanted cannot
+        be run."""
         registry = plugin_registry(self._clock, section.plugin_timeout_s)
         scheduler = build_wanted(wanted, registry)
         recorder = self.recorder_of("default-scheduler")
-        loop = SchedulerLoop(scheduler, self._client, self.informers, recorder, self._clock)
+        extenders = Extenders(wanted.extenders if wanted else (), self._client, session)
+        loop = SchedulerLoop(
+            scheduler, self._client, self.informers, recorder, self._clock, extenders
+        )
         self.add("scheduler", loop.run)
         return scheduler
 

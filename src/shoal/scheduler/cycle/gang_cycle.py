@@ -13,6 +13,8 @@ import msgspec
 from shoal.scheduler.cycle.diagnosis import Diagnosis
 from shoal.scheduler.cycle.evaluation import Evaluation
 from shoal.scheduler.cycle.evaluations import Evaluations
+from shoal.scheduler.cycle.extended import ExtendedEvaluation
+from shoal.scheduler.events import ExtendersAnswered
 from shoal.scheduler.framework import filtering, placing
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.placing import Permission
@@ -30,10 +32,12 @@ class Gang(msgspec.Struct, frozen=True):
 
     members: tuple[QueuedPod, ...]
     min_member: int
+    answer: ExtendersAnswered | None = None
+    """What extenders said, where the only member concerns some."""
 
     @classmethod
-    def lone(cls, queued: QueuedPod) -> "Gang":
-        return cls((queued,), 1)
+    def lone(cls, queued: QueuedPod, answer: ExtendersAnswered | None = None) -> "Gang":
+        return cls((queued,), 1, answer)
 
 
 class Placement(msgspec.Struct, frozen=True):
@@ -77,7 +81,7 @@ class GangCycle:
         placements: list[Placement] = []
         rejections: list[Rejection] = []
         for queued in gang.members:
-            result = self._place(statement, queued)
+            result = self._place(statement, queued, gang.answer)
             if isinstance(result, Placement):
                 placements.append(result)
             else:
@@ -88,13 +92,15 @@ class GangCycle:
         for placement in reversed(placements):
             self._unreserve(placement)
         statement.discard()
-        rejections = [self._post_filter(each) for each in rejections]
+        rejections = [self._post_filter(each, gang.answer) for each in rejections]
         rejections += [_rejected_with_gang(each) for each in placements]
         return GangOutcome((), rejections)
 
-    def _place(self, statement: Statement, queued: QueuedPod) -> Placement | Rejection:
+    def _place(
+        self, statement: Statement, queued: QueuedPod, answer: ExtendersAnswered | None
+    ) -> Placement | Rejection:
         """One member onto the statement."""
-        evaluation = self._evaluations.get(queued.profile, queued.signature, queued.pod)
+        evaluation = self._evaluation(queued, answer)
         choice = evaluation.choose()
         if isinstance(choice, Status):
             diagnosis = evaluation.diagnose() if choice.is_rejected else Diagnosis(0)
@@ -119,13 +125,18 @@ class GangCycle:
             queued.profile.points, placement.state, queued.pod, placement.node_name
         )
 
-    def _post_filter(self, rejection: Rejection) -> Rejection:
+    def _evaluation(self, queued: QueuedPod, answer: ExtendersAnswered | None) -> Evaluation:
+        if answer is None:
+            return self._evaluations.get(queued.profile, queued.signature, queued.pod)
+        return ExtendedEvaluation(queued.profile, queued.pod, self._cache.snapshot, answer)
+
+    def _post_filter(self, rejection: Rejection, answer: ExtendersAnswered | None) -> Rejection:
         """Ask for a way out, such as preemption, where nodes were looked at or PreFilter spoke."""
         queued = rejection.queued
         points = queued.profile.points
         if not points.post_filter or not rejection.status.is_rejected:
             return rejection
-        evaluation = self._evaluations.get(queued.profile, queued.signature, queued.pod)
+        evaluation = self._evaluation(queued, answer)
         if isinstance(evaluation.choose(), int):
             return rejection
         return _with_way_out(rejection, evaluation)

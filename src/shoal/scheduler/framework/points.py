@@ -33,6 +33,8 @@ from shoal.scheduler.framework.plugin import (
 
 EVERYTHING = "*"
 """Disables all plugins that a point has not enabled itself."""
+EXTENDER = "Extender"
+"""What a rejection by an extender is booked under, as if it were a plugin."""
 
 
 class ProfileError(ValueError):

@@ -21,6 +21,7 @@ from shoal.scheduler.framework.cluster_event import (
 )
 from shoal.scheduler.framework.extension_points import registers_events
 from shoal.scheduler.framework.plugin import Plugin
+from shoal.scheduler.framework.points import EXTENDER
 from shoal.scheduler.framework.profile import Profile
 from shoal.scheduler.queueing.queued_pod import QueuedPod
 from shoal.scheduler.state.pod_info import PodInfo
@@ -57,6 +58,8 @@ class WakeRules:
             profile.scheduler_name: {
                 plugin.name: _registrations(plugin) for plugin in profile.points.rejecting
             }
+            # Extenders cannot say what helps, so anything may.
+            | {EXTENDER: (Registration(WILDCARD),)}
             for profile in profiles
         }
         self._hints: dict[tuple[str, ClusterEvent], Mapping[str, _Hints]] = {}
