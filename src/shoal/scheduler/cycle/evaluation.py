@@ -132,12 +132,25 @@ class Evaluation:
 
     def get(self, row: int) -> Status:
         """The verdict on a row; Success where no filter rejects it."""
+        if not self.pre_filter.status.is_success:
+            return self.pre_filter.status
         rejecting = int(self._rejecting[row])
         return self._status(rejecting, int(self._codes_of(rejecting)[row]))
 
     def rows_with_code(self, code: int) -> list[int]:
         """Rows rejected with a status of this code, ascending."""
-        return [row for row in self._present_rows() if self.get(row).code == code]
+        present = np.flatnonzero(self._snapshot.is_present)
+        if not self.pre_filter.status.is_success:
+            return present.tolist() if self.pre_filter.status.code == code else []
+        found = np.zeros(present.size, np.bool_)
+        rejecting = self._rejecting[present]
+        for who in np.unique(rejecting).tolist():
+            is_own = rejecting == who
+            codes = self._codes_of(who)[present]
+            for reason_code in np.unique(codes[is_own]).tolist():
+                if self._status(who, reason_code).code == code:
+                    found |= is_own & (codes == reason_code)
+        return present[found].tolist()
 
     def diagnose(self) -> Diagnosis:
         """Why no node will do; after a `choose` without a choice."""
