@@ -12,7 +12,7 @@ from shoal.scheduler.cycle.node_verdicts import NodeVerdicts
 from shoal.scheduler.framework import scoring
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.extension_points import ExtensionPoints, ScoreSlot
-from shoal.scheduler.framework.plugin import Normalization, Reads
+from shoal.scheduler.framework.plugin import Reads
 from shoal.scheduler.framework.status import SUCCESS, Status
 from shoal.scheduler.state.columns import has_all
 from shoal.scheduler.state.node_rows import NodeRows
@@ -42,8 +42,8 @@ class NodeScores:
         self._relative_slots = [slot for slot in others if not _is_final(slot)]
         self._scored_at = _SCORED_NOTHING
         self._node_generation = _SCORED_NOTHING
-        self._measures: list[int] = []
-        self._fixed = np.zeros(capacity, np.int64)
+        self._measures: tuple[int, ...] = ()
+        self._fixed: IntArray = np.zeros(0, np.int64)
         self._moving = np.zeros(capacity, np.int64)
         self._raw = np.zeros((len(self._relative_slots), capacity), np.int64)
         self._relative: IntArray | None = None
@@ -51,7 +51,7 @@ class NodeScores:
 
     @property
     def size_bytes(self) -> int:
-        return self._fixed.nbytes + self._moving.nbytes + self._raw.nbytes + self._total.nbytes
+        return self._moving.nbytes + self._raw.nbytes + self._total.nbytes
 
     def best_row(self) -> int:
         """The lowest row of those with the highest total."""
@@ -115,27 +115,18 @@ class NodeScores:
             status = verdicts.refresh_scores(self._state)
             if not status.is_success:
                 return status
-        elif not self._measures:
+        elif not verdicts.measured:
             return False
-        slots = [
-            (slot, verdicts.raw[line, : is_feasible.size])
-            for line, slot in enumerate(verdicts.score_slots)
-            if slot.plugin.name not in self._state.skip_score
-        ]
-        measures = [_highest(slot, raw, is_feasible) for slot, raw in slots]
-        if not is_outdated and measures == self._measures:
+        measures = tuple(verdicts.highest(line, is_feasible) for line, _ in verdicts.measured)
+        has_custom = any(slot.custom for _, slot in verdicts.measured)
+        if not is_outdated and not has_custom and measures == self._measures:
             return False
-        fixed = np.zeros(is_feasible.size, np.int64)
-        for slot, raw in slots:
-            scores = self._normalized(slot, raw, is_feasible)
-            if isinstance(scores, Status):
-                return scores
-            fixed += scores * slot.weight
-        self._fixed[: fixed.size] = fixed
+        fixed = verdicts.total_scores(self._state, is_feasible, measures)
+        if isinstance(fixed, Status):
+            return fixed
+        self._fixed = fixed
         self._node_generation = verdicts.generation
-        # Where every score is nought whatever is feasible, there is nothing to watch.
-        is_measured = any(raw.any() and not _is_final(slot) for slot, raw in slots)
-        self._measures = measures if is_measured else []
+        self._measures = measures
         return True
 
     def _refresh_moving(self, nodes: NodeRows, is_feasible: BoolArray) -> Status:
@@ -166,30 +157,14 @@ class NodeScores:
                 return raw
             self._raw[line, asked.rows] = raw
             whole = self._raw[line, : is_feasible.size]
-            scores = self._normalized(slot, whole, is_feasible)
+            highest = scoring.highest(slot, whole, is_feasible)
+            scores = scoring.normalized(slot, self._state, self._pod, whole, is_feasible, highest)
             if isinstance(scores, Status):
                 return scores
             own = scores * slot.weight
             relative = own if relative is None else relative + own
         self._relative = relative
         return relative is not None or before is not None
-
-    def _normalized(
-        self, slot: ScoreSlot, raw: IntArray, is_feasible: BoolArray
-    ) -> IntArray | Status:
-        """Scores of all rows; those that are not feasible mean nothing."""
-        if slot.custom is None:
-            highest = _highest(slot, raw, is_feasible)
-            scores = scoring.normalized_by_rule(slot.normalization, raw, highest)
-            return scoring.out_of_range(slot, scores[is_feasible]) or scores
-        own = scoring.normalized_by_plugin(slot, self._state, self._pod, raw[is_feasible])
-        if isinstance(own, Status):
-            return own
-        if error := scoring.out_of_range(slot, own):
-            return error
-        scores = np.zeros(raw.size, np.int64)
-        scores[is_feasible] = own
-        return scores
 
     def _sum_up(self, nodes: NodeRows, is_feasible: BoolArray) -> None:
         rows = nodes.rows
@@ -205,15 +180,4 @@ class NodeScores:
 def _is_final(slot: ScoreSlot) -> bool:
     """Whether the score of a row stands for itself: it is not measured by those of others, nor
     read from them."""
-    return (
-        slot.normalization is Normalization.NONE
-        and slot.custom is None
-        and slot.reads is not Reads.CLUSTER
-    )
-
-
-def _highest(slot: ScoreSlot, raw: IntArray, is_feasible: BoolArray) -> int:
-    """What a rule measures by; nothing for other slots."""
-    if slot.custom is not None or slot.normalization is Normalization.NONE:
-        return 0
-    return int(np.where(is_feasible, raw, 0).max())
+    return not slot.is_measured and slot.reads is not Reads.CLUSTER

@@ -13,6 +13,7 @@ from shoal.scheduler.framework.filtering import ABSENT, EXCLUDED, PASSED
 from shoal.scheduler.framework.plugin import Reads
 from shoal.scheduler.framework.status import SUCCESS, Status
 from shoal.scheduler.state.node_rows import NodeRows
+from shoal.scheduler.state.node_table import BoolArray, IntArray
 from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.snapshot import Snapshot
 
@@ -46,12 +47,13 @@ class NodeVerdicts:
         self.rejecting = np.full(capacity, ABSENT, np.int16)
         self.codes = np.zeros(capacity, np.int64)
         self._scored_generation = _JUDGED_NOTHING
-        self.raw = np.zeros((len(self.score_slots), capacity), np.int64)
-        """Raw scores: a line for each of `score_slots`."""
+        self._raw = np.zeros((len(self.score_slots), capacity), np.int64)
+        # Weighted sums of the normalised lines, by what they were measured by.
+        self._sums: dict[tuple[int, ...], IntArray] = {}
 
     @property
     def size_bytes(self) -> int:
-        return self.rejecting.nbytes + self.codes.nbytes + self.raw.nbytes
+        return self.rejecting.nbytes + self.codes.nbytes + self._raw.nbytes
 
     def refresh(self) -> Status:
         """Filter nodes that changed since last time. Error ends the cycle."""
@@ -82,9 +84,45 @@ class NodeVerdicts:
             raw = scoring.raw_scores(slot, state, self._pod, asked, passed)
             if isinstance(raw, Status):
                 return raw
-            self.raw[line, asked.rows] = raw
+            self._raw[line, asked.rows] = raw
         self._scored_generation = self._snapshot.node_generation
+        self._sums.clear()
+        # A line of noughts stays one, whatever is feasible.
+        self.measured = [
+            (line, slot)
+            for line, slot in enumerate(self.score_slots)
+            if slot.is_measured and self._raw[line].any()
+        ]
+        """Lines that depend on which nodes are feasible."""
         return SUCCESS
+
+    def highest(self, line: int, is_feasible: BoolArray) -> int:
+        """Raw score of any feasible node; noughts count."""
+        return int(np.where(is_feasible, self._raw[line, : is_feasible.size], 0).max())
+
+    def total_scores(
+        self, state: CycleState, is_feasible: BoolArray, measures: tuple[int, ...]
+    ) -> IntArray | Status:
+        """All lines normalised, weighted and summed up. `measures`: the highest raw scores of
+        those of `measured`. Not to be written to. Error ends the cycle."""
+        sums = self._sums.get(measures)
+        if sums is not None and sums.size == is_feasible.size:
+            return sums
+        highest = {line: own for (line, _), own in zip(self.measured, measures, strict=True)}
+        sums = np.zeros(is_feasible.size, np.int64)
+        for line, slot in enumerate(self.score_slots):
+            if slot.plugin.name in state.skip_score:
+                continue
+            raw = self._raw[line, : is_feasible.size]
+            scores = scoring.normalized(
+                slot, state, self._pod, raw, is_feasible, highest.get(line, 0)
+            )
+            if isinstance(scores, Status):
+                return scores
+            sums += scores * slot.weight
+        if not any(slot.custom for slot in self.score_slots):
+            self._sums = {measures: sums}
+        return sums
 
     def _filter(self, nodes: NodeRows) -> Status:
         is_present = nodes.is_present

@@ -80,6 +80,11 @@ class ScoreSlot:
     def reads(self) -> Reads:
         return self.plugin.score_reads
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether the score of a node depends on the raw scores of others."""
+        return self.custom is not None or self.normalization is not Normalization.NONE
+
 
 @dataclass(frozen=True, slots=True)
 class ExtensionPoints:

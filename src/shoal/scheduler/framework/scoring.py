@@ -94,6 +94,37 @@ def normalized_by_plugin(
     return answer
 
 
+def highest(slot: ScoreSlot, raw: IntArray, is_feasible: BoolArray) -> int:
+    """What the slot's rule measures by; nothing where it has none."""
+    if slot.custom is not None or slot.normalization is Normalization.NONE:
+        return 0
+    return int(np.where(is_feasible, raw, 0).max())
+
+
+def normalized(
+    slot: ScoreSlot,
+    state: CycleState,
+    pod: PodInfo,
+    raw: IntArray,
+    is_feasible: BoolArray,
+    highest: int,
+) -> IntArray | Status:
+    """Scores of all rows; those that are not feasible mean nothing."""
+    if slot.custom is None:
+        scores = normalized_by_rule(slot.normalization, raw, highest)
+        if slot.is_checked:
+            return out_of_range(slot, scores[is_feasible]) or scores
+        return scores
+    own = normalized_by_plugin(slot, state, pod, raw[is_feasible])
+    if isinstance(own, Status):
+        return own
+    if error := out_of_range(slot, own):
+        return error
+    scores = np.zeros(raw.size, np.int64)
+    scores[is_feasible] = own
+    return scores
+
+
 def out_of_range(slot: ScoreSlot, scores: IntArray) -> Status | None:
     """An error where a normalised score is not 0 to 100."""
     # Read as unsigned, negative numbers are huge: one look for both bounds.
