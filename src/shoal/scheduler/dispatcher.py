@@ -19,8 +19,10 @@ from shoal.base.backoff import Backoff
 from shoal.base.clock import Clock
 from shoal.client.events import EventRecorder
 from shoal.client.protocol import Client, ConnectionFailed, DeleteOptions, PatchType
+from shoal.scheduler.binding_steps import BindingSteps, StepFailed
 from shoal.scheduler.effects import (
     AskExtenders,
+    AwaitBoundClaims,
     Bind,
     Effect,
     Evict,
@@ -62,6 +64,7 @@ class Dispatcher:
         self._recorder = recorder
         self._clock = clock
         self._report = report
+        self._steps = BindingSteps(client, clock)
         self._workers = workers
         self._extenders = extenders
         self._calls: dict[str, list[Call]] = {}
@@ -85,15 +88,21 @@ class Dispatcher:
         """Returns only when cancelled."""
         async with asyncio.TaskGroup() as group:
             for _ in range(self._workers):
-                group.create_task(self._work())
+                group.create_task(self._work(group))
 
-    async def _work(self) -> None:
+    async def _work(self, group: asyncio.TaskGroup) -> None:
         while True:
             uid = await self._ready.get()
-            calls = self._calls[uid]
-            while calls:
-                await self._carry_out(calls.pop(0))
-            del self._calls[uid]
+            if any(_takes_long(call) for call in self._calls[uid]):
+                group.create_task(self._work_off(uid))
+            else:
+                await self._work_off(uid)
+
+    async def _work_off(self, uid: str) -> None:
+        calls = self._calls[uid]
+        while calls:
+            await self._carry_out(calls.pop(0))
+        del self._calls[uid]
 
     def _enqueue(self, call: Call) -> None:
         uid = call.pod.uid
@@ -115,7 +124,7 @@ class Dispatcher:
             case Evict():
                 await self._best_effort(call.pod, lambda: self._evict(call))
             case PatchPod():
-                await self._best_effort(call.pod, lambda: self._patch(call))
+                await self._best_effort(call.pod, lambda: self._steps.carry_out(call))
             case AskExtenders():
                 assert self._extenders is not None
                 self._report(await self._extenders.ask(call))
@@ -125,11 +134,13 @@ class Dispatcher:
     async def _bind(self, bind: Bind) -> None:
         pod = bind.pod
         try:
-            for patch in bind.before:
-                await self._patch(patch)
+            for step in bind.before:
+                await self._steps.carry_out(step)
             if not await self._is_bound_by_extender(bind):
                 await self._client.call(PODS, pod.name, "binding", _binding(bind), pod.namespace)
         except ExtenderError as error:
+            self._report(BindFailed(pod, bind.node_name, str(error)))
+        except StepFailed as error:
             self._report(BindFailed(pod, bind.node_name, str(error)))
         except (ApiError, ConnectionFailed) as error:
             text = f'running Bind plugin "{bind.plugin}": {error}'
@@ -187,16 +198,20 @@ class Dispatcher:
             subresource="status",
         )
 
-    async def _patch(self, patch: PatchPod) -> None:
-        pod = patch.pod
-        metadata = {"uid": pod.uid, "annotations": dict(patch.annotations)}
-        await self._client.patch(PODS, pod.name, {"metadata": metadata}, pod.namespace)
-
     def _record(self, event: RecordEvent) -> None:
         pod = event.pod
         metadata = ObjectMeta(namespace=pod.namespace, name=pod.name, uid=pod.uid)
         note = _shortened(event.note)
         self._recorder.record(PODS, metadata, event.type, event.reason, note)
+
+
+def _takes_long(call: Call) -> bool:
+    """Whether it must not keep a worker from other pods' calls."""
+    if not isinstance(call, Bind):
+        return isinstance(call, AskExtenders)
+    return call.extender is not None or any(
+        isinstance(step, AwaitBoundClaims) for step in call.before
+    )
 
 
 def _binding(bind: Bind) -> JsonObject:

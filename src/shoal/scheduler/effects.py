@@ -6,11 +6,13 @@ Effects name pods by reference, so that they can be kept, compared and printed.
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
 from shoal.api.core import EventType
 from shoal.api.pod import Pod
+from shoal.api.resource import JsonObject, Resource
 
 
 class PodRef(msgspec.Struct, frozen=True):
@@ -79,6 +81,32 @@ class PatchPod:
     annotations: tuple[tuple[str, str], ...]
 
 
+class PatchObject(msgspec.Struct, frozen=True):
+    """Merge a patch into another object, before the pod is bound."""
+
+    resource: Resource[Any]
+    namespace: str
+    name: str
+    patch: JsonObject
+    plugin: str
+    """The PreBind plugin, which failures name."""
+
+
+class AwaitBoundClaims(msgspec.Struct, frozen=True):
+    """Let the volume controller bind these claims, before the pod is bound."""
+
+    namespace: str
+    names: tuple[str, ...]
+    timeout_s: float
+    """After this long the binding fails."""
+    plugin: str
+    """The PreBind plugin, which failures name."""
+
+
+BeforeBinding = PatchPod | PatchObject | AwaitBoundClaims
+"""What has to be done before a pod is bound."""
+
+
 class Bind(msgspec.Struct, frozen=True):
     """Write the pod's node through the binding subresource."""
 
@@ -86,7 +114,7 @@ class Bind(msgspec.Struct, frozen=True):
     node_name: str
     plugin: str
     """The bind plugin, which failures name."""
-    before: tuple[PatchPod, ...] = ()
+    before: tuple[BeforeBinding, ...] = ()
     """What PreBind plugins want done first; one that fails fails the binding."""
     extender: int | None = None
     """Which extender of the configuration binds it instead; None for none."""

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from shoal.scheduler.effects import Bind, Effect, PatchPod
+from shoal.scheduler.effects import BeforeBinding, Bind, Effect
 from shoal.scheduler.framework.cluster_event import ClusterEvent, QueueingHint, Registration
 from shoal.scheduler.framework.plugin import PostFilterResult, PreFilterResult
 from shoal.scheduler.framework.status import Code, Status
@@ -98,9 +98,9 @@ def permission(answer: Any, arguments: Sequence[Any]) -> tuple[Status, float]:
     return told, float(timeout_s)
 
 
-def patches(answer: Any, arguments: Sequence[Any]) -> tuple[tuple[PatchPod, ...], Status]:
+def patches(answer: Any, arguments: Sequence[Any]) -> tuple[tuple[BeforeBinding, ...], Status]:
     found, said = _pair(answer, "(tuple of PatchPod, Status)")
-    if not isinstance(found, tuple) or not all(isinstance(each, PatchPod) for each in found):
+    if not isinstance(found, tuple) or not all(isinstance(each, BeforeBinding) for each in found):
         raise WrongAnswer(f"{_described(found)}, where a tuple of PatchPod is due")
     return found, status(said, Code.SKIP)
 

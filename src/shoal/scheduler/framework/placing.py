@@ -3,11 +3,10 @@
 Source of the rules and texts: Kubernetes v1.36, pkg/scheduler/framework/runtime/framework.go.
 """
 
-
 import msgspec
 
 from shoal.base.guard import Failed, attempt
-from shoal.scheduler.effects import Bind, PatchPod
+from shoal.scheduler.effects import BeforeBinding, Bind
 from shoal.scheduler.framework import status as statuses
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.extension_points import ExtensionPoints
@@ -72,7 +71,7 @@ def run_binds(
     points: ExtensionPoints, state: CycleState, pod: PodInfo, node_name: str
 ) -> Bind | Status:
     """The effect that binds the pod, with what PreBind plugins want done first."""
-    before: list[PatchPod] = []
+    before: list[BeforeBinding] = []
     for plugin in points.pre_bind:
         answer = attempt(plugin.pre_bind, state, pod, node_name)
         if isinstance(answer, Failed):

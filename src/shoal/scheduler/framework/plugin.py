@@ -23,7 +23,7 @@ from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from shoal.api.resource import Resource
-from shoal.scheduler.effects import Bind, Effect, PatchPod
+from shoal.scheduler.effects import BeforeBinding, Bind, Effect
 from shoal.scheduler.framework.cluster_event import Registration
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.status import Status
@@ -307,11 +307,11 @@ class PermitPlugin(Plugin, Protocol):
 
 @runtime_checkable
 class PreBindPlugin(Plugin, Protocol):
-    """Has something written to the pod before it is bound."""
+    """Has something written, to the pod or another object, before the pod is bound."""
 
     def pre_bind(
         self, state: CycleState, pod: PodInfo, node_name: str
-    ) -> tuple[tuple[PatchPod, ...], Status]:
+    ) -> tuple[tuple[BeforeBinding, ...], Status]:
         """What must be done before the binding; Skip: nothing."""
         ...
 
@@ -321,7 +321,7 @@ class BindPlugin(Plugin, Protocol):
     """Chooses how the pod is bound."""
 
     def bind(
-        self, state: CycleState, pod: PodInfo, node_name: str, before: tuple[PatchPod, ...]
+        self, state: CycleState, pod: PodInfo, node_name: str, before: tuple[BeforeBinding, ...]
     ) -> tuple[Bind | None, Status]:
         """The effect that binds; Skip: the next bind plugin is asked."""
         ...

@@ -1,7 +1,7 @@
 """DefaultBinder: bind through the API server's binding subresource."""
 
 from shoal.scheduler import effects
-from shoal.scheduler.effects import Bind, PatchPod
+from shoal.scheduler.effects import BeforeBinding, Bind
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.plugin import PluginArguments
 from shoal.scheduler.framework.registry import Handle
@@ -16,6 +16,6 @@ class DefaultBinder:
         pass
 
     def bind(
-        self, state: CycleState, pod: PodInfo, node_name: str, before: tuple[PatchPod, ...]
+        self, state: CycleState, pod: PodInfo, node_name: str, before: tuple[BeforeBinding, ...]
     ) -> tuple[Bind, Status]:
         return Bind(effects.ref(pod.object), node_name, self.name, before), SUCCESS

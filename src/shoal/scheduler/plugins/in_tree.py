@@ -6,6 +6,7 @@ from shoal.scheduler.config.plugin_arguments import DEFAULT_ARGUMENTS
 from shoal.scheduler.framework.profile import PluginSpec, ProfileSpec
 from shoal.scheduler.framework.registry import PluginFactory, PluginRegistry
 from shoal.scheduler.plugins.default_binder import DefaultBinder
+from shoal.scheduler.plugins.default_preemption import DefaultPreemption
 from shoal.scheduler.plugins.gpu.fgd import FgdScore
 from shoal.scheduler.plugins.gpu.gpu_share import GpuShare
 from shoal.scheduler.plugins.gpu.policies import (
@@ -24,10 +25,14 @@ from shoal.scheduler.plugins.node_resources_balanced_allocation import (
 )
 from shoal.scheduler.plugins.node_resources_fit import NodeResourcesFit
 from shoal.scheduler.plugins.node_unschedulable import NodeUnschedulable
+from shoal.scheduler.plugins.node_volume_limits import NodeVolumeLimits
 from shoal.scheduler.plugins.pod_topology_spread import PodTopologySpread
 from shoal.scheduler.plugins.priority_sort import PrioritySort
 from shoal.scheduler.plugins.scheduling_gates import SchedulingGates
 from shoal.scheduler.plugins.taint_toleration import TaintToleration
+from shoal.scheduler.plugins.volume_binding import VolumeBinding
+from shoal.scheduler.plugins.volume_restrictions import VolumeRestrictions
+from shoal.scheduler.plugins.volume_zone import VolumeZone
 from shoal.scheduler.plugins.yoda import Yoda
 
 _FACTORIES: Mapping[str, PluginFactory] = {
@@ -39,10 +44,15 @@ _FACTORIES: Mapping[str, PluginFactory] = {
     "NodeAffinity": NodeAffinity,
     "NodePorts": NodePorts,
     "NodeResourcesFit": NodeResourcesFit,
+    "VolumeRestrictions": VolumeRestrictions,
+    "NodeVolumeLimits": NodeVolumeLimits,
+    "VolumeBinding": VolumeBinding,
+    "VolumeZone": VolumeZone,
     "PodTopologySpread": PodTopologySpread,
     "InterPodAffinity": InterPodAffinity,
     "NodeResourcesBalancedAllocation": NodeResourcesBalancedAllocation,
     "ImageLocality": ImageLocality,
+    "DefaultPreemption": DefaultPreemption,
     "DefaultBinder": DefaultBinder,
     "yoda": Yoda,
     "GpuShare": GpuShare,
@@ -63,6 +73,10 @@ _DEFAULT_PLUGINS = (
     PluginSpec("NodeAffinity", weight=2),
     PluginSpec("NodePorts"),
     PluginSpec("NodeResourcesFit"),
+    PluginSpec("VolumeRestrictions"),
+    PluginSpec("NodeVolumeLimits"),
+    PluginSpec("VolumeBinding"),
+    PluginSpec("VolumeZone"),
     PluginSpec("PodTopologySpread", weight=2),
     PluginSpec("InterPodAffinity", weight=2),
     PluginSpec("NodeResourcesBalancedAllocation"),

@@ -79,6 +79,7 @@ class Cache:
         self._indices: tuple[PodIndex, ...] = (
             self.snapshot.host_ports,
             self.snapshot.images,
+            self.snapshot.volumes,
             self.snapshot.gpu_shares,
             self.snapshot.scv_memory,
             self.snapshot.topologies,

@@ -18,7 +18,7 @@ from shoal.scheduler.state.node_table import IntArray
 if TYPE_CHECKING:
     from shoal.scheduler.state.pod_info import PodInfo
 
-EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - what a port without an address is bound to
+EVERY_ADDRESS = "0.0.0.0"
 _FEW_ROWS = 16
 
 

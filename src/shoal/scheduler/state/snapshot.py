@@ -22,6 +22,7 @@ from shoal.scheduler.state.pod_counts import PodCounts
 from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.scv_memory import ScvMemory
 from shoal.scheduler.state.topologies import Topologies
+from shoal.scheduler.state.volume_index import VolumeIndex
 
 PodsByNode = Mapping[str, Mapping[str, PodInfo]]
 """Node name -> uid -> pod."""
@@ -48,6 +49,7 @@ class Snapshot:
         """For a look at the cluster without some pods, or with some more: `Cache.supposing`."""
         self.host_ports = HostPortIndex()
         self.images = ImageIndex()
+        self.volumes = VolumeIndex()
         self.gpu_shares = GpuShares()
         self.scv_memory = ScvMemory()
         self.topologies = Topologies()
