@@ -35,9 +35,8 @@ def test_a_rack_takes_no_more_pods_than_it_may() -> None:
     rehearsal.add(node("a1", "a"), node("b1", "b"), web(), web(), web("last"))
     rehearsal.run()
     assert rehearsal.node_of("last") is None
-    assert rehearsal.message_of("last") == (
-        "0/2 nodes are available: 2 node(s) were in a rack with enough pods of the app."
-    )
+    reason = "2 node(s) were in a rack with enough pods of the app."
+    assert reason in rehearsal.message_of("last")
 
 
 def test_a_pod_of_the_app_that_goes_makes_room_and_others_do_not() -> None:

@@ -42,7 +42,8 @@ def test_a_hint_wakes_a_pod_for_a_node_that_will_do() -> None:
     rehearsal.run()
     rehearsal.add(make_node("hdd").capacity(cpu="4").labels(disk="hdd"))
     rehearsal.advance(20)
-    assert rehearsal.events_of("a") == ["0/1 nodes are available: 1 node(s) had no SSD."]
+    [told] = rehearsal.events_of("a")
+    assert told.startswith("0/1 nodes are available: 1 node(s) had no SSD.")
     rehearsal.add(make_node("ssd").capacity(cpu="4").labels(disk="ssd"))
     rehearsal.advance(20)
     assert rehearsal.node_of("a") == "ssd"
@@ -60,7 +61,7 @@ def test_rows_are_filtered_in_one_call() -> None:
     rehearsal = rehearse("KeepMemoryFree")
     rehearsal.add(make_pod("large").req(memory="901"))
     rehearsal.run()
-    assert rehearsal.message_of("large").endswith("1 node(s) had to keep memory free.")
+    assert "1 node(s) had to keep memory free." in rehearsal.message_of("large")
     rehearsal.add(make_pod("small").req(memory="900"))
     rehearsal.run()
     assert rehearsal.node_of("small") == "n"

@@ -93,8 +93,12 @@ class Witness:
         return None, statuses.unschedulable("no way out")
 
 
-def witnessed(*objects: Any, **options: Any) -> Rehearsal:
-    rehearsal = Rehearsal(Witness, without=("PrioritySort", "DefaultBinder"), **options)
+# Of each point the user's plugin is the only one, and nothing stands behind its messages.
+ALONE = ("PrioritySort", "DefaultBinder", "DefaultPreemption")
+
+
+def witnessed(*objects: Any) -> Rehearsal:
+    rehearsal = Rehearsal(Witness, without=ALONE)
     rehearsal.add(*objects)
     rehearsal.run()
     return rehearsal
@@ -106,8 +110,8 @@ def asked(rehearsal: Rehearsal) -> list[tuple[Any, ...]]:
     return [each for each in told if each[0] not in ("PreEnqueue", "QueueSort", "sign")]
 
 
-def rehearse(*plugins: Any, pod: Any = POD, without: tuple[str, ...] = ()) -> Rehearsal:
-    rehearsal = Rehearsal(*plugins, without=without)
+def rehearse(*plugins: Any, pod: Any = POD) -> Rehearsal:
+    rehearsal = Rehearsal(*plugins, without=("DefaultPreemption",))
     rehearsal.add(N1, N2, pod)
     rehearsal.run()
     return rehearsal
@@ -155,7 +159,7 @@ def test_queue_sort_decides_who_goes_first() -> None:
 
 
 def test_a_binding_that_fails_unreserves_and_is_tried_again() -> None:
-    rehearsal = Rehearsal(Witness, without=("PrioritySort", "DefaultBinder"))
+    rehearsal = Rehearsal(Witness, without=ALONE)
     rehearsal.fail_next_bind("conflict")
     rehearsal.add(N1, POD)
     rehearsal.run()
@@ -166,9 +170,7 @@ def test_a_binding_that_fails_unreserves_and_is_tried_again() -> None:
 
 
 def test_a_plugin_gets_its_arguments_and_the_handle() -> None:
-    rehearsal = Rehearsal(
-        Enabled(Witness, arguments={"rack": "r"}), without=("PrioritySort", "DefaultBinder")
-    )
+    rehearsal = Rehearsal(Enabled(Witness, arguments={"rack": "r"}), without=ALONE)
     rehearsal.add(N1, N2)
     made = rehearsal.plugins["Witness"]
     assert made.arguments == {"rack": "r"}
@@ -329,10 +331,10 @@ class TestPostFilter:
         victim = make_pod("victim").req(cpu="3")
         eviction = Evict(PodRef("default", "victim", "victim"), "Preempted", "make room")
         rehearsal = Rehearsal(
-            plugin(post_filter=answering((PostFilterResult("n1", (eviction,)), SUCCESS)))
+            plugin(post_filter=answering((PostFilterResult("n1", (eviction,)), SUCCESS))),
+            without=("DefaultPreemption",),
         )
         rehearsal.add(N1, victim.node("n1"), make_pod("a").req(cpu="3"))
-        rehearsal.tell()
         rehearsal.run()
         assert eviction in rehearsal.effects
         assert last_condition(rehearsal).nominated_node_name == "n1"

@@ -92,7 +92,7 @@ def test_a_configuration_says_which_profile_there_is() -> None:
     rehearsal = Rehearsal(plugin(filter=refuse), configuration=CONFIGURATION)
     rehearsal.add(NODE, POD, make_pod("b").scheduler("mine"))
     rehearsal.run()
-    assert rehearsal.message_of("b") == "0/1 nodes are available: 1 no."
+    assert rehearsal.message_of("b").startswith("0/1 nodes are available: 1 no.")
     assert rehearsal.message_of("a") == "", "no scheduler is responsible"
 
 
@@ -111,14 +111,14 @@ def test_plugins_find_the_objects_that_they_need() -> None:
     rehearsal = Rehearsal(Enabled(Reader))
     rehearsal.add(NODE, POD)
     rehearsal.run()
-    assert rehearsal.message_of("a").endswith("1 its namespace is unknown.")
+    assert "1 its namespace is unknown." in rehearsal.message_of("a")
     rehearsal.put(NAMESPACES, {"metadata": {"name": "default"}})
     rehearsal.advance(5)
     assert rehearsal.node_of("a") == "n"
     rehearsal.remove(NAMESPACES, "default")
     rehearsal.add(make_pod("b"))
     rehearsal.run()
-    assert rehearsal.message_of("b").endswith("1 its namespace is unknown.")
+    assert "1 its namespace is unknown." in rehearsal.message_of("b")
 
 
 def test_the_default_plugins_can_be_left_out() -> None:
