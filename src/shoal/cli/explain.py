@@ -19,7 +19,7 @@ from shoal.api.resource import Resource
 from shoal.api.status import ApiError
 from shoal.base.clock import SystemClock
 from shoal.cli.deployment_story import deployment_story, newest_pods_waiting
-from shoal.cli.explain_pod import Asked, explain_pod
+from shoal.cli.explain_pod import PodQuestion, explain_pod
 from shoal.cli.output import CliError, OutputFormat, print_json
 from shoal.cli.phrases import condition_line, counted, event_line, lasting
 from shoal.cli.placement_story import is_failed_attempt
@@ -46,7 +46,7 @@ _SHORT_NAMES = {
 
 
 async def explain(
-    client: Client, words: Sequence[str], namespace: str, asked: Asked = Asked()
+    client: Client, words: Sequence[str], namespace: str, asked: PodQuestion = PodQuestion()
 ) -> None:
     """Print why something is where it is. `asked` is about pods. Raises CliError where there is
     none."""
@@ -81,14 +81,14 @@ def _target(words: Sequence[str]) -> tuple[str, str]:
     return singular, name
 
 
-async def _explain_pod(client: Client, pod: Pod, asked: Asked, now: datetime) -> None:
+async def _explain_pod(client: Client, pod: Pod, asked: PodQuestion, now: datetime) -> None:
     events = await _events(client, pod)
     others = [event for event in events if not is_failed_attempt(event)]
     story = [*pod_story(pod, now), *warnings(others, now)]
     await explain_pod(client, pod, events, asked, story)
 
 
-def _print_story(lines: Sequence[str], asked: Asked) -> None:
+def _print_story(lines: Sequence[str], asked: PodQuestion) -> None:
     if asked.changes is not None:
         raise CliError("--what-if is for pods; name one")
     if asked.output is OutputFormat.JSON:

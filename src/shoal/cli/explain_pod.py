@@ -22,13 +22,13 @@ from shoal.api.status import ApiError
 from shoal.base.clock import SystemClock
 from shoal.cli import placement_story, what_if_story
 from shoal.cli.output import CliError, OutputFormat, print_json, print_rows
-from shoal.cli.placement_story import Table
+from shoal.cli.placement_story import StoryTable
 from shoal.cli.what_if_story import ROOM_LIMIT
 from shoal.client.protocol import Client
 from shoal.scheduler.core import Scheduler, build_scheduler
 from shoal.scheduler.explaining.awaited import awaited
 from shoal.scheduler.explaining.cases import answer_of, preemption_answer_of
-from shoal.scheduler.explaining.changes import Change, ChangeError, Scene
+from shoal.scheduler.explaining.changes import ChangeError, Scene, WhatIfChange
 from shoal.scheduler.explaining.explanation import Explanation
 from shoal.scheduler.explaining.onlooker import ClusterView, Onlooker
 from shoal.scheduler.explaining.what_if import WhatIf
@@ -46,14 +46,14 @@ _FORBIDDEN = 403
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PodQuestion:
     """What is wanted beyond the story."""
 
     output: OutputFormat = OutputFormat.TABLE
     has_nodes: bool = False
     """Node by node, and every candidate."""
     scheduler_config: Path | None = None
-    changes: Sequence[Change] | None = None
+    changes: Sequence[WhatIfChange] | None = None
     """To be tried out; None for no what-if at all."""
 
 
@@ -71,7 +71,7 @@ class _Findings:
 
 
 async def explain_pod(
-    client: Client, pod: Pod, events: Sequence[Event], asked: Asked, story: Sequence[str]
+    client: Client, pod: Pod, events: Sequence[Event], asked: PodQuestion, story: Sequence[str]
 ) -> None:
     """Print the story and what the scheduler says. Raises CliError."""
     now = SystemClock().now()
@@ -151,7 +151,9 @@ async def _list(client: Client, resource: Resource[T]) -> Sequence[T]:
         raise
 
 
-def _print_story(pod: Pod, events: Sequence[Event], story: Sequence[str], asked: Asked) -> None:
+def _print_story(
+    pod: Pod, events: Sequence[Event], story: Sequence[str], asked: PodQuestion
+) -> None:
     if asked.output is OutputFormat.JSON:
         print_json(_facts(pod, events))
     else:
@@ -161,13 +163,13 @@ def _print_story(pod: Pod, events: Sequence[Event], story: Sequence[str], asked:
 def _print_findings(
     findings: _Findings,
     events: Sequence[Event],
-    asked: Asked,
+    asked: PodQuestion,
     story: Sequence[str],
     now: datetime,
 ) -> None:
     pod, explanation = findings.pod, findings.explanation
     lines = list(story)
-    tables: list[Table] = []
+    tables: list[StoryTable] = []
     own = pod.spec.node_name
     if own:
         lines.append(placement_story.own_node_line(explanation, own))
@@ -192,7 +194,7 @@ def _print_findings(
 def _print_what_if(
     findings: _Findings,
     specs: Sequence[ProfileSpec],
-    changes: Sequence[Change],
+    changes: Sequence[WhatIfChange],
     output: OutputFormat,
     now: datetime,
 ) -> None:

@@ -323,7 +323,7 @@ def explain(
     if not words:
         fail("name a pod, a task, an executor pool or a deployment, or a file of --cases")
     from shoal.cli import explain as explaining
-    from shoal.cli.explain_pod import Asked
+    from shoal.cli.explain_pod import PodQuestion
     from shoal.cli.what_if_story import WhatIfFlags, whole_nodes
 
     async def body(client: "Client", namespace: str) -> None:
@@ -341,7 +341,7 @@ def explain(
         )
         changes = flags.changes()
         tried = changes if what_if or changes else None
-        asked = Asked(output, nodes, scheduler_config, tried)
+        asked = PodQuestion(output, nodes, scheduler_config, tried)
         await explaining.explain(client, names, namespace, asked)
 
     _run(body, namespace, kubeconfig)
@@ -372,6 +372,35 @@ def demo(
     except (CliError, OSError) as error:
         fail(str(error))
     raise typer.Exit(0 if is_success else 1)
+
+
+@app.command()
+def crds() -> None:
+    """Print the definitions of Shoal's kinds, to be applied to a cluster."""
+    import yaml
+
+    from shoal.api.crds import all_crds
+
+    typer.echo(yaml.safe_dump_all(all_crds(), sort_keys=False), nl=False)
+
+
+@app.command()
+def gpu_sniffer(
+    node: Annotated[
+        str, typer.Option(envvar="NODE_NAME", help="The node's name; that of this machine.")
+    ] = "",
+    once: Annotated[bool, typer.Option("--once", help="Look once instead of for ever.")] = False,
+    interval: Annotated[str, typer.Option(help="Time between two looks.")] = "10s",
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Write what GPUs this machine has to the Scv of its node, for the plugin yoda."""
+    from shoal.cli import gpu_sniffer as sniffing
+
+    async def body(client: "Client", _: str) -> None:
+        name = node or sniffing.this_machine()
+        await sniffing.sniff(client, name, sniffing.seconds(interval), is_once=once)
+
+    _run(body, "", kubeconfig)
 
 
 @app.command()

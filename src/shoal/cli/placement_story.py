@@ -22,7 +22,7 @@ _UNNAMED = "not among the nodes that it names"
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class StoryTable:
     """Heads and rows as they are to be printed."""
 
     heads: Sequence[str]
@@ -100,7 +100,7 @@ def awaited_lines(awaited: Mapping[str, Sequence[str]]) -> list[str]:
     return lines
 
 
-def refusal_table(explanation: Explanation) -> Table:
+def refusal_table(explanation: Explanation) -> StoryTable:
     """A row for each plugin and reason. `alone` counts nodes that nobody else refuses."""
     whole, by_node = _by_node(explanation)
     nodes: Counter[tuple[str, str]] = Counter()
@@ -116,13 +116,13 @@ def refusal_table(explanation: Explanation) -> Table:
             alone[plugin, reason] = explanation.node_count if len(whole) == 1 else 0
     order = list(explanation.refusals)
     ranked = sorted(nodes, key=lambda each: (order.index(each[0]), -nodes[each], each[1]))
-    return Table(
+    return StoryTable(
         ("PLUGIN", "NODES", "ALONE", "REASON"),
         [(plugin, nodes[plugin, text], alone[plugin, text], text) for plugin, text in ranked],
     )
 
 
-def node_table(explanation: Explanation, node_names: Sequence[str]) -> Table:
+def node_table(explanation: Explanation, node_names: Sequence[str]) -> StoryTable:
     """A row for each node: what each plugin has against it."""
     whole, by_node = _by_node(explanation)
     rows: list[Sequence[object]] = []
@@ -133,10 +133,10 @@ def node_table(explanation: Explanation, node_names: Sequence[str]) -> Table:
         ]
         fits = name in set(explanation.feasible)
         rows.append((name, "yes" if fits else "no", "; ".join(said)))
-    return Table(("NODE", "FITS", "REFUSED BY"), rows)
+    return StoryTable(("NODE", "FITS", "REFUSED BY"), rows)
 
 
-def candidate_table(explanation: Explanation, own: str = "", *, every: bool = False) -> Table:
+def candidate_table(explanation: Explanation, own: str = "", *, every: bool = False) -> StoryTable:
     """Nodes with their scores, the best first; `own` is the node that the pod is on."""
     scores = explanation.scores
     ranking = list(scores.ranking)
@@ -152,7 +152,7 @@ def candidate_table(explanation: Explanation, own: str = "", *, every: bool = Fa
         )
         for name in shown
     ]
-    return Table(("NODE", "TOTAL", *plugins), rows)
+    return StoryTable(("NODE", "TOTAL", *plugins), rows)
 
 
 def own_node_line(explanation: Explanation, own: str) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from shoal.api.resource import JsonObject
 from shoal.cli.output import CliError
 from shoal.cli.phrases import counted
-from shoal.cli.placement_story import Table
+from shoal.cli.placement_story import StoryTable
 from shoal.scheduler.explaining import changes
-from shoal.scheduler.explaining.changes import Change, ChangeError
+from shoal.scheduler.explaining.changes import ChangeError, WhatIfChange
 from shoal.scheduler.explaining.what_if import Prospect
 
 ROOM_LIMIT = 1000
@@ -31,14 +31,14 @@ class WhatIfFlags:
     add_nodes: Sequence[str] = ()
     remove_nodes: Sequence[str] = ()
 
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[WhatIfChange]:
         """In the order of the flags above. Raises CliError."""
         try:
             return list(self._changes())
         except ChangeError as error:
             raise CliError(str(error)) from error
 
-    def _changes(self) -> Iterator[Change]:
+    def _changes(self) -> Iterator[WhatIfChange]:
         for resource, amount in (("cpu", self.cpu), ("memory", self.memory)):
             if amount:
                 yield changes.ask_for(resource, amount)
@@ -73,13 +73,13 @@ def whole_nodes(
     return names, whole
 
 
-def prospect_table(prospects: Sequence[Prospect]) -> Table:
+def prospect_table(prospects: Sequence[Prospect]) -> StoryTable:
     """A row for each change; `room` is how many pods such as this would fit."""
     rows = [
         (each.change, _fits(each), each.node_name or "-", _count(each), _room(each), _why_not(each))
         for each in prospects
     ]
-    return Table(("IF", "FITS", "BEST ON", "NODES", "ROOM", "WHY NOT"), rows)
+    return StoryTable(("IF", "FITS", "BEST ON", "NODES", "ROOM", "WHY NOT"), rows)
 
 
 def prospect_json(prospect: Prospect) -> JsonObject:

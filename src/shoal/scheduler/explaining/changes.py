@@ -44,7 +44,7 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class WhatIfChange:
     """`make` raises ChangeError where the scene does not have what is to be changed."""
 
     text: str
@@ -52,7 +52,7 @@ class Change:
     make: Callable[[Scene], Scene]
 
 
-def ask_for(resource: str, amount: str) -> Change:
+def ask_for(resource: str, amount: str) -> WhatIfChange:
     """The pod asks for so much in all: its first container for all of it, the others for none.
     Raises ChangeError where the amount is none."""
     try:
@@ -63,38 +63,42 @@ def ask_for(resource: str, amount: str) -> Change:
             f'--{resource} "{amount}" is not an amount; write one such as'
             f" {'500m or 2' if resource == 'cpu' else '512Mi or 4Gi'}"
         ) from error
-    return Change(f"{resource} {amount}", _of_spec(lambda s: _asking_for(s, resource, amount)))
+    return WhatIfChange(
+        f"{resource} {amount}", _of_spec(lambda s: _asking_for(s, resource, amount))
+    )
 
 
-def drop_affinity() -> Change:
+def drop_affinity() -> WhatIfChange:
     """To nodes and to pods, and the node selector."""
-    return Change("without affinity and node selector", _setting(affinity=None, node_selector={}))
+    return WhatIfChange(
+        "without affinity and node selector", _setting(affinity=None, node_selector={})
+    )
 
 
-def drop_tolerations() -> Change:
-    return Change("without tolerations", _setting(tolerations=[]))
+def drop_tolerations() -> WhatIfChange:
+    return WhatIfChange("without tolerations", _setting(tolerations=[]))
 
 
-def tolerate(key: str) -> Change:
+def tolerate(key: str) -> WhatIfChange:
     """Every taint of the key; `*` is every taint there is."""
     taint = "" if key == "*" else key
     one_more = Toleration(key=taint, operator="Exists")
-    return Change(
+    return WhatIfChange(
         f"tolerating {'every taint' if not taint else key}",
         _of_spec(lambda spec: _with(spec, tolerations=[*spec.tolerations, one_more])),
     )
 
 
-def drop_spread() -> Change:
+def drop_spread() -> WhatIfChange:
     """The pod's own topology spread constraints; those of the profile hold instead."""
-    return Change("without topology spread", _setting(topology_spread_constraints=[]))
+    return WhatIfChange("without topology spread", _setting(topology_spread_constraints=[]))
 
 
-def set_priority(priority: int) -> Change:
-    return Change(f"priority {priority}", _setting(priority=priority))
+def set_priority(priority: int) -> WhatIfChange:
+    return WhatIfChange(f"priority {priority}", _setting(priority=priority))
 
 
-def add_nodes(text: str) -> Change:
+def add_nodes(text: str) -> WhatIfChange:
     """`4x cpu=32,memory=128Gi,zone=a,dedicated=batch:NoSchedule`: how many, and of each its
     resources, labels and taints. Raises ChangeError."""
     counted = _COUNTED.fullmatch(text)
@@ -109,10 +113,12 @@ def add_nodes(text: str) -> Change:
         added = [_named(model, next(free)) for _ in range(count)]
         return replace(scene, nodes=[*scene.nodes, *added])
 
-    return Change(f"{count} more {'node' if count == 1 else 'nodes'} of {parts.strip()}", make)
+    return WhatIfChange(
+        f"{count} more {'node' if count == 1 else 'nodes'} of {parts.strip()}", make
+    )
 
 
-def remove_node(name: str) -> Change:
+def remove_node(name: str) -> WhatIfChange:
     """The pods on it go with it."""
 
     def make(scene: Scene) -> Scene:
@@ -121,7 +127,7 @@ def remove_node(name: str) -> Change:
             raise ChangeError(f'there is no node "{name}" to remove')
         return replace(scene, nodes=rest)
 
-    return Change(f"without node {name}", make)
+    return WhatIfChange(f"without node {name}", make)
 
 
 def _of_spec(change: Callable[[PodSpec], PodSpec]) -> Callable[[Scene], Scene]:

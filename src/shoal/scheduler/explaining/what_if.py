@@ -9,7 +9,7 @@ from datetime import datetime
 
 from shoal.api.node import Node
 from shoal.scheduler.core import Scheduler
-from shoal.scheduler.explaining.changes import Change, Scene
+from shoal.scheduler.explaining.changes import Scene, WhatIfChange
 from shoal.scheduler.explaining.explanation import Explanation
 from shoal.scheduler.explaining.onlooker import ClusterView, Onlooker
 from shoal.scheduler.framework.profile import Profile
@@ -50,7 +50,7 @@ class WhatIf:
         self._now = now
         self._onlookers: list[tuple[Sequence[Node], Onlooker, Profile]] = []
 
-    def prospects(self, scene: Scene, changes: Sequence[Change]) -> list[Prospect]:
+    def prospects(self, scene: Scene, changes: Sequence[WhatIfChange]) -> list[Prospect]:
         """As it is, with each change, with all of them. Raises ChangeError."""
         tried = [(AS_IT_IS, scene), *((each.text, each.make(scene)) for each in changes)]
         if len(changes) > 1:

@@ -7,7 +7,7 @@ import pytest
 
 from shoal.scheduler.core import build_scheduler
 from shoal.scheduler.explaining import changes
-from shoal.scheduler.explaining.changes import Change, ChangeError, Scene
+from shoal.scheduler.explaining.changes import ChangeError, Scene, WhatIfChange
 from shoal.scheduler.explaining.onlooker import ClusterView
 from shoal.scheduler.explaining.what_if import ALL_TOGETHER, AS_IT_IS, Prospect, WhatIf
 from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES, in_tree_registry
@@ -20,7 +20,7 @@ NODE = make_node("n").capacity(cpu="4", memory="8Gi")
 
 def tried(
     pod: PodBuilder,
-    *made: Change,
+    *made: WhatIfChange,
     nodes: Sequence[NodeBuilder] = (NODE,),
     pods: Sequence[PodBuilder] = (),
     limit: int = 100,
