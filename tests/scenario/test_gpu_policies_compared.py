@@ -1,5 +1,5 @@
-"""The policies on a small synthetic trace: pods arrive one by one until they ask for as many GPUs as
-there are; who finds no room is dropped.
+"""The policies on a small synthetic trace: pods arrive one by one until they ask for as many GPUs
+as there are; who finds no room is dropped.
 
 The trace is made by scripts/make_gpu_trace.py in the columns of the openb trace. It is synthetic,
 so the figures say nothing of the real one; the order of the policies is that of the FGD paper.
