@@ -1,8 +1,11 @@
 """Extenders as web servers: what is sent to them, and what their answers come to."""
 
 import asyncio
+import random
+import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,19 +15,25 @@ from aiohttp.test_utils import TestServer
 
 from shoal.api.node import NODES
 from shoal.api.pod import PODS
+from shoal.apiserver.certificates import ensure_certificates
 from shoal.base.clock import SystemClock
 from shoal.client.events import EventRecorder
 from shoal.client.http_session import HttpSession
+from shoal.client.informer import InformerSet
 from shoal.client.protocol import Client
 from shoal.scheduler import effects
 from shoal.scheduler.config.configuration import ExtenderSection, ExtenderTls
 from shoal.scheduler.config.duration import duration
+from shoal.scheduler.core import build_scheduler
 from shoal.scheduler.dispatcher import Dispatcher
 from shoal.scheduler.effects import AskExtenders, Bind, PodRef
 from shoal.scheduler.events import BindFailed, BindSucceeded, ExtendersAnswered
 from shoal.scheduler.extenders import Extenders
+from shoal.scheduler.loop import SchedulerLoop
+from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES, in_tree_registry
 from shoal.testing.builders import make_node, make_pod
 from shoal.testing.cluster import memory_cluster
+from tests.waiting import eventually
 
 Answer = Callable[[dict[str, Any]], Any]
 
@@ -204,6 +213,62 @@ async def test_a_pod_that_is_gone_is_not_asked_about(site: Site) -> None:
     answer = await site.extenders(section).ask(other)
     assert answer.error == "pod default/a was deleted and created again"
     assert site.asked == []
+
+
+async def test_over_https_any_server_is_trusted_unless_an_authority_is_given(
+    site: Site, tmp_path: Path
+) -> None:
+    site.answers["filter"] = lambda body: {"NodeNames": ["n1"]}
+    files = ensure_certificates(tmp_path, SystemClock().now())
+    (tmp_path / "other").mkdir()
+    other = ensure_certificates(tmp_path / "other", SystemClock().now())
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(files.certificate, files.key)
+    app = web.Application()
+    app.router.add_post("/filter", site.serve)
+    server = TestServer(app, scheme="https")
+    await server.start_server(ssl=context)
+    section = ExtenderSection(
+        url_prefix=f"https://127.0.0.1:{server.port}",
+        filter_verb="filter",
+        node_cache_capable=True,
+        enable_https=True,
+    )
+
+    async def ask(**tls: Any) -> ExtendersAnswered:
+        config = ExtenderTls(**tls) if tls else None
+        return await site.ask(msgspec.structs.replace(section, tls_config=config))
+
+    try:
+        assert (await ask()).passed == ("n1",)
+        assert (await ask(ca_file=str(files.authority))).passed == ("n1",)
+        assert (await ask(ca_data=files.authority.read_bytes())).passed == ("n1",)
+        assert "certificate verify failed" in (await ask(ca_file=str(other.authority))).error
+    finally:
+        await server.close()
+
+
+async def test_a_running_scheduler_places_pods_by_the_word_of_an_extender(site: Site) -> None:
+    site.answers["e/filter"] = lambda body: {"NodeNames": ["n2"], "FailedNodes": {"n1": "no"}}
+    section = site.section("e", filter_verb="filter")
+    clock = SystemClock()
+    informers = InformerSet(site.client, clock, random.Random(0))
+    recorder = EventRecorder(site.client, "default-scheduler", clock)
+    registry = in_tree_registry()
+    scheduler = build_scheduler(DEFAULT_PROFILES, registry, extenders=[section])
+    extenders = site.extenders(section)
+    loop = SchedulerLoop(scheduler, site.client, informers, recorder, clock, extenders)
+    tasks = [asyncio.create_task(each.run()) for each in (informers, recorder, loop)]
+
+    async def is_placed() -> bool:
+        return (await site.client.get(PODS, "a", "default")).spec.node_name == "n2"
+
+    try:
+        await eventually(is_placed)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class TestBinding:

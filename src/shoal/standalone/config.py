@@ -131,13 +131,13 @@ def _read_bytes(flag: str, path: Path) -> bytes:
 
 
 def read_scheduler_file(path: Path) -> LoadedConfiguration:
-    """Raises ConfigError: a sentence, or a line for each fault."""
+    """Raises ConfigError: a sentence, or a line for each cause."""
     text = _read_bytes("--scheduler-config", path)
     try:
         return load_configuration(text, DEFAULT_PROFILES[0].plugins)
     except ConfigurationError as error:
-        faults = "".join(f"\n  {fault}" for fault in error.faults)
-        raise ConfigError(f"{path} cannot be used:{faults}") from error
+        lines = "".join(f"\n  {line}" for line in error.lines)
+        raise ConfigError(f"{path} cannot be used:{lines}") from error
 
 
 def _read_file(path: Path | None) -> ConfigFile:

@@ -1,8 +1,8 @@
-"""Reads a scheduler's configuration file: from its text to profiles and settings, or all faults.
+"""Reads a configuration file: from its text to profiles and settings, or to all that is wrong.
 
 The steps: YAML or JSON without a key given twice; the version; older versions rewritten as v1;
-fields and types, strictly; the args of in-tree plugins, likewise; defaults; rules. Faults of one
-step are told together, and end the reading.
+fields and types, strictly; the args of in-tree plugins, likewise; defaults; rules. What is
+wrong in one step is told together, and ends the reading.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,11 +41,11 @@ from shoal.scheduler.framework.profile import ProfileSpec
 
 
 class ConfigurationError(Exception):
-    """A file that cannot be used; one line for each fault."""
+    """A file that cannot be used; one line for each cause."""
 
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = tuple(faults)
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = tuple(lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,21 +69,21 @@ def load(text: str | bytes, default_plugins: Sequence[PluginSpec]) -> LoadedConf
     """`default_plugins` are those of a profile that changes nothing. Raises ConfigurationError."""
     raw = _parsed(text)
     version = _version(raw)
-    faults: list[Cause] = []
+    wrong: list[Cause] = []
     notes: list[str] = []
-    rewritten = as_v1(raw, version, faults, notes)
-    file = read(SchedulerConfiguration, rewritten, "", faults)
-    _refuse(faults)
+    rewritten = as_v1(raw, version, wrong, notes)
+    file = read(SchedulerConfiguration, rewritten, "", wrong)
+    _refuse(wrong)
     arguments = [
-        _read_arguments(profile, f"profiles[{index}]", faults)
+        _read_arguments(profile, f"profiles[{index}]", wrong)
         for index, profile in enumerate(file.profiles)
     ] or [{}]
-    _refuse(faults)
+    _refuse(wrong)
     file = completed(file)
-    faults += validate_configuration(file)
+    wrong += validate_configuration(file)
     for place, own in _placed(file, arguments):
-        faults += validate_arguments(own, place)
-    _refuse(faults)
+        wrong += validate_arguments(own, place)
+    _refuse(wrong)
     return LoadedConfiguration(
         profiles=profile_specs(file, arguments, default_plugins),
         backoff=Backoff(file.pod_initial_backoff_seconds, file.pod_max_backoff_seconds),
@@ -95,9 +95,9 @@ def load(text: str | bytes, default_plugins: Sequence[PluginSpec]) -> LoadedConf
     )
 
 
-def _refuse(faults: Sequence[Cause]) -> None:
-    if faults:
-        raise ConfigurationError([str(fault) for fault in faults])
+def _refuse(wrong: Sequence[Cause]) -> None:
+    if wrong:
+        raise ConfigurationError([str(cause) for cause in wrong])
 
 
 def _parsed(text: str | bytes) -> JsonObject:
@@ -148,7 +148,7 @@ def _version(raw: JsonObject) -> str:
     return version
 
 
-def _read_arguments(profile: ProfileSection, path: str, faults: list[Cause]) -> Arguments:
+def _read_arguments(profile: ProfileSection, path: str, wrong: list[Cause]) -> Arguments:
     """Args by plugin: of in-tree plugins as structs, of others as they are written."""
     found: dict[str, Any] = {}
     for index, entry in enumerate(profile.plugin_config):
@@ -157,14 +157,14 @@ def _read_arguments(profile: ProfileSection, path: str, faults: list[Cause]) -> 
         if kind is None:
             found[entry.name] = entry.args
         else:
-            own = _read_known(kind, entry, place, faults)
+            own = _read_known(kind, entry, place, wrong)
             if own is not None:
                 found[entry.name] = completed_arguments(own)
     return found
 
 
 def _read_known(
-    kind: type[KnownArgs], entry: PluginConfigEntry, path: str, faults: list[Cause]
+    kind: type[KnownArgs], entry: PluginConfigEntry, path: str, wrong: list[Cause]
 ) -> KnownArgs | None:
     args = entry.args
     if isinstance(args, dict):
@@ -175,12 +175,12 @@ def _read_known(
                 f"decoding .{path}: args for plugin {entry.name} were not of type "
                 f"{expected}.{GROUP}, got {actual}.{GROUP}"
             )
-            faults.append(Cause("", text))
+            wrong.append(Cause("", text))
             return None
         args = {k: v for k, v in written.items() if k not in ("apiVersion", "kind")}
-    before = len(faults)
-    own = read(kind, args, f"{path}.args", faults)
-    return own if len(faults) == before else None
+    before = len(wrong)
+    own = read(kind, args, f"{path}.args", wrong)
+    return own if len(wrong) == before else None
 
 
 def _placed(

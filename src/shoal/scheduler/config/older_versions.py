@@ -4,7 +4,7 @@ v1beta3 has the same fields. v1beta2 and v1beta1 know no `multiPoint`, tell addr
 flags now, and elect leaders by other objects than leases. v1beta1 has score plugins that became
 strategies of NodeResourcesFit; its files are often written with the single profile of still older
 versions on top, and that is read, too. What has no counterpart is said: as a note where nothing
-is lost, as a fault where it is.
+is lost, as a cause where it is.
 
 Source of the older fields and plugins: Kubernetes v1.22, kube-scheduler/config/v1beta1 and
 v1beta2.
@@ -39,7 +39,7 @@ _OF_THE_PROFILE = ("schedulerName", "plugins", "pluginConfig")
 _LOCKS = ("endpoints", "configmaps", "endpointsleases", "configmapsleases")
 
 
-def as_v1(raw: JsonObject, version: str, faults: list[Cause], notes: list[str]) -> JsonObject:
+def as_v1(raw: JsonObject, version: str, wrong: list[Cause], notes: list[str]) -> JsonObject:
     """The file as v1 would have it; one that is not well formed is left to the reader."""
     if version in ("v1", "v1beta3"):
         return raw
@@ -53,7 +53,7 @@ def as_v1(raw: JsonObject, version: str, faults: list[Cause], notes: list[str]) 
         _keep_from_preempting(file)
     profiles = file.get("profiles")
     if isinstance(profiles, list):
-        profiles = [_profile(each, f"profiles[{i}]", faults) for i, each in enumerate(profiles)]
+        profiles = [_profile(each, f"profiles[{i}]", wrong) for i, each in enumerate(profiles)]
         file["profiles"] = profiles
     return file
 
@@ -103,7 +103,7 @@ def _without_preemption(profile: Any) -> Any:
     return {**profile, "plugins": changed}
 
 
-def _profile(profile: Any, path: str, faults: list[Cause]) -> Any:
+def _profile(profile: Any, path: str, wrong: list[Cause]) -> Any:
     plugins = profile.get("plugins") if isinstance(profile, dict) else None
     if not isinstance(plugins, dict):
         return profile
@@ -111,12 +111,12 @@ def _profile(profile: Any, path: str, faults: list[Cause]) -> Any:
     points: JsonObject = dict(plugins)
     points.pop("unreserve", None)  # Reserve plugins unreserve, too.
     if "multiPoint" in points:
-        faults.append(unknown_field(f"{path}.plugins.multiPoint"))
+        wrong.append(unknown_field(f"{path}.plugins.multiPoint"))
     strategies: list[str] = []
     for point, section in points.items():
         if isinstance(section, dict):
             place = f"{path}.plugins.{point}"
-            points[point] = _plugin_set(section, place, strategies, faults)
+            points[point] = _plugin_set(section, place, strategies, wrong)
     renamed["plugins"] = points
     if strategies:
         renamed["pluginConfig"] = _with_strategy(renamed.get("pluginConfig"), strategies[-1])
@@ -124,14 +124,14 @@ def _profile(profile: Any, path: str, faults: list[Cause]) -> Any:
 
 
 def _plugin_set(
-    section: JsonObject, path: str, strategies: list[str], faults: list[Cause]
+    section: JsonObject, path: str, strategies: list[str], wrong: list[Cause]
 ) -> JsonObject:
     enabled: list[Any] = []
     for index, plugin in enumerate(_listed(section.get("enabled"))):
         name = _name(plugin)
         if name in _WITHOUT_COUNTERPART:
             text = f"has no counterpart in kube-scheduler today: {_WITHOUT_COUNTERPART[name]}"
-            faults.append(causes.invalid(f"{path}.enabled[{index}].name", name, text))
+            wrong.append(causes.invalid(f"{path}.enabled[{index}].name", name, text))
         elif name in _STRATEGIES:
             strategies.append(name)
             if _FIT not in map(_name, enabled):

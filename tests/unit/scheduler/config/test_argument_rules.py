@@ -23,9 +23,9 @@ from shoal.scheduler.state.cache import Cache
 
 
 def refused(plugin: str, args: dict[str, Any]) -> list[str]:
-    faults: list[Cause] = []
-    made = read(ARGUMENT_TYPES[plugin], args, "args", faults)
-    return [str(each) for each in faults or validate_arguments(completed_arguments(made), "args")]
+    wrong: list[Cause] = []
+    made = read(ARGUMENT_TYPES[plugin], args, "args", wrong)
+    return [str(each) for each in wrong or validate_arguments(completed_arguments(made), "args")]
 
 
 def ratio(*points: tuple[int, int]) -> dict[str, Any]:

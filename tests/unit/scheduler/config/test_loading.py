@@ -39,10 +39,10 @@ def names(specs: tuple[PluginSpec, ...]) -> list[str]:
     return [spec.name for spec in specs]
 
 
-def faults(text: str, version: str = "v1") -> list[str]:
+def refused(text: str, version: str = "v1") -> list[str]:
     with pytest.raises(ConfigurationError) as refusal:
         read(text, version)
-    return list(refusal.value.faults)
+    return list(refusal.value.lines)
 
 
 def test_a_file_that_says_nothing_has_all_defaults() -> None:
@@ -227,7 +227,7 @@ profiles:
 
     def test_plugins_without_a_counterpart_are_refused_with_advice(self) -> None:
         text = "profiles: [{plugins: {score: {enabled: [{name: NodeLabel, weight: 2}]}}}]"
-        assert faults(text, "v1beta2") == [
+        assert refused(text, "v1beta2") == [
             'profiles[0].plugins.score.enabled[0].name: Invalid value: "NodeLabel": has no '
             "counterpart in kube-scheduler today: give nodeAffinity to the pods, or addedAffinity "
             "to NodeAffinity"
@@ -239,7 +239,7 @@ profiles:
             "healthzBindAddress is not used",
             "leaderElection.resourceLock endpoints: leases are used",
         )
-        assert faults("healthzBindAddress: ''", "v1beta3") == [
+        assert refused("healthzBindAddress: ''", "v1beta3") == [
             'strict decoding error: unknown field "healthzBindAddress"'
         ]
 
@@ -249,7 +249,7 @@ profiles:
 
     def test_multi_point_is_unknown_before_v1beta3(self) -> None:
         text = "profiles: [{plugins: {multiPoint: {}}}]"
-        assert faults(text, "v1beta2") == [
+        assert refused(text, "v1beta2") == [
             'strict decoding error: unknown field "profiles[0].plugins.multiPoint"'
         ]
         assert profile(text, "v1beta3") == profile("")
@@ -339,8 +339,8 @@ WRONG: list[tuple[str, list[str]]] = [
 
 
 @pytest.mark.parametrize(("text", "expected"), WRONG)
-def test_a_wrong_file_is_refused_with_a_line_for_each_fault(text: str, expected: list[str]) -> None:
-    found = faults(text)
+def test_a_wrong_file_is_refused_with_a_line_for_each_cause(text: str, expected: list[str]) -> None:
+    found = refused(text)
     assert len(found) == len(expected)
     assert [line[: len(start)] for line, start in zip(found, expected, strict=True)] == expected
 
@@ -370,4 +370,4 @@ def test_no_form_of_a_field_makes_the_reader_fail(version: str, wrong: Any, fiel
         try:
             read(f"{text}\ndisablePreemption: true\n", version)
         except ConfigurationError as refusal:
-            assert refusal.faults
+            assert refusal.lines
