@@ -4,7 +4,7 @@ The names stand here so that a plugin does not depend on where they live inside.
 in docs/howto/write-a-plugin.md; what a plugin's tests need besides is in `shoal.testing`.
 """
 
-from shoal.scheduler.effects import Bind, Effect, Evict, PatchPod, PodRef, ref
+from shoal.scheduler.effects import Bind, Effect, Evict, PatchObject, PatchPod, PodRef, ref
 from shoal.scheduler.framework.cluster_event import (
     ASSIGNED_POD_ADD,
     ASSIGNED_POD_DELETE,
@@ -69,6 +69,7 @@ __all__ = [
     "NodeRows",
     "NodeStatuses",
     "Normalization",
+    "PatchObject",
     "PatchPod",
     "PodInfo",
     "PodRef",
