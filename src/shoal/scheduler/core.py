@@ -29,6 +29,7 @@ from shoal.scheduler.effects import (
 from shoal.scheduler.events import (
     BindFailed,
     BindSucceeded,
+    EvictFailed,
     ExtendersAnswered,
     NodeAdded,
     NodeDeleted,
@@ -48,6 +49,7 @@ from shoal.scheduler.framework.registry import Handle, PluginRegistry
 from shoal.scheduler.framework.waiting_pods import WaitingPods
 from shoal.scheduler.intake import Intake
 from shoal.scheduler.limitations import NOT_HONOURED, limitation
+from shoal.scheduler.nominating import Nominating
 from shoal.scheduler.queueing.queued_pod import QueuedPod
 from shoal.scheduler.queueing.rooms import Room
 from shoal.scheduler.queueing.scheduling_queue import QueueSettings, SchedulingQueue
@@ -73,13 +75,16 @@ class Scheduler:
         self._cache = cache
         self.profiles = profiles
         self._queue = SchedulingQueue(profiles, settings)
-        self._intake = Intake(cache, handle.objects, self._queue, profiles)
+        self._nominating = Nominating(
+            handle.nominations, handle.awaited_victims, handle.waiting_pods, self._queue
+        )
+        self._intake = Intake(cache, handle.objects, self._queue, profiles, self._nominating)
         self.needs: tuple[Resource[Any], ...] = tuple(
             dict.fromkeys(each for p in profiles.values() for each in p.points.needs)
         )
         """Collections of which the scheduler wants to be told, beyond nodes and pods."""
         evaluations = Evaluations(cache.snapshot)
-        self._cycle = GangCycle(cache, evaluations)
+        self._cycle = GangCycle(cache, evaluations, handle.nominations)
         self._extenders = ExtenderRounds(extenders, evaluations, cache.snapshot)
         self._bindings = Bindings(cache, handle.waiting_pods, self._extenders.binder)
 
@@ -110,6 +115,8 @@ class Scheduler:
                 return self._bound(event)
             case BindFailed():
                 return self._bind_failed(event, now)
+            case EvictFailed(pod):
+                self._nominating.eviction_failed(pod.uid)
             case ExtendersAnswered():
                 return self._answered(event, now)
             case Tick(max_cycles):
@@ -158,8 +165,12 @@ class Scheduler:
         done: list[Effect] = []
         for placement in outcome.placements:
             self._queue.done(placement.queued.pod.uid)
+            self._nominating.placed(placement.queued.pod.uid)
             result = self._bindings.start(placement, now)
-            done += self._bound_or_refused([result] if result else [], now)
+            if isinstance(result, Bind):
+                done.append(result)
+            elif result is not None:
+                done += self._refused(result, now)
         for rejection in outcome.rejections:
             done += self._rejected(rejection, now)
         return done
@@ -216,9 +227,9 @@ class Scheduler:
             rejection.queued, now, diagnosis.unschedulable_plugins, diagnosis.pending_plugins
         )
         done = self._report(rejection, now)
-        if rejection.post_filter is not None:
-            done += rejection.post_filter.effects
-        return done
+        result = rejection.post_filter
+        done += self._nominating.decide(rejection.queued.pod, result, now)
+        return done if result is None else [*done, *result.effects]
 
     def _report(self, rejection: Rejection, now: datetime) -> list[Effect]:
         """An event each time, the condition only where it says something new."""
@@ -252,8 +263,10 @@ def _condition(rejection: Rejection, now: datetime) -> SetCondition:
     pod = rejection.queued.pod.object
     is_rejected = rejection.status.is_rejected
     nominated = rejection.post_filter.nominated_node_name if rejection.post_filter else None
-    if not is_rejected and pod.status.nominated_node_name:
+    if not is_rejected:
         nominated = ""
+    if not nominated and not pod.status.nominated_node_name:
+        nominated = None
     before = find_condition(pod.status.conditions, "PodScheduled")
     return SetCondition(
         effects.ref(pod),

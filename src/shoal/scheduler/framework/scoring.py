@@ -31,24 +31,24 @@ def run_pre_scores(
 ) -> Status:
     """Anything but Success and Skip ends the cycle with an error. `only_cluster` asks those
     plugins alone that look beyond the pod."""
-    asked = points.pre_score
-    if only_cluster:
-        asked = points.cluster_pre_score
-        if not asked:
-            return SUCCESS
-    skipped = set(state.skip_score)
-    for plugin in asked:
+    skipped = state.skip_score
+    for plugin in points.cluster_pre_score if only_cluster else points.pre_score:
         answer = attempt(plugin.pre_score, state, pod, feasible)
-        text = answer.text if isinstance(answer, Failed) else answer.message
-        if isinstance(answer, Failed) or answer.code not in (Code.SUCCESS, Code.SKIP):
-            return statuses.error(f'running PreScore plugin "{plugin.name}": {text}', plugin.name)
+        if isinstance(answer, Failed):
+            return _pre_score_error(plugin.name, answer.text)
         if answer.code is Code.SKIP:
-            skipped.add(plugin.name)
-        else:
-            skipped.discard(plugin.name)
-    if skipped != state.skip_score:
-        state.skip_score = frozenset(skipped)
+            if plugin.name not in skipped:
+                skipped = skipped | {plugin.name}
+        elif not answer.is_success:
+            return _pre_score_error(plugin.name, answer.message)
+        elif plugin.name in skipped:
+            skipped = skipped - {plugin.name}
+    state.skip_score = skipped
     return SUCCESS
+
+
+def _pre_score_error(plugin: str, text: str) -> Status:
+    return statuses.error(f'running PreScore plugin "{plugin}": {text}', plugin)
 
 
 def raw_scores(
