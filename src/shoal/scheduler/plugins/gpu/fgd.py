@@ -20,7 +20,7 @@ from shoal.scheduler.framework.plugin import MAX_NODE_SCORE, Reads
 from shoal.scheduler.framework.registry import Handle
 from shoal.scheduler.plugins.gpu import arguments as gpu_arguments
 from shoal.scheduler.plugins.gpu.device_choice import Devices, packed
-from shoal.scheduler.plugins.gpu.fragmentation import FloatArray, FreeNodes, fragmentation
+from shoal.scheduler.plugins.gpu.fragmentation import FreeNodes, fragmentation
 from shoal.scheduler.plugins.gpu.typical_pods import TypicalPods, TypicalSet, shape_of
 from shoal.scheduler.state.gpu_shares import GpuShares, request_of
 from shoal.scheduler.state.node_rows import NodeRows
@@ -77,27 +77,34 @@ def scores(
 ) -> IntArray:
     """By device tried and node; one line where there is nothing to choose. 0 where it does not
     fit."""
+    after = _after(free, cpu_millis, request)
     allowed = typical.allowed_models(shares)
-    before = fragmentation(free, typical, allowed)
+    size = free.cpu_millis.size
+    found = fragmentation(free.and_then(after), typical, allowed)
+    gain = (found[:size] - found[size:].reshape(-1, size)) / _SCALE_MILLI
+    scored = (1.0 / (1.0 + np.exp(-gain)) * MAX_NODE_SCORE).astype(np.int64)
+    if request is not None and request.is_shared:
+        scored[free.gpu_left < request.milli] = 0
+    return scored
+
+
+def _after(free: FreeNodes, cpu_millis: int, request: GpuRequest | None) -> FreeNodes:
+    """The nodes with the pod; for a part of a device all nodes once for each device."""
     after = free._replace(cpu_millis=free.cpu_millis - cpu_millis)
     if request is None:
-        return _scores(before, fragmentation(after, typical, allowed))[None]
+        return after
     if not request.is_shared:
         taken = packed(request, free.gpu_left) * request.milli
-        after = after._replace(gpu_left=free.gpu_left - taken)
-        return _scores(before, fragmentation(after, typical, allowed))[None]
+        return after._replace(gpu_left=free.gpu_left - taken)
     devices, size = free.gpu_left.shape
-    # Every node once for each device, with the part taken from that device.
     tried = np.repeat(free.gpu_left[:, None], devices, axis=1)
     for device in range(devices):
         tried[device, device] -= request.milli
-    states = FreeNodes(
+    return FreeNodes(
         np.tile(after.cpu_millis, devices),
         np.maximum(tried, 0).reshape(devices, devices * size),
         np.tile(after.models, devices),
     )
-    found = fragmentation(states, typical, allowed).reshape(devices, size)
-    return np.where(free.gpu_left >= request.milli, _scores(before, found), 0)
 
 
 def chosen_device(
@@ -112,8 +119,3 @@ def chosen_device(
     by_device = scores(free, cpu_millis, request, typical, shares)[:, 0]
     fitting = np.flatnonzero(left >= request.milli)
     return (int(fitting[by_device[fitting].argmax()]),) if fitting.size else ()
-
-
-def _scores(before: FloatArray, after: FloatArray) -> IntArray:
-    gain = (before - after) / _SCALE_MILLI
-    return (1.0 / (1.0 + np.exp(-gain)) * MAX_NODE_SCORE).astype(np.int64)

@@ -38,6 +38,14 @@ class FreeNodes(NamedTuple):
     models: IntArray
     """Numbers, as `GpuShares` gives them."""
 
+    def and_then(self, others: "FreeNodes") -> "FreeNodes":
+        """Both, one after the other."""
+        return FreeNodes(
+            np.concatenate((self.cpu_millis, others.cpu_millis)),
+            np.concatenate((self.gpu_left, others.gpu_left), axis=1),
+            np.concatenate((self.models, others.models)),
+        )
+
 
 def fragmentation(nodes: FreeNodes, typical: TypicalSet, allowed: BoolArray) -> FloatArray:
     """F by node. `allowed` is `TypicalSet.allowed_models`."""
@@ -45,14 +53,13 @@ def fragmentation(nodes: FreeNodes, typical: TypicalSet, allowed: BoolArray) -> 
     if not typical.shapes:
         return np.zeros(size)
     # Only what a typical pod could tell apart counts, so most nodes are alike.
-    levels = np.unique(typical.cpu_millis)
-    rank = np.searchsorted(levels, nodes.cpu_millis, side="right")
+    rank = np.searchsorted(typical.cpu_levels, nodes.cpu_millis, side="right")
     columns = np.vstack((rank, nodes.models, np.sort(nodes.gpu_left, axis=0)))
     inverse: npt.NDArray[np.intp] | None = None
     if size > _WORTH_MERGING:
         columns, inverse = _merged(columns)
     parts = [
-        _fragmentation(columns[:, at : at + _CHUNK], levels, typical, allowed)
+        _fragmentation(columns[:, at : at + _CHUNK], typical, allowed)
         for at in range(0, columns.shape[1], _CHUNK)
     ]
     found = np.concatenate(parts)
@@ -67,16 +74,14 @@ def _merged(columns: IntArray) -> tuple[IntArray, npt.NDArray[np.intp]]:
     return columns[:, first], inverse.ravel()
 
 
-def _fragmentation(
-    columns: IntArray, levels: IntArray, typical: TypicalSet, allowed: BoolArray
-) -> FloatArray:
+def _fragmentation(columns: IntArray, typical: TypicalSet, allowed: BoolArray) -> FloatArray:
     rank, models, left = columns[0], columns[1], columns[2:]
     total = left.sum(axis=0)
     wanted = typical.gpu_milli[:, None, None]
     is_large = left >= wanted
     has_gpu = np.count_nonzero(is_large, axis=1) >= typical.gpu_count[:, None]
     unusable = np.where(is_large, 0, left).sum(axis=1)
-    has_cpu = rank > np.searchsorted(levels, typical.cpu_millis)[:, None]
+    has_cpu = rank > typical.cpu_level[:, None]
     wants_gpu = (typical.gpu_milli > 0)[:, None]
     may_use = allowed[:, models]
     fits = wants_gpu & may_use & has_gpu & has_cpu
@@ -89,6 +94,8 @@ def _fragmentation(
     lack = np.where(wants_gpu & ~may_use, _NO_ACCESS, lack)
     found = np.zeros(total.size)
     for each in range(_NO_ACCESS + 1):
-        # Adds line after line, where `sum` would add in pairs.
-        found += np.cumsum(np.where(lack == each, amounts, 0.0), axis=0)[-1]
+        is_lack = lack == each
+        if is_lack.any():
+            # Adds line after line, where `sum` would add in pairs.
+            found += np.cumsum(np.where(is_lack, amounts, 0.0), axis=0)[-1]
     return found

@@ -72,18 +72,25 @@ class TypicalSet:
         self.cpu_millis = np.array([shape.cpu_millis for shape in self.shapes], np.int64)
         self.gpu_milli = np.array([shape.gpu_milli for shape in self.shapes], np.int64)
         self.gpu_count = np.array([shape.gpu_count for shape in self.shapes], np.int64)
+        self.cpu_levels = np.unique(self.cpu_millis)
+        """Each amount of cpu once, ascending."""
+        self.cpu_level = np.searchsorted(self.cpu_levels, self.cpu_millis)
+        """By pod: which of them it wants."""
+        self._allowed: BoolArray = np.zeros((0, 0), np.bool_)
 
     def clone(self) -> "TypicalSet":
-        """Itself: it never changes."""
+        """Itself: what it says never changes."""
         return self
 
     def allowed_models(self, shares: GpuShares) -> BoolArray:
         """By pod and number of a model: whether the pod may use it."""
-        numbers = [[shares.model_number(m) for m in shape.models] for shape in self.shapes]
-        allowed = np.zeros((len(self.shapes), shares.model_count), np.bool_)
-        for line, named in enumerate(numbers):
-            allowed[line, named or slice(None)] = True
-        return allowed
+        if self._allowed.shape[1] != shares.model_count:
+            numbers = [[shares.model_number(m) for m in shape.models] for shape in self.shapes]
+            allowed = np.zeros((len(self.shapes), shares.model_count), np.bool_)
+            for line, named in enumerate(numbers):
+                allowed[line, named or slice(None)] = True
+            self._allowed = allowed
+        return self._allowed
 
 
 class TypicalPods:
