@@ -263,7 +263,7 @@ def test_it_says_what_would_fit_if_something_were_different(
         ["4", "more"],
         ["all", "together"],
     ]
-    tried = json.loads(shoal("explain", "pod", "huge", *flags, "-o", "json"))
+    tried = yaml.safe_load(shoal("explain", "pod", "huge", *flags, "-o", "yaml"))["whatIf"]
     assert [each["fits"] for each in tried] == [False, True, True, True]
     assert [each["room"] for each in tried][0::2] == [0, 8]
     assert tried[2]["node"] == "added-1"

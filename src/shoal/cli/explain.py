@@ -20,7 +20,7 @@ from shoal.api.status import ApiError
 from shoal.base.clock import SystemClock
 from shoal.cli.deployment_story import deployment_story, newest_pods_waiting
 from shoal.cli.explain_pod import PodQuestion, explain_pod
-from shoal.cli.output import CliError, OutputFormat, print_json
+from shoal.cli.output import DATA_FORMATS, CliError, print_object
 from shoal.cli.phrases import condition_line, counted, event_line, lasting
 from shoal.cli.placement_story import is_failed_attempt
 from shoal.cli.pool_story import is_of, pool_story
@@ -91,8 +91,8 @@ async def _explain_pod(client: Client, pod: Pod, asked: PodQuestion, now: dateti
 def _print_story(lines: Sequence[str], asked: PodQuestion) -> None:
     if asked.changes is not None:
         raise CliError("--what-if is for pods; name one")
-    if asked.output is OutputFormat.JSON:
-        print_json({"story": [line.strip() for line in lines]})
+    if asked.output in DATA_FORMATS:
+        print_object({"story": [line.strip() for line in lines]}, asked.output)
     else:
         print("\n".join(lines))
 

@@ -21,7 +21,7 @@ from shoal.api.resource import JsonObject, Resource
 from shoal.api.status import ApiError
 from shoal.base.clock import SystemClock
 from shoal.cli import placement_story, what_if_story
-from shoal.cli.output import CliError, OutputFormat, print_json, print_rows
+from shoal.cli.output import DATA_FORMATS, CliError, OutputFormat, print_object, print_rows
 from shoal.cli.placement_story import StoryTable
 from shoal.cli.what_if_story import ROOM_LIMIT
 from shoal.client.protocol import Client
@@ -82,8 +82,8 @@ async def explain_pod(
         if asked.changes is not None:
             raise CliError(_unserved(name, served).strip().removesuffix("."))
         lines = [*story, _unserved(name, served)]
-        if asked.output is OutputFormat.JSON:
-            print_json({**_facts(pod, events), "story": lines})
+        if asked.output in DATA_FORMATS:
+            print_object({**_facts(pod, events), "story": lines}, asked.output)
         else:
             print("\n".join(lines))
         return
@@ -100,8 +100,8 @@ async def explain_pod(
         return
     if asked.changes is not None:
         _print_what_if(findings, specs, asked.changes, asked.output, now)
-    elif asked.output is OutputFormat.JSON:
-        print_json({**_facts(pod, events), **_as_json(findings)})
+    elif asked.output in DATA_FORMATS:
+        print_object({**_facts(pod, events), **_as_json(findings)}, asked.output)
     else:
         _print_findings(findings, events, asked, story, now)
 
@@ -154,8 +154,8 @@ async def _list(client: Client, resource: Resource[T]) -> Sequence[T]:
 def _print_story(
     pod: Pod, events: Sequence[Event], story: Sequence[str], asked: PodQuestion
 ) -> None:
-    if asked.output is OutputFormat.JSON:
-        print_json(_facts(pod, events))
+    if asked.output in DATA_FORMATS:
+        print_object(_facts(pod, events), asked.output)
     else:
         print("\n".join(story))
 
@@ -203,8 +203,9 @@ def _print_what_if(
         prospects = trial.prospects(findings.scene, changes)
     except ChangeError as error:
         raise CliError(str(error)) from error
-    if output is OutputFormat.JSON:
-        print_json([what_if_story.prospect_json(each) for each in prospects])
+    if output in DATA_FORMATS:
+        tried = [what_if_story.prospect_json(each) for each in prospects]
+        print_object({**_named(findings.pod), "whatIf": tried}, output)
         return
     table = what_if_story.prospect_table(prospects)
     print_rows(table.heads, table.rows, is_upper=False)
@@ -224,8 +225,7 @@ def _facts(pod: Pod, events: Sequence[Event]) -> JsonObject:
     said = find_condition(pod.status.conditions, "PodScheduled")
     since = said.last_transition_time if said else None
     return {
-        "namespace": pod.metadata.namespace,
-        "name": pod.metadata.name,
+        **_named(pod),
         "phase": pod.status.phase,
         "schedulerName": pod.spec.scheduler_name,
         "nodeName": pod.spec.node_name,
@@ -236,6 +236,10 @@ def _facts(pod: Pod, events: Sequence[Event]) -> JsonObject:
         "since": since.isoformat() if since else None,
         "failedAttempts": placement_story.failed_attempts(events),
     }
+
+
+def _named(pod: Pod) -> JsonObject:
+    return {"namespace": pod.metadata.namespace, "name": pod.metadata.name}
 
 
 def _unserved(name: str, served: Sequence[str]) -> str:

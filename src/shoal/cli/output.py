@@ -23,6 +23,10 @@ class OutputFormat(StrEnum):
     NAME = "name"
 
 
+DATA_FORMATS = (OutputFormat.JSON, OutputFormat.YAML)
+"""For programs."""
+
+
 class CliError(Exception):
     """What a user can mend; the text is one sentence."""
 
