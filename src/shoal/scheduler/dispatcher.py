@@ -9,6 +9,7 @@ because the next attempt writes another.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import assert_never
 
 from shoal.api.meta import ObjectMeta, timestamp
@@ -24,6 +25,7 @@ from shoal.scheduler.effects import (
     AskExtenders,
     AwaitBoundClaims,
     Bind,
+    ClearNomination,
     Effect,
     Evict,
     PatchPod,
@@ -31,7 +33,7 @@ from shoal.scheduler.effects import (
     RecordEvent,
     SetCondition,
 )
-from shoal.scheduler.events import BindFailed, BindSucceeded, ExtendersAnswered
+from shoal.scheduler.events import BindFailed, BindSucceeded, EvictFailed, ExtendersAnswered
 from shoal.scheduler.extenders import ExtenderError, Extenders
 
 _log = logging.getLogger(__name__)
@@ -42,10 +44,10 @@ _RETRIES = 4
 _RETRY_BACKOFF = Backoff(initial_s=0.1, max_s=2.0)
 _RETRIED_REASONS = frozenset(("Conflict", "InternalError", "ServiceUnavailable", "TooManyRequests"))
 
-Call = Bind | SetCondition | Evict | PatchPod | AskExtenders
+Call = Bind | SetCondition | Evict | ClearNomination | PatchPod | AskExtenders
 """Effects that are calls to the API server, or to extenders."""
 
-Report = Callable[[BindSucceeded | BindFailed | ExtendersAnswered], None]
+Report = Callable[[BindSucceeded | BindFailed | EvictFailed | ExtendersAnswered], None]
 
 
 class Dispatcher:
@@ -58,8 +60,8 @@ class Dispatcher:
         workers: int = DEFAULT_WORKERS,
         extenders: Extenders | None = None,
     ) -> None:
-        """`report` gets the outcome of each binding, and the answers of extenders; it must not
-        wait."""
+        """`report` gets the outcome of each binding, evictions that failed, and the answers of
+        extenders; it must not wait."""
         self._client = client
         self._recorder = recorder
         self._clock = clock
@@ -112,8 +114,9 @@ class Dispatcher:
             self._ready.put_nowait(uid)
             return
         # A condition that has not been written yet says less than whatever follows it.
+        unwritten = [each for each in calls if isinstance(each, SetCondition)]
         calls[:] = [each for each in calls if not isinstance(each, SetCondition)]
-        calls.append(call)
+        calls.append(_merged(unwritten[-1], call) if unwritten else call)
 
     async def _carry_out(self, call: Call) -> None:
         match call:
@@ -122,7 +125,11 @@ class Dispatcher:
             case SetCondition():
                 await self._best_effort(call.pod, lambda: self._set_condition(call))
             case Evict():
-                await self._best_effort(call.pod, lambda: self._evict(call))
+                if not await self._best_effort(call.pod, lambda: self._evict(call)):
+                    self._report(EvictFailed(call.pod))
+            case ClearNomination():
+                cleared: JsonObject = {"nominatedNodeName": None}
+                await self._best_effort(call.pod, lambda: self._patch_status(call.pod, cleared))
             case PatchPod():
                 await self._best_effort(call.pod, lambda: self._steps.carry_out(call))
             case AskExtenders():
@@ -155,20 +162,22 @@ class Dispatcher:
         assert self._extenders is not None
         return await self._extenders.bind(bind)
 
-    async def _best_effort(self, pod: PodRef, call: Callable[[], Awaitable[object]]) -> None:
+    async def _best_effort(self, pod: PodRef, call: Callable[[], Awaitable[object]]) -> bool:
+        """Whether the call was made."""
         for attempt in range(1, _RETRIES + 1):
             try:
                 await call()
             except ApiError as error:
                 if error.reason not in _RETRIED_REASONS:
                     _log.debug("pod %s: %s", pod, error)
-                    return
+                    return False
             except ConnectionFailed as error:
                 _log.debug("pod %s: %s", pod, error)
             else:
-                return
+                return True
             await self._clock.sleep(_RETRY_BACKOFF.delay_s(attempt))
         _log.warning("gave up a call about pod %s", pod)
+        return False
 
     async def _set_condition(self, wanted: SetCondition) -> None:
         status: JsonObject = {"conditions": [_pod_scheduled(wanted)]}
@@ -203,6 +212,17 @@ class Dispatcher:
         metadata = ObjectMeta(namespace=pod.namespace, name=pod.name, uid=pod.uid)
         note = _shortened(event.note)
         self._recorder.record(PODS, metadata, event.type, event.reason, note)
+
+
+def _merged(unwritten: SetCondition, call: Call) -> Call:
+    """What follows a condition that was not written, with what that says of nominations."""
+    match call:
+        case SetCondition(nominated_node_name=None):
+            return replace(call, nominated_node_name=unwritten.nominated_node_name)
+        case ClearNomination():
+            return replace(unwritten, nominated_node_name="")
+        case _:
+            return call
 
 
 def _takes_long(call: Call) -> bool:

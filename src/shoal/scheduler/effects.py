@@ -81,6 +81,12 @@ class PatchPod:
     annotations: tuple[tuple[str, str], ...]
 
 
+class ClearNomination(msgspec.Struct, frozen=True):
+    """The pod is nominated to no node any more: its room is for a more important one."""
+
+    pod: PodRef
+
+
 class PatchObject(msgspec.Struct, frozen=True):
     """Merge a patch into another object, before the pod is bound."""
 
@@ -129,4 +135,4 @@ class AskExtenders(msgspec.Struct, frozen=True):
     node_names: tuple[str, ...]
 
 
-Effect = Bind | SetCondition | RecordEvent | Evict | PatchPod | AskExtenders
+Effect = Bind | SetCondition | RecordEvent | Evict | ClearNomination | PatchPod | AskExtenders

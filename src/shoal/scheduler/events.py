@@ -71,6 +71,13 @@ class BindFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class EvictFailed:
+    """The pod could not be evicted; who waits for that waits in vain."""
+
+    pod: PodRef
+
+
+@dataclass(frozen=True, slots=True)
 class ExtendersAnswered:
     """What became of an `AskExtenders`."""
 
@@ -106,6 +113,7 @@ SchedulerEvent = (
     | ObjectChanged
     | BindSucceeded
     | BindFailed
+    | EvictFailed
     | ExtendersAnswered
     | Tick
 )

@@ -23,6 +23,7 @@ from shoal.scheduler.framework.cluster_event import (
     pod_changes,
 )
 from shoal.scheduler.framework.profile import Profile
+from shoal.scheduler.nominating import Nominating
 from shoal.scheduler.queueing.scheduling_queue import SchedulingQueue
 from shoal.scheduler.queueing.wake_rules import Happening
 from shoal.scheduler.state import pod_info
@@ -38,11 +39,13 @@ class Intake:
         objects: Objects,
         queue: SchedulingQueue,
         profiles: Mapping[str, Profile],
+        nominating: Nominating,
     ) -> None:
         self._cache = cache
         self._objects = objects
         self._queue = queue
         self._profiles = profiles
+        self._nominating = nominating
         self._uid_of: dict[ObjectKey, str] = {}
         """Which life of each name is known, because a recreated pod may come as an update."""
 
@@ -95,6 +98,9 @@ class Intake:
 
     def _set_assigned(self, pod: PodInfo, now: datetime) -> None:
         self._queue.remove(pod.uid)
+        self._nominating.placed(pod.uid)
+        if pod.object.is_deleting:
+            self._nominating.victim_leaves(pod.uid)
         before = self._cache.pod(pod.uid)
         node_name = pod.spec.node_name
         if before is None or self._cache.state_of(pod.uid) is CacheState.ASSUMED:
@@ -109,13 +115,20 @@ class Intake:
         profile = self._profiles.get(pod.spec.scheduler_name)
         if profile is None or self._cache.state_of(pod.uid) is not CacheState.INITIAL:
             return
-        if self._queue.get(pod.uid) is None:
+        queued = self._queue.get(pod.uid)
+        before = queued.pod if queued else None
+        if before is None:
             self._queue.add(pod, profile, now)
         else:
             self._queue.update(pod, now)
+        self._nominating.see(before, pod, now)
 
     def _remove(self, uid: str, now: datetime) -> None:
+        queued = self._queue.get(uid)
         self._queue.remove(uid)
+        if queued is not None:
+            self._nominating.gone(queued.pod, now)
+        self._nominating.victim_leaves(uid)
         pod = self._cache.pod(uid)
         if pod is not None:
             self._cache.remove(uid)

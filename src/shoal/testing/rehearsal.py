@@ -30,6 +30,7 @@ from shoal.scheduler.config.loading import load
 from shoal.scheduler.core import build_scheduler
 from shoal.scheduler.effects import (
     Bind,
+    ClearNomination,
     Effect,
     Evict,
     PatchPod,
@@ -239,6 +240,8 @@ class Rehearsal:
                 self._succeed(effect)
             case SetCondition():
                 self._change(effect.pod, lambda pod: _with_condition(pod, effect))
+            case ClearNomination():
+                self._change(effect.pod, lambda pod: pod.status(nominatedNodeName=""))
             case PatchPod():
                 self._annotate(effect)
             case Evict() if (gone := self._pods.pop(str(effect.pod), None)) is not None:

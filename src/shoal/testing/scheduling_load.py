@@ -163,7 +163,7 @@ def _run_gangs(load: Load, batch: int) -> _Run:
     cache = Cache()
     handle = Handle(cache.snapshot, WaitingPods())
     profile = build_profiles(DEFAULT_PROFILES, in_tree_registry(), handle)["default-scheduler"]
-    cycle = GangCycle(cache, Evaluations(cache.snapshot))
+    cycle = GangCycle(cache, Evaluations(cache.snapshot), handle.nominations)
     for node in _nodes(load):
         cache.set_node(node)
     pods = list(_pods(load))

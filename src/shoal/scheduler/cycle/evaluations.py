@@ -26,18 +26,19 @@ class Evaluations:
     def get(self, profile: Profile, signature: Signature, pod: PodInfo) -> Evaluation:
         """The class of the pod; a class of its own where it has no signature."""
         if signature.whole is None:
-            return self._make(profile, signature, pod)
+            return self.make_own(profile, signature, pod)
         key = (profile.scheduler_name, signature.whole)
         evaluation = self._kept.get(key)
         if evaluation is None:
-            evaluation = self._make(profile, signature, pod)
+            evaluation = self.make_own(profile, signature, pod)
             self._make_room(evaluation.size_bytes)
             self._kept[key] = evaluation
         else:
             self._kept.move_to_end(key)
         return evaluation
 
-    def _make(self, profile: Profile, signature: Signature, pod: PodInfo) -> Evaluation:
+    def make_own(self, profile: Profile, signature: Signature, pod: PodInfo) -> Evaluation:
+        """For the pod alone; what nodes by themselves say of it is shared all the same."""
         shared: SharedVerdicts = {}
         if signature.nodes is not None:
             key = (profile.scheduler_name, signature.nodes)

@@ -2,7 +2,8 @@
 
 For each member: judge nodes, choose the best, assume it on the statement, reserve, ask for
 permission. Enough members placed: commit. Not enough: unreserve and discard all, ask PostFilter
-for a way out, and say why. A lone pod is a gang of one.
+for a way out, and say why. A lone pod is a gang of one. A pod that is nominated to a node goes
+there if it can; nobody takes the room that is promised to a nominated pod of higher priority.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from shoal.scheduler.cycle.beside_nominated import BesideNominated
 from shoal.scheduler.cycle.diagnosis import Diagnosis
 from shoal.scheduler.cycle.evaluation import Evaluation
 from shoal.scheduler.cycle.evaluations import Evaluations
@@ -17,6 +19,7 @@ from shoal.scheduler.cycle.extended import ExtendedEvaluation
 from shoal.scheduler.events import ExtendersAnswered
 from shoal.scheduler.framework import filtering, placing
 from shoal.scheduler.framework.cycle_state import CycleState
+from shoal.scheduler.framework.nominations import Nominations
 from shoal.scheduler.framework.placing import Permission
 from shoal.scheduler.framework.plugin import PostFilterResult
 from shoal.scheduler.framework.status import Code, Status, unschedulable
@@ -25,6 +28,8 @@ from shoal.scheduler.state.cache import Cache
 from shoal.scheduler.state.statement import Statement
 
 GANG_REJECTED = unschedulable("pod group is unschedulable")
+
+_NOT_NOMINATED = PostFilterResult(nominated_node_name="")
 
 
 class Gang(msgspec.Struct, frozen=True):
@@ -47,6 +52,8 @@ class Placement(msgspec.Struct, frozen=True):
     node_name: str
     state: CycleState
     permission: Permission
+    nominated_node_name: str = ""
+    """Where it was nominated to; empty for nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +79,11 @@ class GangOutcome(msgspec.Struct, frozen=True):
 class GangCycle:
     """Places gangs on the cache, all members or none."""
 
-    def __init__(self, cache: Cache, evaluations: Evaluations) -> None:
+    def __init__(self, cache: Cache, evaluations: Evaluations, nominations: Nominations) -> None:
         self._cache = cache
         self._evaluations = evaluations
+        self._nominations = nominations
+        self._beside_nominated = BesideNominated(cache.snapshot, nominations)
 
     def run(self, gang: Gang) -> GangOutcome:
         statement = Statement(self._cache)
@@ -91,6 +100,8 @@ class GangCycle:
             return GangOutcome(placements, rejections)
         for placement in reversed(placements):
             self._unreserve(placement)
+            if placement.nominated_node_name:
+                self._nominations.set(placement.queued.pod, placement.nominated_node_name)
         statement.discard()
         rejections = [self._post_filter(each, gang.answer) for each in rejections]
         rejections += [_rejected_with_gang(each) for each in placements]
@@ -101,7 +112,7 @@ class GangCycle:
     ) -> Placement | Rejection:
         """One member onto the statement."""
         evaluation = self._evaluation(queued, answer)
-        choice = evaluation.choose()
+        choice = self._choose(queued, evaluation, answer)
         if isinstance(choice, Status):
             diagnosis = evaluation.diagnose() if choice.is_rejected else Diagnosis(0)
             return Rejection(queued, choice, diagnosis)
@@ -109,15 +120,27 @@ class GangCycle:
         pod, points = queued.pod, queued.profile.points
         state = evaluation.state.clone()
         statement.assume(pod, node_name)
+        nominated_node_name = self._nominations.remove(pod.uid) if self._nominations else ""
         status = placing.run_reserves(points, state, pod, node_name)
         permission = Permission(status)
         if status.is_success:
             permission = placing.run_permits(points, state, pod, node_name)
         if permission.status.code in (Code.SUCCESS, Code.WAIT):
-            return Placement(queued, node_name, state, permission)
+            return Placement(queued, node_name, state, permission, nominated_node_name)
         placing.run_unreserves(points, state, pod, node_name)
         statement.forget_last()
-        return Rejection(queued, permission.status, _diagnosis_of(permission.status))
+        status = permission.status
+        return Rejection(queued, status, _diagnosis_of(status), _NOT_NOMINATED)
+
+    def _choose(
+        self, queued: QueuedPod, evaluation: Evaluation, answer: ExtendersAnswered | None
+    ) -> int | Status:
+        """The node that the pod is nominated to, if it fits there; else the best one."""
+        if self._nominations:
+            row = self._beside_nominated.own_row(queued.pod, evaluation)
+            if row is not None and _is_passed(self._cache.snapshot.node_name(row), answer):
+                return row
+        return evaluation.choose()
 
     def _unreserve(self, placement: Placement) -> None:
         queued = placement.queued
@@ -126,9 +149,21 @@ class GangCycle:
         )
 
     def _evaluation(self, queued: QueuedPod, answer: ExtendersAnswered | None) -> Evaluation:
-        if answer is None:
-            return self._evaluations.get(queued.profile, queued.signature, queued.pod)
-        return ExtendedEvaluation(queued.profile, queued.pod, self._cache.snapshot, answer)
+        """With nominated pods that the pod must leave room for."""
+        profile, signature, pod = queued.profile, queued.signature, queued.pod
+        snapshot = self._cache.snapshot
+        if answer is not None:
+            evaluation = ExtendedEvaluation(profile, pod, snapshot, answer)
+        else:
+            evaluation = self._evaluations.get(profile, signature, pod)
+        if not self._nominations:
+            return evaluation
+        own = self._beside_nominated.profile_for(pod, profile, evaluation)
+        if own is profile:
+            return evaluation
+        if answer is not None:
+            return ExtendedEvaluation(own, pod, snapshot, answer)
+        return self._evaluations.make_own(own, signature, pod)
 
     def _post_filter(self, rejection: Rejection, answer: ExtendersAnswered | None) -> Rejection:
         """Ask for a way out, such as preemption, where nodes were looked at or PreFilter spoke."""
@@ -149,6 +184,10 @@ def _with_way_out(rejection: Rejection, evaluation: Evaluation) -> Rejection:
     )
     diagnosis = replace(rejection.diagnosis, post_filter_message=status.message)
     return replace(rejection, diagnosis=diagnosis, post_filter=result)
+
+
+def _is_passed(node_name: str, answer: ExtendersAnswered | None) -> bool:
+    return answer is None or node_name in answer.passed
 
 
 def _diagnosis_of(status: Status) -> Diagnosis:

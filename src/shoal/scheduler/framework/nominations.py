@@ -2,7 +2,7 @@
 
 A pod is nominated to a node when PostFilter has made, or is making, room for it there. Until it is
 placed, pods of lower or equal priority leave it that room: on such a node filters must pass with
-the nominated pods on it, too. Only the core writes here; plugins and cycles look. Behaviour:
+the nominated pods on it, too. Plugins may look, and only the core writes. Behaviour:
 Kubernetes v1.36, pkg/scheduler/backend/queue/nominator.go.
 """
 
@@ -20,8 +20,6 @@ class Nominations:
         self._node_of: dict[str, str] = {}
         self._on: dict[str, dict[str, PodInfo]] = {}
         """Node name -> uid -> pod."""
-        self.generation = 0
-        """Grows with every change."""
 
     def __len__(self) -> int:
         return len(self._node_of)
@@ -52,7 +50,6 @@ class Nominations:
         self.remove(pod.uid)
         self._node_of[pod.uid] = node_name
         self._on.setdefault(node_name, {})[pod.uid] = pod
-        self.generation += 1
 
     def remove(self, uid: str) -> str:
         """The name of the node that the pod was nominated to; empty for none."""
@@ -62,7 +59,6 @@ class Nominations:
             del pods[uid]
             if not pods:
                 del self._on[node_name]
-            self.generation += 1
         return node_name
 
 

@@ -45,6 +45,12 @@ class WaitingPod:
         if self._verdict is None:
             self._verdict = statuses.unschedulable(message).by(plugin)
 
+    def preempt(self) -> None:
+        """Its place is for a more important pod. No fault of the pod: it is tried again after a
+        back-off, whatever happens."""
+        if self._verdict is None:
+            self._verdict = statuses.error("preempted")
+
     def verdict(self, now: datetime) -> Status | None:
         """None while the pod has to wait on; a deadline that passed rejects."""
         if self._verdict is None:

@@ -144,14 +144,23 @@ class SchedulingQueue:
         wakes = [self._rules.judge(queued, each) for each in happenings]
         self._requeue(queued, max(wakes, key=lambda w: w.value, default=Wake.NOT), now)
 
-    def move_all(self, happening: Happening, now: datetime) -> None:
-        """Something happened in the cluster: wake the pods that it may help."""
+    def activate(self, uid: str) -> None:
+        """Try a waiting pod as soon as its turn comes, whatever it waits for."""
+        queued = self._pods.get(uid)
+        if queued is not None and queued.room in (Room.UNSCHEDULABLE, Room.BACKOFF):
+            self._admit(queued)
+
+    def move_all(self, happening: Happening, now: datetime, besides: str = "") -> None:
+        """Something happened in the cluster: wake the pods that it may help, all but the one with
+        the uid `besides`."""
         self._in_flight.note(happening)
         if not self._unschedulable:
             return
         plugins = self._rules.interested_plugins(happening.event)
         judged: dict[Hashable, Wake] = {}
         for queued in self._unschedulable.rejected_by(plugins):
+            if queued.pod.uid == besides:
+                continue
             # Equal pods with equal rejectors are asked about once.
             whole = queued.signature.whole
             identity = (whole, queued.profile.scheduler_name, queued.rejectors)
