@@ -274,11 +274,9 @@ async def test_a_running_scheduler_places_pods_by_the_word_of_an_extender(site: 
 class TestBinding:
     """Through the dispatcher, which carries the effect out."""
 
-    async def bind(
-        self, site: Site, section: ExtenderSection
-    ) -> BindSucceeded | BindFailed | ExtendersAnswered:
+    async def bind(self, site: Site, section: ExtenderSection) -> object:
         clock = SystemClock()
-        reports: asyncio.Queue[BindSucceeded | BindFailed | ExtendersAnswered] = asyncio.Queue()
+        reports: asyncio.Queue[object] = asyncio.Queue()
         recorder = EventRecorder(site.client, "default-scheduler", clock)
         dispatcher = Dispatcher(
             site.client,
