@@ -64,6 +64,8 @@ def build_frames(
 ) -> tuple[ConstraintFrame, ...]:
     """`requires_all_keys`: nodes count only where they have the topology keys of all
     constraints."""
+    if not constraints:
+        return ()
     row_count = snapshot.row_count
     topologies = [snapshot.topologies.get(each.topology_key) for each in constraints]
     columns = [topology.of_row[:row_count] for topology in topologies]
