@@ -1,5 +1,6 @@
 """The configuration file of the scheduler in `shoal up`: found, refused, served with defaults."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from shoal.scheduler.framework.points import Point
 from shoal.scheduler.plugins.in_tree import in_tree_registry
 from shoal.standalone.config import ConfigError, Settings, load
 from shoal.standalone.scheduler_profiles import build_wanted, with_defaults
+from tests.tree import PROJECT
 
 HEAD = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n"
 
@@ -76,6 +78,13 @@ def test_all_faults_of_the_file_are_told(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"--scheduler-config .*gone.yaml does not exist"):
         settings(scheduler_config=tmp_path / "gone.yaml")
+
+
+def test_the_references_examples_can_be_used(tmp_path: Path) -> None:
+    page = (PROJECT / "docs" / "reference" / "scheduler-configuration.md").read_text()
+    whole, extenders = re.findall(r"```yaml\n(.+?)```", page, re.DOTALL)
+    path = written(tmp_path, whole.removeprefix(HEAD) + extenders)
+    build_wanted(settings(scheduler_config=path).scheduling, in_tree_registry())
 
 
 def test_profiles_that_cannot_be_run_are_refused(tmp_path: Path) -> None:
