@@ -300,10 +300,16 @@ def explain(
     ] = False,
     cpu: Annotated[str, typer.Option(help="The pod asks for so much.")] = "",
     memory: Annotated[str, typer.Option(help="The pod asks for so much.")] = "",
-    drop_affinity: Annotated[bool, typer.Option("--drop-affinity")] = False,
-    drop_tolerations: Annotated[bool, typer.Option("--drop-tolerations")] = False,
+    drop_affinity: Annotated[
+        bool, typer.Option("--drop-affinity", help="Go anywhere: no node selector, either.")
+    ] = False,
+    drop_tolerations: Annotated[
+        bool, typer.Option("--drop-tolerations", help="Tolerate no taint.")
+    ] = False,
     tolerate: Annotated[list[str] | None, typer.Option(help="Key of a taint, or *.")] = None,
-    drop_spread: Annotated[bool, typer.Option("--drop-spread")] = False,
+    drop_spread: Annotated[
+        bool, typer.Option("--drop-spread", help="No topology spread constraints.")
+    ] = False,
     priority: Annotated[int | None, typer.Option(help="Of the pod.")] = None,
     add_node: Annotated[
         list[str] | None, typer.Option(help="4x cpu=32,memory=128Gi,zone=a,key=value:NoSchedule")

@@ -5,6 +5,7 @@ never given a tick, so that it places nothing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,9 @@ from shoal.scheduler.cycle.evaluation import Evaluation
 from shoal.scheduler.events import NodeAdded, ObjectChanged, PodAdded, SchedulerEvent
 from shoal.scheduler.explaining import explanation
 from shoal.scheduler.explaining.explanation import Explanation
+from shoal.scheduler.framework import placing
 from shoal.scheduler.framework.profile import Profile
+from shoal.scheduler.framework.status import Status
 from shoal.scheduler.state import pod_info
 
 
@@ -64,14 +67,23 @@ class Onlooker:
     def room_for(self, pod: Pod, profile: Profile, limit: int) -> int:
         """How many pods such as this would find a place one after the other; counts no further
         than `limit`."""
-        cache = self._scheduler.cache
+        cache, points = self._scheduler.cache, profile.points
         info = pod_info.of(pod)
-        evaluation = Evaluation(profile.points, info, cache.snapshot)
-        placed: list[str] = []
-        while len(placed) < limit and isinstance(row := evaluation.choose(), int):
-            uid = f"{info.uid}-{len(placed) + 1}"
-            cache.assume(replace(info, uid=uid), cache.snapshot.node(row).name)
-            placed.append(uid)
-        for uid in reversed(placed):
-            cache.forget(uid)
-        return len(placed)
+        evaluation = Evaluation(points, info, cache.snapshot)
+        with ExitStack() as undo:
+            for number in range(limit):
+                row = evaluation.choose()
+                if isinstance(row, Status):
+                    return number
+                node_name = cache.snapshot.node(row).name
+                copy = replace(info, uid=f"{info.uid}-{number + 1}")
+                cache.assume(copy, node_name)
+                undo.callback(cache.forget, copy.uid)
+                if not points.reserve:
+                    continue
+                # Some keep books of their own, as of the devices of a node.
+                state = evaluation.state.clone()
+                undo.callback(placing.run_unreserves, points, state, copy, node_name)
+                if not placing.run_reserves(points, state, copy, node_name).is_success:
+                    return number
+            return limit

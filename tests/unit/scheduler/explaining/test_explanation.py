@@ -1,5 +1,6 @@
 """What is told of a pod is what the scheduler does with it, and asking changes nothing."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -214,6 +215,28 @@ def test_room_is_counted_pod_by_pod_up_to_a_limit_and_given_back() -> None:
     assert onlooker.room_for(pod, profile, limit=100) == 6
     assert onlooker.room_for(pod, profile, limit=4) == 4
     assert np.array_equal(scheduler.cache.snapshot.requested, before)
+
+
+class TwoSeats:
+    """On every node, by books of its own."""
+
+    name = "TwoSeats"
+    taken: Counter[str] = Counter()
+
+    def reserve(self, state: CycleState, pod: PodInfo, node_name: str) -> Status:
+        self.taken[node_name] += 1
+        return SUCCESS if self.taken[node_name] <= 2 else unschedulable("no seat left")
+
+    def unreserve(self, state: CycleState, pod: PodInfo, node_name: str) -> None:
+        self.taken[node_name] -= 1
+
+
+def test_room_ends_where_a_plugin_has_nothing_left_to_reserve() -> None:
+    onlooker = look([BIG], scheduler=scheduler_with(TwoSeats))
+    profile = onlooker.profile(BASE.scheduler_name)
+    assert profile is not None
+    assert onlooker.room_for(make_pod("a").req(cpu="1").obj(), profile, limit=100) == 2
+    assert TwoSeats.taken.total() == 0
 
 
 nodes = st.tuples(st.integers(1, 4), st.sampled_from("ab"), st.booleans())
