@@ -40,7 +40,7 @@ class ImageLocality:
         snapshot = nodes.snapshot
         present = np.zeros(snapshot.row_count, np.int64)
         for image in _images(pod.spec):
-            sizes = snapshot.images.sizes_bytes(image)
+            sizes = snapshot.images.sizes_bytes(_with_tag(image))
             if sizes:
                 spread = len(sizes) / snapshot.node_count
                 scaled = np.fromiter(sizes.values(), np.float64, len(sizes)) * spread
@@ -53,10 +53,11 @@ class ImageLocality:
 
 
 def _images(spec: PodSpec) -> tuple[str, ...]:
-    """Of all containers and of volumes that are images, in order, with their tags."""
-    containers = (*spec.init_containers, *spec.containers)
-    volumes = [each.image.reference for each in spec.volumes if each.image is not None]
-    return tuple(_with_tag(name) for name in [*(each.image for each in containers), *volumes])
+    """Of all containers and of volumes that are images, in order."""
+    names = [each.image for each in spec.containers]
+    names += [each.image for each in spec.init_containers]
+    names += [each.image.reference for each in spec.volumes if each.image is not None]
+    return tuple(names)
 
 
 def _container_count(spec: PodSpec) -> int:

@@ -37,6 +37,8 @@ class HostPort(NamedTuple):
 
 def of_pod(spec: PodSpec) -> tuple[HostPort, ...]:
     """What the pod's main containers and sidecars hold while it runs, each once, in order."""
+    if not any(each.ports for each in (*spec.containers, *spec.init_containers)):
+        return ()
     sidecars = (each for each in spec.init_containers if each.is_sidecar)
     wanted = {
         HostPort(port.protocol or "TCP", port.host_port, port.host_ip or EVERY_ADDRESS)
