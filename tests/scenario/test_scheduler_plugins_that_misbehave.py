@@ -119,11 +119,11 @@ NONSENSE: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "score-nan": (
         {"score": answering((float("nan"), SUCCESS))},
-        f'running Score plugin "Mine": {WRONG}Score: the score nan, where a whole number is due',
+        f'running Score plugin "Mine": {WRONG}Score: nan, where a whole number is due',
     ),
     "score-huge": (
         {"score": answering((2**63, SUCCESS))},
-        f'running Score plugin "Mine": {WRONG}Score: the score {2**63}, which is beyond 64 bits',
+        f'running Score plugin "Mine": {WRONG}Score: {2**63}, which is beyond 64 bits',
     ),
     "score-range": (
         {"score": answering((101, SUCCESS))},

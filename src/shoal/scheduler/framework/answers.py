@@ -79,13 +79,15 @@ def post_filter(answer: Any, arguments: Sequence[Any]) -> tuple[PostFilterResult
 def score(answer: Any, arguments: Sequence[Any]) -> tuple[int, Status]:
     number, said = _pair(answer, "(score, Status)")
     told = status(said)
-    if not told.is_success:
-        return 0, told
-    if not isinstance(number, numbers.Integral):
-        raise WrongAnswer(f"the score {_described(number)}, where a whole number is due")
-    if not _INT64.min <= int(number) <= _INT64.max:
-        raise WrongAnswer(f"the score {number}, which is beyond 64 bits")
-    return int(number), told
+    return (whole_number(number, arguments) if told.is_success else 0), told
+
+
+def whole_number(answer: Any, arguments: Sequence[Any]) -> int:
+    if not isinstance(answer, numbers.Integral):
+        raise WrongAnswer(f"{_described(answer)}, where a whole number is due")
+    if not _INT64.min <= int(answer) <= _INT64.max:
+        raise WrongAnswer(f"{answer}, which is beyond 64 bits")
+    return int(answer)
 
 
 def permission(answer: Any, arguments: Sequence[Any]) -> tuple[Status, float]:
