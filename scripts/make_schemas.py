@@ -48,6 +48,7 @@ ROOTS = (
     "io.k8s.api.discovery.v1.EndpointSlice",
     "io.k8s.api.events.v1.Event",
     "io.k8s.api.policy.v1.Eviction",
+    "io.k8s.api.policy.v1.PodDisruptionBudget",
     "io.k8s.api.scheduling.v1.PriorityClass",
     "io.k8s.api.storage.v1.CSINode",
     "io.k8s.api.storage.v1.StorageClass",

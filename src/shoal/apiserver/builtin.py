@@ -167,6 +167,13 @@ _KINDS = (
     _Kind(kind="EndpointSlice", plural="endpointslices", group="discovery.k8s.io"),
     _Kind(kind="Lease", plural="leases", group="coordination.k8s.io"),
     _Kind(
+        kind="PodDisruptionBudget",
+        plural="poddisruptionbudgets",
+        group="policy",
+        short_names=("pdb",),
+        subresources=_STATUS,
+    ),
+    _Kind(
         kind="PriorityClass",
         plural="priorityclasses",
         group="scheduling.k8s.io",

@@ -31,6 +31,7 @@ _BY_BUCKET: Mapping[str, Strategy] = {
     "nodes": NodeStrategy(),
     "persistentvolumeclaims": PendingStrategy(),
     "persistentvolumes": PendingStrategy(),
+    "poddisruptionbudgets.policy": CountedStrategy(),
     "pods": PodStrategy(),
     "priorityclasses.scheduling.k8s.io": PriorityClassStrategy(),
     "replicasets.apps": CountedStrategy(),

@@ -118,7 +118,7 @@ def _mark_scheduled(status: JsonObject, now: str) -> None:
 
 
 async def evict(core: Core, target: Target, body: JsonObject, *, dry_run: bool) -> JsonObject:
-    """A polite delete. No disruption budgets are served, so none can refuse it."""
+    """A polite delete. Disruption budgets are not asked: nobody here keeps their status."""
     options = read_as(_Eviction, body).delete_options or {}
     deletion = read_deletion({"dryRun": "All"} if dry_run else {}, options)
     pod = get_entry(core, target)

@@ -27,6 +27,7 @@ KINDS = [
     ("coordination.k8s.io", "Lease"),
     ("discovery.k8s.io", "EndpointSlice"),
     ("events.k8s.io", "Event"),
+    ("policy", "PodDisruptionBudget"),
     ("scheduling.k8s.io", "PriorityClass"),
     ("storage.k8s.io", "CSINode"),
     ("storage.k8s.io", "StorageClass"),
