@@ -74,6 +74,7 @@ class Scheduler:
     ) -> None:
         self._cache = cache
         self.profiles = profiles
+        self.nominations = handle.nominations
         self._queue = SchedulingQueue(profiles, settings)
         self._nominating = Nominating(
             handle.nominations, handle.awaited_victims, handle.waiting_pods, self._queue

@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shoal.base.guard import Failed, attempt
+from shoal.scheduler.cycle.beside_nominated import BesideNominated
 from shoal.scheduler.cycle.evaluation import Evaluation
 from shoal.scheduler.effects import Evict
 from shoal.scheduler.explaining.lone_verdicts import Refusal, Refusals, lone_refusals, refusal
 from shoal.scheduler.explaining.score_sheet import ScoreSheet, score_sheet
 from shoal.scheduler.framework import filtering
 from shoal.scheduler.framework.extension_points import ExtensionPoints
+from shoal.scheduler.framework.nominations import Nominations
+from shoal.scheduler.framework.profile import Profile
 from shoal.scheduler.framework.status import Code
 from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.snapshot import Snapshot
@@ -52,9 +55,24 @@ class Explanation:
     """The PreEnqueue plugin that keeps the pod out of the queue."""
 
 
-def explain(points: ExtensionPoints, snapshot: Snapshot, pod: PodInfo) -> Explanation:
+def judged(
+    profile: Profile, snapshot: Snapshot, nominations: Nominations, pod: PodInfo
+) -> tuple[ExtensionPoints, Evaluation]:
+    """As a cycle would judge the pod now, and the points that it would use: they leave nominated
+    pods their room."""
+    evaluation = Evaluation(profile.points, pod, snapshot)
+    if nominations:
+        own = BesideNominated(snapshot, nominations).profile_for(pod, profile, evaluation)
+        if own is not profile:
+            return own.points, Evaluation(own.points, pod, snapshot)
+    return profile.points, evaluation
+
+
+def explain(
+    profile: Profile, snapshot: Snapshot, nominations: Nominations, pod: PodInfo
+) -> Explanation:
     """Leaves the cluster as it is. The pod must not be on a node of it."""
-    evaluation = Evaluation(points, pod, snapshot)
+    points, evaluation = judged(profile, snapshot, nominations, pod)
     status = evaluation.judge()
     rows = evaluation.feasible_rows() if status.is_success else []
     message, rejectors = "", frozenset[str]()

@@ -14,7 +14,6 @@ from shoal.api.node import Node
 from shoal.api.pod import Pod
 from shoal.api.resource import Resource
 from shoal.scheduler.core import Scheduler
-from shoal.scheduler.cycle.evaluation import Evaluation
 from shoal.scheduler.events import NodeAdded, ObjectChanged, PodAdded, SchedulerEvent
 from shoal.scheduler.explaining import explanation
 from shoal.scheduler.explaining.explanation import Explanation
@@ -61,17 +60,21 @@ class Onlooker:
 
     def explain(self, pod: Pod, profile: Profile) -> Explanation:
         """The pod must not be in the view."""
-        snapshot = self._scheduler.cache.snapshot
-        return explanation.explain(profile.points, snapshot, pod_info.of(pod))
+        scheduler = self._scheduler
+        snapshot, nominations = scheduler.cache.snapshot, scheduler.nominations
+        return explanation.explain(profile, snapshot, nominations, pod_info.of(pod))
 
     def room_for(self, pod: Pod, profile: Profile, limit: int) -> int:
         """How many pods such as this would find a place one after the other; counts no further
         than `limit`."""
-        cache, points = self._scheduler.cache, profile.points
+        cache, nominations = self._scheduler.cache, self._scheduler.nominations
         info = pod_info.of(pod)
-        evaluation = Evaluation(points, info, cache.snapshot)
+        points, evaluation = explanation.judged(profile, cache.snapshot, nominations, info)
         with ExitStack() as undo:
             for number in range(limit):
+                if nominations:
+                    # What is left beside nominated pods is good for one look only.
+                    evaluation = explanation.judged(profile, cache.snapshot, nominations, info)[1]
                 row = evaluation.choose()
                 if isinstance(row, Status):
                     return number

@@ -239,6 +239,18 @@ def test_room_ends_where_a_plugin_has_nothing_left_to_reserve() -> None:
     assert TwoSeats.taken.total() == 0
 
 
+def test_room_that_is_promised_to_a_nominated_pod_is_not_given_away() -> None:
+    promised = make_pod("vip").req(cpu="6").priority(9).status(nominatedNodeName="big")
+    onlooker = look([BIG, SMALL], [promised])
+    pod = make_pod("a").req(cpu="3")
+    found = explained(onlooker, pod)
+    assert found.message == "0/2 nodes are available: 2 Insufficient cpu."
+    profile = onlooker.profile(BASE.scheduler_name)
+    assert profile is not None
+    assert onlooker.room_for(make_pod("a").req(cpu="1").obj(), profile, limit=100) == 3
+    assert explained(onlooker, pod.priority(10)).feasible == ["big"]
+
+
 nodes = st.tuples(st.integers(1, 4), st.sampled_from("ab"), st.booleans())
 placed = st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["500m", "1"])), max_size=6)
 templates = st.sampled_from(
