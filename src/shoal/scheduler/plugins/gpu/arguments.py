@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from shoal.scheduler.framework.points import ProfileError
-from shoal.scheduler.plugins.gpu.device_choice import Choice
+from shoal.scheduler.plugins.gpu.device_choice import DeviceRule
 from shoal.scheduler.plugins.gpu.typical_pods import TypicalPodEntry, check_entries
 
 
@@ -28,7 +28,7 @@ class FgdArgs(_Args, frozen=True):
 
 
 class GpuShareArgs(_Args, frozen=True):
-    gpu_sel_method: Choice = Choice.BEST
+    gpu_sel_method: DeviceRule = DeviceRule.BEST
     typical_pods: list[TypicalPodEntry] | None = None
     """For `FGDScore`, as in its own args."""
     dim_ext_method: Literal["merge", "share"] = "share"

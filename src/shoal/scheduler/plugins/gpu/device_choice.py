@@ -19,7 +19,7 @@ from shoal.scheduler.state.node_table import BoolArray, IntArray
 Devices = tuple[int, ...]
 
 
-class Choice(StrEnum):
+class DeviceRule(StrEnum):
     """`gpuSelMethod` of the plugin GpuShare."""
 
     BEST = "best"

@@ -36,7 +36,7 @@ from shoal.scheduler.framework.registry import Handle
 from shoal.scheduler.framework.status import SKIP, SUCCESS, Status, unresolvable, unschedulable
 from shoal.scheduler.plugins.gpu import arguments as gpu_arguments
 from shoal.scheduler.plugins.gpu import fgd
-from shoal.scheduler.plugins.gpu.device_choice import Choice, Devices, fits, loosest, tightest
+from shoal.scheduler.plugins.gpu.device_choice import DeviceRule, Devices, fits, loosest, tightest
 from shoal.scheduler.plugins.gpu.typical_pods import TypicalPods
 from shoal.scheduler.state.gpu_shares import GpuShares, request_of
 from shoal.scheduler.state.node_rows import NodeRows
@@ -145,9 +145,9 @@ class GpuShare:
 
     def _chosen(self, request: GpuRequest, pod: PodInfo, row: int) -> Devices:
         left = self._shares.left[:, row].tolist()
-        if self._choice is Choice.WORST:
+        if self._choice is DeviceRule.WORST:
             return loosest(request, left)
-        if self._choice is Choice.BEST or not request.is_shared:
+        if self._choice is DeviceRule.BEST or not request.is_shared:
             return tightest(request, left)
         free = fgd.free_nodes(self._snapshot.select(slice(row, row + 1)))
         cpu_millis = pod.request.amount("cpu")

@@ -1,4 +1,4 @@
-"""Which pods are typical."""
+"""Which pods are typical, configured and learned."""
 
 from collections import Counter
 
