@@ -93,9 +93,10 @@ class SchedulerLoop:
             self._informers.append(informer)
 
     def _take_news(self) -> None:
+        # What was told at once happened at once, so that equal pods of a burst stand together.
+        now = self._clock.now()
         while self._inbox:
-            event = self._inbox.popleft()
-            self._dispatcher.submit(self._scheduler.handle(event, self._clock.now()))
+            self._dispatcher.submit(self._scheduler.handle(self._inbox.popleft(), now))
 
     def _run_batch(self) -> bool:
         """Whether there was something to do."""

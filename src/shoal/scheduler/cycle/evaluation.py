@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from shoal.base.guard import Failed, attempt
 from shoal.scheduler.cycle.diagnosis import Diagnosis
 from shoal.scheduler.cycle.node_scores import NodeScores
 from shoal.scheduler.cycle.node_verdicts import NodeVerdicts
@@ -22,6 +23,7 @@ from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.extension_points import ExtensionPoints, FilterSlot
 from shoal.scheduler.framework.filtering import ABSENT, EXCLUDED, PASSED, PreFilterOutcome
 from shoal.scheduler.framework.plugin import Reads
+from shoal.scheduler.framework.single_row import RowFilterPlugin
 from shoal.scheduler.framework.status import SUCCESS, Code, Status, unresolvable
 from shoal.scheduler.state.columns import has_all, has_any
 from shoal.scheduler.state.node_rows import NodeRows
@@ -66,7 +68,18 @@ class Evaluation:
         if outcome is not None:
             self.pre_filter: PreFilterOutcome = outcome
             self._verdicts = self._verdicts_of(outcome.node_names)
+            self._row_filters = self._single_row_filters()
             self._reserve_rows(self._snapshot.row_count)
+
+    def _single_row_filters(self) -> list[tuple[int, RowFilterPlugin]] | None:
+        """Those that are to be asked, with their places in the order; None where some filter
+        cannot judge a row by itself."""
+        skipped = self.state.skip_filter
+        if any(slot.plugin.name not in skipped for slot in self._cluster_filters):
+            return None
+        awake = [slot for slot in self._pod_filters if slot.plugin.name not in skipped]
+        able = [(slot.index, slot.row_plugin) for slot in awake if slot.row_plugin is not None]
+        return able if len(able) == len(awake) else None
 
     def _verdicts_of(self, node_names: frozenset[str] | None) -> NodeVerdicts:
         verdicts = self._shared_verdicts.get(node_names)
@@ -167,12 +180,39 @@ class Evaluation:
         status = self._verdicts.refresh()
         nodes = snapshot.rows_changed_since(since)
         if status.is_success and nodes is not None:
-            status = self._filter(nodes)
+            if self._row_filters is not None and nodes.size == 1:
+                status = self._filter_row(nodes, self._row_filters)
+            else:
+                status = self._filter(nodes)
         if status.is_success:
             self._filtered_at = generation
             self._changed = (since, nodes) if nodes else None
         self._diagnosis = None
         return status
+
+    def _filter_row(
+        self, nodes: NodeRows, filters: Sequence[tuple[int, RowFilterPlugin]]
+    ) -> Status:
+        """A single row, by plain numbers."""
+        row = nodes.first_row
+        node = self._snapshot.one(row)
+        rejecting = self._verdicts.rejecting.item(row)
+        for index, plugin in filters:
+            if index > rejecting:
+                break
+            code = attempt(plugin.filter_row, self.state, self._pod, node)
+            if isinstance(code, Failed):
+                return filtering.filter_error(plugin.name, code)
+            if code:
+                rejecting = index
+                self._codes[Reads.PODS][row] = code
+                break
+        self._own_rejecting[row] = rejecting
+        has_passed = rejecting == PASSED
+        if has_passed != self._is_feasible.item(row):
+            self._is_feasible[row] = has_passed
+            self._feasible_count += 1 if has_passed else -1
+        return SUCCESS
 
     def _filter(self, nodes: NodeRows) -> Status:
         rows = nodes.rows

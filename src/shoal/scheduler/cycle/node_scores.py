@@ -6,13 +6,17 @@ of a row is final and depends on the row alone; a changed row changes nothing el
 all others, measured anew over all feasible nodes whenever anything changed.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from shoal.base.guard import Failed, attempt
 from shoal.scheduler.cycle.node_verdicts import NodeVerdicts
 from shoal.scheduler.framework import scoring
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.extension_points import ExtensionPoints, ScoreSlot
 from shoal.scheduler.framework.plugin import Reads
+from shoal.scheduler.framework.single_row import RowScorePlugin
 from shoal.scheduler.framework.status import SUCCESS, Status
 from shoal.scheduler.state.columns import has_all
 from shoal.scheduler.state.node_rows import NodeRows
@@ -84,29 +88,57 @@ class NodeScores:
             )
             if not status.is_success:
                 return status
-        outcome = self._refresh_parts(verdicts, nodes, is_feasible)
-        if isinstance(outcome, Status):
-            return outcome
-        if outcome:
-            nodes = snapshot.all_rows()
-        self._sum_up(nodes, is_feasible)
-        self._scored_at = generation
-        return SUCCESS
-
-    def _refresh_parts(
-        self, verdicts: NodeVerdicts, nodes: NodeRows, is_feasible: BoolArray
-    ) -> bool | Status:
-        """Whether rows beyond `nodes` changed, or an error."""
         fixed = self._refresh_fixed(verdicts, is_feasible)
         if isinstance(fixed, Status):
             return fixed
+        row_plugins = self._row_plugins() if nodes.size == 1 and not fixed else None
+        if row_plugins is None:
+            status = self._score_rows(nodes, is_feasible, is_whole=fixed)
+        else:
+            status = self._score_row(nodes.first_row, is_feasible, row_plugins)
+        if status.is_success:
+            self._scored_at = generation
+        return status
+
+    def _row_plugins(self) -> list[tuple[int, RowScorePlugin]] | None:
+        """Those that are to be asked, with their weights; None where one cannot score a row by
+        itself."""
+        skipped = self._state.skip_score
+        if self._relative is not None or any(
+            slot.plugin.name not in skipped for slot in self._relative_slots
+        ):
+            return None
+        awake = [slot for slot in self._moving_slots if slot.plugin.name not in skipped]
+        able = [(slot.weight, slot.row_plugin) for slot in awake if slot.row_plugin is not None]
+        return able if len(able) == len(awake) else None
+
+    def _score_row(
+        self, row: int, is_feasible: BoolArray, plugins: Sequence[tuple[int, RowScorePlugin]]
+    ) -> Status:
+        """A single row, by plain numbers."""
+        node = self._snapshot.one(row)
+        moving = 0
+        for weight, plugin in plugins:
+            score = attempt(plugin.score_row, self._state, self._pod, node)
+            if isinstance(score, Failed):
+                return scoring.score_error(plugin.name, score)
+            moving += weight * score
+        self._moving[row] = moving
+        is_possible = is_feasible.item(row)
+        self._total[row] = self._fixed.item(row) + moving if is_possible else _NOT_FEASIBLE
+        return SUCCESS
+
+    def _score_rows(self, nodes: NodeRows, is_feasible: BoolArray, *, is_whole: bool) -> Status:
+        """`is_whole`: totals of all rows are to be summed up anew."""
         status = self._refresh_moving(nodes, is_feasible)
-        if not status.is_success:
-            return status
-        if not self._relative_slots:
-            return fixed
-        relative = self._refresh_relative(nodes, is_feasible)
-        return relative if isinstance(relative, Status) else fixed or relative
+        if status.is_success and self._relative_slots:
+            relative = self._refresh_relative(nodes, is_feasible)
+            if isinstance(relative, Status):
+                return relative
+            is_whole = is_whole or relative
+        if status.is_success:
+            self._sum_up(self._snapshot.all_rows() if is_whole else nodes, is_feasible)
+        return status
 
     def _refresh_fixed(self, verdicts: NodeVerdicts, is_feasible: BoolArray) -> bool | Status:
         """Whether any row changed, or an error."""

@@ -39,6 +39,7 @@ from shoal.scheduler.framework.plugin import (
 )
 from shoal.scheduler.framework.points import PluginSpec, Point, PointSpec, ProfileError, plugins_at
 from shoal.scheduler.framework.signing import Signer
+from shoal.scheduler.framework.single_row import RowFilterPlugin, RowScorePlugin
 
 _P = TypeVar("_P")
 
@@ -55,6 +56,8 @@ class FilterSlot:
     plugin: VectorFilterPlugin
     is_per_node: bool
     """Lifted: asked only about nodes that no earlier filter rejected."""
+    row_plugin: RowFilterPlugin | None = None
+    """The plugin, where it can judge a single row."""
 
     @property
     def reads(self) -> Reads:
@@ -75,6 +78,8 @@ class ScoreSlot:
     """Lifted: asked only about feasible nodes."""
     is_checked: bool
     """Its scores are looked at; those of in-tree plugins are in range, as their tests prove."""
+    row_plugin: RowScorePlugin | None = None
+    """The plugin, where it can score a single row."""
 
     @property
     def reads(self) -> Reads:
@@ -195,7 +200,8 @@ def _queue_sort(scheduler_name: str, sorting: Sequence[Plugin]) -> KeyedQueueSor
 
 def _filter_slot(index: int, plugin: Plugin) -> FilterSlot:
     if isinstance(plugin, VectorFilterPlugin):
-        return FilterSlot(index, plugin, is_per_node=False)
+        row_plugin = plugin if isinstance(plugin, RowFilterPlugin) else None
+        return FilterSlot(index, plugin, is_per_node=False, row_plugin=row_plugin)
     assert isinstance(plugin, FilterPlugin)
     return FilterSlot(index, LiftedFilter(plugin), is_per_node=True)
 
@@ -206,7 +212,10 @@ def _score_slot(index: int, weighted: WeightedPlugin) -> ScoreSlot:
     custom = plugin if isinstance(plugin, NormalizeScorePlugin) else None
     is_checked = not type(plugin).__module__.startswith("shoal.scheduler.plugins.")
     if isinstance(plugin, VectorScorePlugin):
-        return ScoreSlot(index, plugin, weighted.weight, rule, custom, False, is_checked)
+        row_plugin = plugin if isinstance(plugin, RowScorePlugin) and not is_checked else None
+        return ScoreSlot(
+            index, plugin, weighted.weight, rule, custom, False, is_checked, row_plugin
+        )
     assert isinstance(plugin, ScorePlugin)
     lifted = LiftedScore(plugin)
     return ScoreSlot(index, lifted, weighted.weight, rule, custom, True, is_checked)

@@ -165,8 +165,7 @@ def run_filters(
             asked = nodes.where(undecided)
         answer = attempt(plugin.filter_rows, state, pod, asked)
         if isinstance(answer, Failed):
-            text = f'running "{plugin.name}" filter plugin: {answer.text}'
-            return statuses.error(text, plugin.name)
+            return filter_error(plugin.name, answer)
         if answer is None:
             continue
         hit = answer != 0
@@ -177,6 +176,11 @@ def run_filters(
             rejecting[np.flatnonzero(undecided)[hit]] = slot.index
         codes[asked.numbers[hit]] = answer[hit]
     return SUCCESS
+
+
+def filter_error(plugin: str, failed: Failed) -> Status:
+    """What ends the cycle where a filter fails."""
+    return statuses.error(f'running "{plugin}" filter plugin: {failed.text}', plugin)
 
 
 def run_post_filters(

@@ -63,13 +63,17 @@ def raw_scores(
         asked = nodes.where(chosen)
     answer = attempt(slot.plugin.score_rows, state, pod, asked)
     if isinstance(answer, Failed):
-        name = slot.plugin.name
-        return statuses.error(f'running Score plugin "{name}": {answer.text}', name)
+        return score_error(slot.plugin.name, answer)
     if chosen is None:
         return answer
     scores = np.zeros(nodes.size, np.int64)
     scores[chosen] = answer
     return scores
+
+
+def score_error(plugin: str, failed: Failed) -> Status:
+    """What ends the cycle where a score plugin fails."""
+    return statuses.error(f'running Score plugin "{plugin}": {failed.text}', plugin)
 
 
 def normalized_by_rule(rule: Normalization, scores: IntArray, highest: int) -> IntArray:

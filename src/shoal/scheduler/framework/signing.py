@@ -17,11 +17,13 @@ _KEPT = 2**14
 class Fragments:
     """What plugins signed, hashed once; equal ones are mostly one object."""
 
-    __slots__ = ("_hash", "_parts")
+    __slots__ = ("_hash", "_parts", "number")
 
-    def __init__(self, parts: tuple[Hashable, ...]) -> None:
+    def __init__(self, parts: tuple[Hashable, ...], number: int = 0) -> None:
         self._parts = parts
         self._hash = hash(parts)
+        self.number = number
+        """In the order in which signatures were first seen."""
 
     def __hash__(self) -> int:
         return self._hash
@@ -49,6 +51,7 @@ class Signer:
             for plugin in judges
         ]
         self._known: dict[Fragments, Fragments] = {}
+        self._seen = 0
 
     def sign(self, pod: PodInfo) -> Signature:
         whole: list[Hashable] = []
@@ -63,10 +66,15 @@ class Signer:
     def _intern(self, parts: list[Hashable]) -> Fragments | None:
         if None in parts:
             return None
-        fragments = Fragments(tuple(parts))
+        fragments = Fragments(tuple(parts), self._seen)
+        known = self._known.get(fragments)
+        if known is not None:
+            return known
         if len(self._known) >= _KEPT:
             self._known.clear()
-        return self._known.setdefault(fragments, fragments)
+        self._seen += 1
+        self._known[fragments] = fragments
+        return fragments
 
 
 def _unsigned(pod: PodInfo) -> None:

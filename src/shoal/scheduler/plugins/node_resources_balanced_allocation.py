@@ -13,9 +13,11 @@ from shoal.scheduler.framework.registry import Handle
 from shoal.scheduler.framework.status import SKIP, SUCCESS, Status
 from shoal.scheduler.plugins import resource_scores
 from shoal.scheduler.plugins.resource_scores import Demand
+from shoal.scheduler.state.node_row import NodeRow
 from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import IntArray
 from shoal.scheduler.state.pod_info import PodInfo
+from shoal.scheduler.state.snapshot import Snapshot
 
 _STATE_KEY = "NodeResourcesBalancedAllocation/demand"
 
@@ -34,17 +36,34 @@ class NodeResourcesBalancedAllocation:
         """A pod that asks for none of the resources changes no balance."""
         if not any(pod.request.amount(name) for name in self._resources):
             return SKIP
-        state.write(_STATE_KEY, self._demand(pod, nodes))
+        state.write(_STATE_KEY, self._demand(pod, nodes.snapshot))
         return SUCCESS
 
     def score_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray:
-        wanted = state.read(_STATE_KEY, Demand)
-        if wanted.resource_count != len(nodes.snapshot.resources):
-            wanted = self._demand(pod, nodes)
-            state.write(_STATE_KEY, wanted)
+        wanted = self._known_demand(state, pod, nodes.snapshot)
         capacity, taken = wanted.columns(nodes)
         return resource_scores.balanced_allocation(capacity, taken, wanted.amounts)
 
-    def _demand(self, pod: PodInfo, nodes: NodeRows) -> Demand:
+    def score_row(self, state: CycleState, pod: PodInfo, node: NodeRow) -> int:
+        wanted = self._known_demand(state, pod, node.snapshot)
+        shares = [
+            (node.allocatable[capacity_row], node.taken[taken_row], amount)
+            for capacity_row, taken_row, amount, _ in wanted.numbers
+        ]
+        match shares:
+            case [first, second] if first[0] > 0 and second[0] > 0:
+                return resource_scores.balanced_allocation_of(first, second)
+            case _:
+                return int(self.score_rows(state, pod, node.as_rows())[0])
+
+    def _known_demand(self, state: CycleState, pod: PodInfo, snapshot: Snapshot) -> Demand:
+        """Worked out anew where the table has got more resources."""
+        wanted = state.read(_STATE_KEY, Demand)
+        if wanted.resource_count != len(snapshot.resources):
+            wanted = self._demand(pod, snapshot)
+            state.write(_STATE_KEY, wanted)
+        return wanted
+
+    def _demand(self, pod: PodInfo, snapshot: Snapshot) -> Demand:
         scored = [(name, 1, pod.request.amount(name)) for name in self._resources]
-        return resource_scores.demand(nodes, scored, non_zero=False)
+        return resource_scores.demand(snapshot, scored, non_zero=False)

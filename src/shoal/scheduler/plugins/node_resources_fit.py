@@ -33,6 +33,7 @@ from shoal.scheduler.plugins import resource_scores
 from shoal.scheduler.plugins.resource_scores import Demand, ScoreFormula
 from shoal.scheduler.state import request as requests
 from shoal.scheduler.state.columns import has_any
+from shoal.scheduler.state.node_row import NON_ZERO_ROWS, NodeRow
 from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import PODS_ROW, IntArray
 from shoal.scheduler.state.pod_info import PodInfo
@@ -56,6 +57,8 @@ class _Wanted:
     resource_count: int
     """Of the table when the column was made."""
     column: IntArray
+    amounts: tuple[tuple[int, int], ...]
+    """The same, resource by resource: row of the table, amount."""
     has_unknown: bool
     """No node has one of the resources."""
 
@@ -88,15 +91,31 @@ class NodeResourcesFit:
         return None, SUCCESS
 
     def filter_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray | None:
-        wanted = state.read(_WANTED_STATE, _Wanted)
-        if wanted.resource_count != len(nodes.snapshot.resources):
-            wanted = self._wanted(pod, nodes.snapshot)
-            state.write(_WANTED_STATE, wanted)
+        wanted = self._known_wanted(state, pod, nodes.snapshot)
         count = wanted.column.shape[0]
         free = nodes.allocatable[:count] - nodes.requested[:count]
         if not wanted.has_unknown and not has_any(free < wanted.column):
             return None
         return self._codes(pod, nodes)
+
+    def filter_row(self, state: CycleState, pod: PodInfo, node: NodeRow) -> int:
+        wanted = self._known_wanted(state, pod, node.snapshot)
+        allocatable, taken = node.allocatable, node.taken
+        for resource, amount in wanted.amounts:
+            if allocatable[resource] - taken[NON_ZERO_ROWS + resource] < amount:
+                break
+        else:
+            if not wanted.has_unknown:
+                return 0
+        return int(self._codes(pod, node.as_rows())[0])
+
+    def _known_wanted(self, state: CycleState, pod: PodInfo, snapshot: Snapshot) -> _Wanted:
+        """Worked out anew where the table has got more resources."""
+        wanted = state.read(_WANTED_STATE, _Wanted)
+        if wanted.resource_count != len(snapshot.resources):
+            wanted = self._wanted(pod, snapshot)
+            state.write(_WANTED_STATE, wanted)
+        return wanted
 
     def _wanted(self, pod: PodInfo, snapshot: Snapshot) -> _Wanted:
         resources = snapshot.resources
@@ -106,7 +125,8 @@ class NodeResourcesFit:
         column = np.full((max(known) + 1, 1), _NOTHING_WANTED, np.int64)
         for row, amount in known.items():
             column[row] = amount
-        return _Wanted(len(resources), column, len(known) <= len(amounts))
+        has_unknown = len(known) <= len(amounts)
+        return _Wanted(len(resources), column, tuple(known.items()), has_unknown)
 
     def _filtered(self, pod: PodInfo) -> list[tuple[str, int]]:
         """What the pod asks for, without the resources that somebody else looks after."""
@@ -144,19 +164,30 @@ class NodeResourcesFit:
         return Status(Code.UNSCHEDULABLE, tuple(reasons))
 
     def pre_score(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> Status:
-        state.write(_SCORED_STATE, self._demand(pod, nodes))
+        state.write(_SCORED_STATE, self._demand(pod, nodes.snapshot))
         return SUCCESS
 
     def score_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray:
         """By the scoring strategy."""
-        wanted = state.read(_SCORED_STATE, Demand)
-        if wanted.resource_count != len(nodes.snapshot.resources):
-            wanted = self._demand(pod, nodes)
-            state.write(_SCORED_STATE, wanted)
+        wanted = self._known_demand(state, pod, nodes.snapshot)
         capacity, taken = wanted.columns(nodes)
         return self._formula(capacity, taken + wanted.amounts, wanted.weights)
 
-    def _demand(self, pod: PodInfo, nodes: NodeRows) -> Demand:
+    def score_row(self, state: CycleState, pod: PodInfo, node: NodeRow) -> int:
+        if self._formula is not resource_scores.least_allocated:
+            return int(self.score_rows(state, pod, node.as_rows())[0])
+        wanted = self._known_demand(state, pod, node.snapshot)
+        return resource_scores.least_allocated_of(wanted.terms(node))
+
+    def _known_demand(self, state: CycleState, pod: PodInfo, snapshot: Snapshot) -> Demand:
+        """Worked out anew where the table has got more resources."""
+        wanted = state.read(_SCORED_STATE, Demand)
+        if wanted.resource_count != len(snapshot.resources):
+            wanted = self._demand(pod, snapshot)
+            state.write(_SCORED_STATE, wanted)
+        return wanted
+
+    def _demand(self, pod: PodInfo, snapshot: Snapshot) -> Demand:
         request = pod.request
         if pod.spec.resources is not None:
             # Scores do not see what is asked for at the level of the pod.
@@ -167,7 +198,7 @@ class NodeResourcesFit:
             requests.MEMORY: request.non_zero_memory_bytes,
         }
         scored = [(name, weight, amounts.get(name, 0)) for name, weight in self._scored]
-        return resource_scores.demand(nodes, scored, non_zero=True)
+        return resource_scores.demand(snapshot, scored, non_zero=True)
 
     def events_to_register(self) -> Sequence[Registration]:
         node_changed = ActionType.ADD | ActionType.UPDATE_NODE_ALLOCATABLE

@@ -13,10 +13,11 @@ import numpy as np
 
 from shoal.scheduler.framework.plugin import MAX_NODE_SCORE
 from shoal.scheduler.state.columns import has_all
+from shoal.scheduler.state.node_row import NON_ZERO_ROWS, NodeRow
 from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import BoolArray, IntArray
+from shoal.scheduler.state.snapshot import Snapshot
 
-_NON_ZERO_ROWS = 2
 # Constants as arrays: NumPy takes twice as long over a short column and a Python number.
 _ZERO, _HUNDRED, _ONE_BIT = np.array(0), np.array(MAX_NODE_SCORE), np.array(1)
 _WHOLE, _HALF, _PERCENT = np.array(1.0), np.array(0.5), np.array(float(MAX_NODE_SCORE))
@@ -26,6 +27,12 @@ _SHAPE_SCALE = 10
 
 ScoreFormula = Callable[[IntArray, IntArray, IntArray], IntArray]
 """(capacity, taken, weights as a column) -> one score a row."""
+
+Share = tuple[int, int, int]
+"""Of one resource of one row: capacity, what is taken, what the pod adds."""
+
+Terms = Sequence[tuple[int, int, int]]
+"""Of one row, for each resource: capacity, what would be taken, weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +47,30 @@ class Demand:
     """A column: cpu in thousandths, bytes, whole units."""
     weights: IntArray
     """A column."""
+    numbers: tuple[tuple[int, int, int, int], ...]
+    """The same, resource by resource: the two rows, amount, weight."""
 
     def clone(self) -> "Demand":
         return self
+
+    def terms(self, node: NodeRow) -> Terms:
+        """The row's numbers, with the pod on it."""
+        allocatable, taken = node.allocatable, node.taken
+        return [
+            (allocatable[capacity_row], taken[taken_row] + amount, weight)
+            for capacity_row, taken_row, amount, weight in self.numbers
+        ]
 
     def columns(self, nodes: NodeRows) -> tuple[IntArray, IntArray]:
         """Capacity, and what is taken without the pod."""
         return nodes.allocatable[self.capacity_rows], nodes.taken[self.taken_rows]
 
 
-def demand(nodes: NodeRows, scored: Sequence[tuple[str, int, int]], *, non_zero: bool) -> Demand:
+def demand(snapshot: Snapshot, scored: Sequence[tuple[str, int, int]], *, non_zero: bool) -> Demand:
     """`scored`: name, weight and the pod's amount of each resource. `non_zero` counts cpu and
     memory of pods that ask for none by their defaults. Scalar resources that the pod does not
     ask for are left out, and so are those that no node has."""
-    resources = nodes.snapshot.resources
+    resources = snapshot.resources
     found = [
         (resources[name], weight, amount)
         for name, weight, amount in scored
@@ -61,7 +78,7 @@ def demand(nodes: NodeRows, scored: Sequence[tuple[str, int, int]], *, non_zero:
     ]
     capacity_rows = [row for row, _, _ in found]
     taken_rows = [
-        row if non_zero and row < _NON_ZERO_ROWS else _NON_ZERO_ROWS + row for row in capacity_rows
+        row if non_zero and row < NON_ZERO_ROWS else NON_ZERO_ROWS + row for row in capacity_rows
     ]
     return Demand(
         len(resources),
@@ -69,6 +86,10 @@ def demand(nodes: NodeRows, scored: Sequence[tuple[str, int, int]], *, non_zero:
         _run(taken_rows),
         np.array([[amount] for _, _, amount in found], np.int64).reshape(-1, 1),
         np.array([[weight] for _, weight, _ in found], np.int64).reshape(-1, 1),
+        tuple(
+            (row, taken_row, amount, weight)
+            for (row, weight, amount), taken_row in zip(found, taken_rows, strict=True)
+        ),
     )
 
 
@@ -86,6 +107,16 @@ def least_allocated(capacity: IntArray, taken: IntArray, weights: IntArray) -> I
     free = capacity - taken
     np.maximum(free, _ZERO, out=free)
     return _weighted_share(free, capacity, weights)
+
+
+def least_allocated_of(terms: Terms) -> int:
+    """`least_allocated` of one row."""
+    shares = weights = 0
+    for capacity, taken, weight in terms:
+        if capacity > 0:
+            shares += weight * (max(capacity - taken, 0) * MAX_NODE_SCORE // capacity)
+            weights += weight
+    return shares // weights if weights else 0
 
 
 def most_allocated(capacity: IntArray, taken: IntArray, weights: IntArray) -> IntArray:
@@ -161,6 +192,18 @@ def balanced_allocation(capacity: IntArray, taken: IntArray, amounts: IntArray) 
     gain += _TWICE_FIFTY_AND_FIFTY
     gain >>= _ONE_BIT
     return gain
+
+
+def balanced_allocation_of(first: Share, second: Share) -> int:
+    """`balanced_allocation` of one row and two resources of which the node has some."""
+    (capacity, taken, amount), (capacity_2, taken_2, amount_2) = first, second
+    before = _balance_of(taken / capacity, taken_2 / capacity_2)
+    after = _balance_of((taken + amount) / capacity, (taken_2 + amount_2) / capacity_2)
+    return 50 + (50 + after - before) // 2
+
+
+def _balance_of(share: float, other: float) -> int:
+    return int((1.0 - abs(min(share, 1.0) - min(other, 1.0)) * 0.5) * MAX_NODE_SCORE)
 
 
 _FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.float64]]

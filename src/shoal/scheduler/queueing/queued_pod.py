@@ -43,6 +43,12 @@ class QueuedPod:
         return self.profile.points.queue_sort.sort_key(self)
 
     @property
+    def order(self) -> Any:
+        """As `sort_key`, and equal pods side by side where that leaves it open."""
+        whole = self.signature.whole
+        return (self.sort_key, -1 if whole is None else whole.number)
+
+    @property
     def rejectors(self) -> frozenset[str]:
         return self.unschedulable_plugins | self.pending_plugins
 

@@ -4,7 +4,9 @@ A pod is in exactly one room (`rooms`). Rejected pods wait in the unschedulable 
 that one of their rejectors registered may help; they return through the backoff room unless their
 back-off is over. Pods whose attempt failed for another reason than a rejection go to the backoff
 room at once. Where the active room is empty, the head of the backoff room is taken early, except
-pods that failed by error. Behaviour: Kubernetes v1.36, backend/queue/scheduling_queue.go.
+pods that failed by error. Pods between which QueueSort sees no difference, having come at once, are
+tried class by class: equal ones in a row cost least. Behaviour: Kubernetes v1.36,
+backend/queue/scheduling_queue.go.
 """
 
 from collections.abc import Hashable, Iterator, Mapping
@@ -86,7 +88,7 @@ class SchedulingQueue:
         ]
         match queued.room:
             case Room.ACTIVE:
-                self._active.push(pod.uid, queued.sort_key, queued)
+                self._active.push(pod.uid, queued.order, queued)
             case Room.BACKOFF:
                 self._push_backoff(queued)
             case Room.UNSCHEDULABLE:
@@ -233,7 +235,7 @@ class SchedulingQueue:
         queued.room = room
         match room:
             case Room.ACTIVE:
-                self._active.push(uid, queued.sort_key, queued)
+                self._active.push(uid, queued.order, queued)
             case Room.BACKOFF:
                 self._push_backoff(queued)
             case Room.UNSCHEDULABLE:

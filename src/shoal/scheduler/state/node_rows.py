@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from shoal.scheduler.state.node_row import NON_ZERO_ROWS
 from shoal.scheduler.state.node_table import BoolArray, IntArray, NodeTable
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 Rows = slice | npt.NDArray[np.intp]
 """Which rows of the table: a run of them, or their numbers."""
-
-_NON_ZERO_ROWS = 2
 
 
 class NodeRows:
@@ -67,6 +66,12 @@ class NodeRows:
         return rows
 
     @property
+    def first_row(self) -> int:
+        """Its number; there must be one."""
+        rows = self.rows
+        return rows.start if isinstance(rows, slice) else int(rows[0])
+
+    @property
     def numbers(self) -> npt.NDArray[np.intp]:
         """Of the rows, one by one."""
         if self._numbers is None:
@@ -85,12 +90,12 @@ class NodeRows:
     @property
     def requested(self) -> IntArray:
         """By resource: exact requests of the pods on each node."""
-        return self.taken[_NON_ZERO_ROWS:]
+        return self.taken[NON_ZERO_ROWS:]
 
     @property
     def non_zero(self) -> IntArray:
         """Cpu (0) and memory (1) with the defaults of containers that ask for none."""
-        return self.taken[:_NON_ZERO_ROWS]
+        return self.taken[:NON_ZERO_ROWS]
 
     @property
     def taken(self) -> IntArray:
