@@ -57,7 +57,8 @@ WISHES = (
 
 
 def node(number: int, zone: str) -> NodeBuilder:
-    made = make_node(f"n{number}").capacity(cpu="1", pods="6")
+    """The first is so large that everybody would rather be there."""
+    made = make_node(f"n{number}").capacity(cpu="1" if number else "100", pods="12")
     return made.zone(zone) if zone else made
 
 
