@@ -48,6 +48,8 @@ class PersistentVolumeStatus(ApiStruct):
 
 
 class PersistentVolume(Object):
+    """A piece of storage, made by a person or a driver."""
+
     spec: PersistentVolumeSpec = PersistentVolumeSpec()
     status: PersistentVolumeStatus = PersistentVolumeStatus()
 
@@ -71,6 +73,8 @@ class ClaimStatus(ApiStruct):
 
 
 class PersistentVolumeClaim(Object):
+    """What a user asks of storage, and the volume that fulfils it."""
+
     spec: ClaimSpec = ClaimSpec()
     status: ClaimStatus = ClaimStatus()
 
@@ -96,6 +100,8 @@ class TopologySelectorTerm(ApiStruct):
 
 
 class StorageClass(Object):
+    """A kind of storage: who makes its volumes, and when."""
+
     provisioner: str = ""
     volume_binding_mode: str | None = None
     allowed_topologies: list[TopologySelectorTerm] = []

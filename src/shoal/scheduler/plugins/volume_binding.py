@@ -39,7 +39,7 @@ from shoal.scheduler.framework.registry import Handle
 from shoal.scheduler.framework.status import SKIP, SUCCESS, Code, Status, unresolvable
 from shoal.scheduler.plugins.volume_assumptions import AssumedVolumes
 from shoal.scheduler.plugins.volume_claims import is_own_claim
-from shoal.scheduler.plugins.volume_demand import REASONS, Plan, VolumeDemand, WaitingClaim
+from shoal.scheduler.plugins.volume_demand import REASONS, ClaimPlan, VolumeDemand, WaitingClaim
 from shoal.scheduler.plugins.volume_matching import binding_patch, candidates, wanted_bytes
 from shoal.scheduler.plugins.volume_reach import VolumeReach
 from shoal.scheduler.state.mounts import ClaimMount
@@ -54,7 +54,7 @@ _UNBOUND = unresolvable("pod has unbound immediate PersistentVolumeClaims")
 _LOST = "Lost"
 
 
-class _Reserved(Plan):
+class _Reserved(ClaimPlan):
     """The plan for the node that was chosen."""
 
     def clone(self) -> "_Reserved":

@@ -35,7 +35,7 @@ REASONS = (
 _Ranked = tuple[int, PersistentVolume]
 
 
-class Plan(NamedTuple):
+class ClaimPlan(NamedTuple):
     """What is to be done for the pod's claims on one node."""
 
     reason_code: int
@@ -113,7 +113,7 @@ class VolumeDemand:
     def clone(self) -> "VolumeDemand":
         return self
 
-    def plan(self, info: NodeInfo) -> Plan:
+    def plan(self, info: NodeInfo) -> ClaimPlan:
         code = self._judge_bound(info.row)
         matches: list[Match] = []
         provisions: list[PersistentVolumeClaim] = []
@@ -125,9 +125,9 @@ class VolumeDemand:
                     continue
             is_elsewhere = waiting.selected_node not in (None, info.name)
             if is_elsewhere or not waiting.can_be_provisioned(info.node):
-                return Plan(code | NOTHING_TO_BIND)
+                return ClaimPlan(code | NOTHING_TO_BIND)
             provisions.append(waiting.claim)
-        return Plan(code, matches, provisions)
+        return ClaimPlan(code, matches, provisions)
 
     def _judge_bound(self, row: int) -> int:
         for rows in self._rows:
