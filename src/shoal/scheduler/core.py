@@ -48,7 +48,6 @@ from shoal.scheduler.framework.profile import Profile, ProfileSpec, build_profil
 from shoal.scheduler.framework.registry import Handle, PluginRegistry
 from shoal.scheduler.framework.waiting_pods import WaitingPods
 from shoal.scheduler.intake import Intake
-from shoal.scheduler.limitations import NOT_HONOURED, limitation
 from shoal.scheduler.nominating import Nominating
 from shoal.scheduler.queueing.queued_pod import QueuedPod
 from shoal.scheduler.queueing.rooms import Room
@@ -189,16 +188,10 @@ class Scheduler:
         return done
 
     def _bound(self, event: BindSucceeded) -> list[Effect]:
-        placement = self._bindings.finish(event.pod.uid)
-        if placement is None:
+        if self._bindings.finish(event.pod.uid) is None:
             return []
         text = f"Successfully assigned {event.pod} to {event.node_name}"
-        done: list[Effect] = [
-            RecordEvent(event.pod, EventType.NORMAL, "Scheduled", "Binding", text)
-        ]
-        if note := limitation(placement.queued.pod.spec):
-            done.append(RecordEvent(event.pod, EventType.WARNING, NOT_HONOURED, "Binding", note))
-        return done
+        return [RecordEvent(event.pod, EventType.NORMAL, "Scheduled", "Binding", text)]
 
     def _bind_failed(self, event: BindFailed, now: datetime) -> list[Effect]:
         uid = event.pod.uid
