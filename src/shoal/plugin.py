@@ -70,6 +70,7 @@ __all__ = [
     "NodeStatuses",
     "Normalization",
     "PatchObject",
+    "PatchObject",
     "PatchPod",
     "PodInfo",
     "PodRef",

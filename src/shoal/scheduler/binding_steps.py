@@ -24,6 +24,8 @@ class StepFailed(Exception):
 
 
 class BindingSteps:
+    """Carries steps out one at a time; shared by all bindings."""
+
     def __init__(self, client: Client, clock: Clock) -> None:
         self._client = client
         self._clock = clock
