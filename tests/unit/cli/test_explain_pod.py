@@ -16,6 +16,7 @@ from shoal.cli.explain import explain
 from shoal.cli.explain_pod import PodQuestion
 from shoal.cli.output import CliError, OutputFormat
 from shoal.client.protocol import Client
+from shoal.scheduler.explaining.changes import set_priority
 from shoal.testing.builders import PodBuilder, make_node, make_pod
 from shoal.testing.cluster import memory_cluster
 
@@ -109,6 +110,22 @@ async def test_profiles_and_plugins_of_ones_own_are_asked(
     file.write_text("kind: Nonsense")
     with pytest.raises(CliError, match="Object 'apiVersion' is missing"):
         await told(client, capsys, PodQuestion(scheduler_config=file))
+
+
+async def test_a_higher_priority_is_tried_out_with_who_would_have_to_go(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await put(client, make_pod("a").req(cpu="4"))
+    await put(client, make_pod("b").req(cpu="8").node("large"))
+    assert "Evicting pods does not help" in await told(client, capsys, PodQuestion())
+    said = await told(client, capsys, PodQuestion(changes=[set_priority(5)]))
+    rows = [line.split("   ") for line in said.splitlines()]
+    assert [cells[0].strip() for cells in rows[1:]] == ["as it is", "priority 5"]
+    assert "after evicting 1 pod   large" in said
+    tried = await told(
+        client, capsys, PodQuestion(output=OutputFormat.JSON, changes=[set_priority(5)])
+    )
+    assert [each["evicting"] for each in tried["whatIf"]] == [[], ["default/b"]]
 
 
 class MayNotListNodes:
