@@ -70,7 +70,6 @@ __all__ = [
     "NodeStatuses",
     "Normalization",
     "PatchObject",
-    "PatchObject",
     "PatchPod",
     "PodInfo",
     "PodRef",
