@@ -14,7 +14,7 @@ import msgspec
 from shoal.api.resource import JsonObject, Resource
 from shoal.scheduler.config.loading import load
 from shoal.scheduler.core import Scheduler
-from shoal.scheduler.effects import Bind, SetCondition
+from shoal.scheduler.effects import Bind, Evict, SetCondition
 from shoal.scheduler.events import (
     BindFailed,
     BindSucceeded,
@@ -52,6 +52,7 @@ class Stage:
         """Why pods are not placed, by name."""
         self.bound: list[str] = []
         """Names, in order of their bindings."""
+        self.evicted: list[str] = []
         self.failing_binds = 0
         """How many bindings are still to fail."""
         self._objects: dict[tuple[str, str], Any] = {}
@@ -97,6 +98,9 @@ class Stage:
             match effect:
                 case Bind():
                     self._bind(effect)
+                case Evict():
+                    self.evicted.append(effect.pod.name)
+                    self.delete(effect.pod.name)
                 case SetCondition():
                     self.messages[effect.pod.name] = effect.message
                 case _:

@@ -42,7 +42,9 @@ from shoal.scheduler.framework.cluster_event import (
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.plugin import (
     MAX_NODE_SCORE,
+    NodeStatuses,
     PluginArguments,
+    PostFilterResult,
     PreFilterResult,
     QueuedPodInfo,
     Reads,
@@ -60,6 +62,7 @@ PRIORITY_LABEL = "scv/priority"
 _UNALLOCATED_WEIGHT = 3
 _NO_SCV = 1
 _TOO_FEW_CARDS = 2
+_WRONG_LABEL = 3
 _REJECTIONS = {
     _NO_SCV: unresolvable("node(s) had no Scv that tells of GPUs"),
     _TOO_FEW_CARDS: unschedulable("node(s) had too few healthy GPUs with enough memory and clock"),
@@ -102,7 +105,11 @@ class Yoda:
             return None, unresolvable(str(error))
 
     def filter_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray | None:
-        demand = demand_of(pod.labels)
+        try:
+            demand = demand_of(pod.labels)
+        except DemandError:
+            # Only where the profile leaves PreFilter out, as Yoda's own files do.
+            return np.full(nodes.size, _WRONG_LABEL, np.int64)
         if demand is None:
             return None
         self._cards.follow(nodes.snapshot)
@@ -111,14 +118,25 @@ class Yoda:
         return codes
 
     def filter_status(self, state: CycleState, pod: PodInfo, reason_code: int) -> Status:
+        if reason_code == _WRONG_LABEL:
+            return self.pre_filter(state, pod, self._snapshot)[1]
         return _REJECTIONS[reason_code]
+
+    def post_filter(
+        self, state: CycleState, pod: PodInfo, statuses: NodeStatuses
+    ) -> tuple[PostFilterResult | None, Status]:
+        """No way out. In the framework for which Yoda was first written this point came where
+        PreScore comes now, so its first files name it."""
+        return None, unschedulable()
 
     def pre_score(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> Status:
         return SKIP if demand_of(pod.labels) is None else SUCCESS
 
     def score_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray:
         demand = demand_of(pod.labels)
-        assert demand is not None
+        if demand is None:
+            # Only where the profile leaves PreScore out: then all nodes are alike.
+            return np.zeros(nodes.size, np.int64)
         self._cards.follow(nodes.snapshot)
         rows = nodes.rows
         total = self._cards.total_sum[rows]

@@ -49,6 +49,7 @@ _KEY = "GpuShare/devices"
 _NO_GPU = 1
 _OTHER_MODEL = 2
 _NO_ROOM = 3
+_WRONG_ANNOTATION = 4
 _REJECTIONS = {
     _NO_GPU: unresolvable("node(s) had no GPUs"),
     _OTHER_MODEL: unresolvable("node(s) had GPUs of other models"),
@@ -96,7 +97,11 @@ class GpuShare:
         return None, SKIP if request is None else SUCCESS
 
     def filter_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray | None:
-        request = request_of(pod)
+        try:
+            request = gpu_request(pod.object.metadata.annotations)
+        except GpuRequestError:
+            # Only where the profile leaves PreFilter out.
+            return np.full(nodes.size, _WRONG_ANNOTATION, np.int64)
         if request is None:
             return None
         shares, rows = self._shares, nodes.rows
@@ -108,6 +113,8 @@ class GpuShare:
         return codes
 
     def filter_status(self, state: CycleState, pod: PodInfo, reason_code: int) -> Status:
+        if reason_code == _WRONG_ANNOTATION:
+            return self.pre_filter(state, pod, self._snapshot)[1]
         return _REJECTIONS[reason_code]
 
     def reserve(self, state: CycleState, pod: PodInfo, node_name: str) -> Status:

@@ -18,7 +18,6 @@ from shoal.api.gpu_sharing import WHOLE
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.plugin import MAX_NODE_SCORE, MIN_NODE_SCORE, Reads
 from shoal.scheduler.framework.registry import Handle
-from shoal.scheduler.framework.status import SKIP, SUCCESS, Status
 from shoal.scheduler.plugins.gpu import arguments as gpu_arguments
 from shoal.scheduler.plugins.gpu.device_choice import packed
 from shoal.scheduler.plugins.gpu.typical_pods import shape_of
@@ -88,12 +87,10 @@ class GpuPackingScore(_Policy):
     def __init__(self, arguments: Any, handle: Handle) -> None:
         gpu_arguments.read(gpu_arguments.MergedArgs, self.name, arguments)
 
-    def pre_score(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> Status:
-        return SKIP if request_of(pod) is None else SUCCESS
-
     def score_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray:
         request = request_of(pod)
-        assert request is not None
+        if request is None:
+            return np.zeros(nodes.size, np.int64)
         shares = nodes.snapshot.gpu_shares
         left, counts = shares.left[:, nodes.rows], shares.counts[nodes.rows]
         is_free = left == WHOLE
@@ -119,12 +116,10 @@ class GpuClusteringScore(_Policy):
     def __init__(self, arguments: Any, handle: Handle) -> None:
         gpu_arguments.read(gpu_arguments.MergedArgs, self.name, arguments)
 
-    def pre_score(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> Status:
-        return SKIP if request_of(pod) is None else SUCCESS
-
     def score_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray:
         request = request_of(pod)
-        assert request is not None
+        if request is None:
+            return np.zeros(nodes.size, np.int64)
         kinds = nodes.snapshot.gpu_shares.kinds[nodes.rows]
         own = kind_bit(request)
         quarter = MAX_NODE_SCORE // 4
