@@ -3,7 +3,7 @@
 Source of the rules and texts: Kubernetes v1.36, pkg/scheduler/framework/plugins/nodeaffinity.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from shoal.scheduler.framework.plugin import (
 )
 from shoal.scheduler.framework.registry import Handle
 from shoal.scheduler.framework.status import SKIP, SUCCESS, Status, unresolvable
+from shoal.scheduler.plugins.node_matching import matching, weights
 from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import IntArray
 from shoal.scheduler.state.pod_info import PodInfo
@@ -71,16 +72,16 @@ class NodeAffinity:
         return PreFilterResult(named), SUCCESS
 
     def filter_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray | None:
-        required, enforced = required_nodes(pod.spec), self._enforced
-        if required is None and enforced is None:
-            return None
-
-        def judge(node: Node) -> int:
-            if enforced is not None and not enforced.matches(node):
-                return _IS_NOT_ENFORCED
-            return _IS_NOT_WANTED if required is not None and not required.matches(node) else 0
-
-        return _for_each_node(nodes, judge)
+        codes: IntArray | None = None
+        for code, demands in (
+            (_IS_NOT_WANTED, required_nodes(pod.spec)),
+            (_IS_NOT_ENFORCED, self._enforced),
+        ):
+            if demands is not None:
+                is_match = matching(demands, nodes)
+                before = 0 if codes is None else codes
+                codes = np.where(is_match, before, np.int64(code))
+        return codes
 
     def filter_status(self, state: CycleState, pod: PodInfo, reason_code: int) -> Status:
         return _ENFORCED if reason_code == _IS_NOT_ENFORCED else _REJECTION
@@ -90,8 +91,10 @@ class NodeAffinity:
 
     def score_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray:
         """The weights of the preferred terms that the node matches, summed up."""
-        preferences = self._preferences(pod)
-        return _for_each_node(nodes, lambda node: sum(each.weight_of(node) for each in preferences))
+        total = np.zeros(nodes.size, np.int64)
+        for preferred in self._preferences(pod):
+            total += weights(preferred, nodes)
+        return total
 
     def events_to_register(self) -> Sequence[Registration]:
         node_changed = ActionType.ADD | ActionType.UPDATE_NODE_LABEL
@@ -107,12 +110,3 @@ class NodeAffinity:
         matches = all(each.matches(after) for each in demands)
         helps = matches and (not has_matched or not demands)
         return QueueingHint.QUEUE if helps else QueueingHint.SKIP
-
-
-def _for_each_node(nodes: NodeRows, judge: Callable[[Node], int]) -> IntArray:
-    """Nodes differ in their labels, if only by the hostname's, so each is judged. Rows without a
-    node get 0."""
-    answers = np.zeros(nodes.size, np.int64)
-    for position in np.flatnonzero(nodes.is_present).tolist():
-        answers[position] = judge(nodes.node(position).node)
-    return answers

@@ -11,6 +11,7 @@ import numpy as np
 
 from shoal.api.node_affinity import RequiredNodes, required_nodes
 from shoal.api.tolerations import is_tolerated
+from shoal.scheduler.plugins.node_matching import matching
 from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import BoolArray
 from shoal.scheduler.state.pod_info import PodInfo
@@ -39,10 +40,7 @@ class _Verdicts:
         return self._is_match[: snapshot.row_count]
 
     def _ask(self, nodes: NodeRows) -> None:
-        is_match = np.zeros(nodes.size, np.bool_)
-        for position in np.flatnonzero(nodes.is_present).tolist():
-            is_match[position] = self._required.matches(nodes.node(position).node)
-        self._is_match[nodes.rows] = is_match
+        self._is_match[nodes.rows] = matching(self._required, nodes)
 
 
 class NodeEligibility:

@@ -5,7 +5,7 @@ for a key, and kept up to date from then on.
 """
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,15 @@ class Topology:
     def size(self) -> int:
         """All numbers of domains are below."""
         return len(self._value_of)
+
+    @property
+    def values(self) -> Sequence[str]:
+        """By domain; those of domains without nodes mean nothing."""
+        return self._value_of
+
+    def domain(self, value: str) -> int:
+        """The number of the value's domain; `NO_DOMAIN` where no node has it."""
+        return self._number_of.get(value, NO_DOMAIN)
 
     @property
     def of_row(self) -> IntArray:
