@@ -17,7 +17,8 @@ from shoal.scheduler.plugins.gpu.typical_pods import PodShape, most_frequent
 from shoal.testing.builders import NodeBuilder, PodBuilder, make_node, make_pod
 from tests.staged import Stage
 
-pytestmark = pytest.mark.slow
+# One process makes the fixture for all of them.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("gpu-policies")]
 
 FOLDER = Path(__file__).parent / "gpu_trace"
 PREFIX = "alibabacloud.com/gpu-"

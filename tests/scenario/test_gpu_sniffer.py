@@ -83,6 +83,9 @@ async def test_the_scv_of_the_node_is_made_and_kept_true(
     changed = await client.get(SCVS, "gpu-1")
     assert [card.free_memory for card in changed.status.card_list] == [300]
     assert changed.metadata.uid == made.metadata.uid
+    await client.delete(SCVS, "gpu-1")
+    await sniffing.look()
+    assert (await client.get(SCVS, "gpu-1")).status.free_memory_sum == 300
 
 
 async def test_a_driver_that_knows_no_mig_is_asked_again(

@@ -6,6 +6,8 @@ written when something changed. It is made where it is missing.
 
 import asyncio
 
+import msgspec
+
 from shoal.agent.gpu_cards import (
     FIELDS,
     MIG_FIELD,
@@ -29,24 +31,21 @@ class GpuSniffer:
         self._clock = clock
         self._node_name = node_name
         self._interval_s = interval_s
-        self._told: ScvStatus | None = None
 
     async def look(self) -> ScvStatus:
         """Once, and write it if it is news. Raises NvidiaSmiError and what the client raises."""
         status = status_of(await find_cards())
-        if status != self._told:
-            await self._write(status)
-            self._told = status
-        return status
-
-    async def _write(self, status: ScvStatus) -> None:
         body = scv_body(self._node_name, status, self._interval_s, self._clock.now())
         try:
-            await self._client.patch(SCVS, self._node_name, body)
+            written = await self._client.get(SCVS, self._node_name)
         except ApiError as error:
             if not error.is_not_found:
                 raise
             await self._client.create(SCVS, body)
+            return status
+        if msgspec.structs.replace(written.status, update_time=None) != status:
+            await self._client.patch(SCVS, self._node_name, body)
+        return status
 
 
 async def find_cards() -> list[Card]:
