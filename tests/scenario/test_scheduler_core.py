@@ -83,6 +83,7 @@ def placed(pod: PodBuilder, node_name: str) -> Pod:
 
 SMALL = make_node("small").capacity(cpu="1", memory="4Gi")
 LARGE = make_node("large").capacity(cpu="8", memory="32Gi")
+NO_HELP_1 = "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
 BIG_POD = make_pod("big").req(cpu="4", memory="1Gi")
 
 
@@ -139,7 +140,7 @@ def test_a_pod_waits_for_a_node_that_its_selector_matches() -> None:
     run.nodes(LARGE)
     run.pods(BIG_POD.spec(nodeSelector={"disk": "ssd"}))
     text = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
-    assert messages(run.tick()) == [text]
+    assert messages(run.tick()) == [f"{text} {NO_HELP_1}"]
     run.tell(NodeUpdated(LARGE.labels(disk="ssd").obj()))
     assert run.bound(run.after(1)) == {"big": "large"}
 
@@ -149,7 +150,10 @@ def test_a_rejected_pod_says_why_in_its_event_and_condition() -> None:
     run.nodes(SMALL, make_node("tainted").capacity(cpu="8").taint("dedicated"))
     run.pods(BIG_POD)
     told = run.tick()
-    text = "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s)."
+    text = (
+        "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s). "
+        "preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
+    )
     assert messages(told) == [text]
     [condition] = conditions(told)
     assert (condition.reason, condition.message) == (UnscheduledReason.UNSCHEDULABLE, text)
@@ -277,7 +281,7 @@ def test_an_uncordoned_node_wakes_the_pods_that_it_rejected() -> None:
     run.nodes(LARGE.unschedulable())
     run.pods(BIG_POD)
     assert messages(run.tick()) == [
-        "0/1 nodes are available: 1 node(s) were unschedulable.",
+        f"0/1 nodes are available: 1 node(s) were unschedulable. {NO_HELP_1}",
     ]
     run.tell(NodeUpdated(LARGE.obj()))
     assert run.bound(run.tick()) == {"big": "large"}

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from shoal.scheduler.core import build_scheduler
-from shoal.scheduler.effects import Bind, Effect
+from shoal.scheduler.effects import Bind, Effect, Evict, PodRef
 from shoal.scheduler.events import (
     BindFailed,
     BindSucceeded,
+    EvictFailed,
     NodeAdded,
     NodeDeleted,
     NodeUpdated,
@@ -46,6 +47,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.nodes: dict[str, int] = {}
         self.pods: dict[str, Known] = {}
         self.binds: list[Bind] = []
+        self.evictions: list[PodRef] = []
         self.count = 0
 
     def take(self, effects: list[Effect]) -> None:
@@ -59,6 +61,8 @@ class SchedulerMachine(RuleBasedStateMachine):
                 pod.node_name = effect.node_name
                 self.binds.append(effect)
                 self.check_no_node_is_overcommitted(effect.node_name)
+            elif isinstance(effect, Evict):
+                self.evictions.append(effect.pod)
 
     def check_no_node_is_overcommitted(self, name: str) -> None:
         used = sum(pod.cpu_millis for pod in self.pods.values() if pod.node_name == name)
@@ -101,9 +105,21 @@ class SchedulerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.pods)
     @rule(data=st.data())
     def delete_pod(self, data: st.DataObject) -> None:
-        pod = self.pods.pop(data.draw(st.sampled_from(sorted(self.pods))))
+        self.delete(data.draw(st.sampled_from(sorted(self.pods))))
+
+    def delete(self, name: str) -> None:
+        pod = self.pods.pop(name)
         builder = pod.builder if pod.is_binding else pod.builder.node(pod.node_name)
         self.take(self.scheduler.handle(PodDeleted(builder.obj()), self.now))
+
+    @precondition(lambda self: self.evictions)
+    @rule(data=st.data(), works=st.booleans())
+    def end_an_eviction(self, data: st.DataObject, works: bool) -> None:
+        pod = self.evictions.pop(data.draw(st.integers(0, len(self.evictions) - 1)))
+        if works and pod.name in self.pods:
+            self.delete(pod.name)
+        else:
+            self.take(self.scheduler.handle(EvictFailed(pod), self.now))
 
     @precondition(lambda self: self.binds)
     @rule(data=st.data(), works=st.booleans(), watch_is_first=st.booleans())
@@ -143,12 +159,15 @@ class SchedulerMachine(RuleBasedStateMachine):
             if pod := self.pods.get(bind.pod.name):
                 pod.is_binding, pod.node_name = False, ""
         self.binds.clear()
+        while self.evictions:
+            self.take(self.scheduler.handle(EvictFailed(self.evictions.pop()), self.now))
         self.nodes["spare"] = 1000
         spare = make_node("spare").capacity(cpu="1000").obj()
         self.take(self.scheduler.handle(NodeAdded(spare), self.now))
         for _ in range(20):
             self.now += timedelta(seconds=30)
             self.take(self.scheduler.handle(Tick(), self.now))
+        assert not self.evictions
         assert all(pod.node_name for pod in self.pods.values())
 
 

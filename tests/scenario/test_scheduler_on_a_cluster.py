@@ -106,7 +106,7 @@ async def test_a_pod_that_fits_nowhere_says_why_and_is_bound_when_a_node_comes(
         return (
             condition is not None
             and condition.reason == "Unschedulable"
-            and condition.message == "0/1 nodes are available: 1 Insufficient cpu."
+            and condition.message.startswith("0/1 nodes are available: 1 Insufficient cpu.")
             and "FailedScheduling" in await event_reasons(client, "big")
         )
 

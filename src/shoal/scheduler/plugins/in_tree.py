@@ -79,6 +79,7 @@ _DEFAULT_PLUGINS = (
     PluginSpec("VolumeZone"),
     PluginSpec("PodTopologySpread", weight=2),
     PluginSpec("InterPodAffinity", weight=2),
+    PluginSpec("DefaultPreemption"),
     PluginSpec("NodeResourcesBalancedAllocation"),
     PluginSpec("ImageLocality"),
     PluginSpec("DefaultBinder"),
