@@ -120,21 +120,6 @@ def test_success_is_told_when_the_binding_is_made() -> None:
     assert messages(told) == ["Successfully assigned default/big to large"]
 
 
-def test_demands_that_no_plugin_looks_at_are_told_once_the_pod_is_bound() -> None:
-    run = Run()
-    run.nodes(LARGE)
-    term = {"topologyKey": "kubernetes.io/hostname"}
-    apart = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
-    spread = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
-    run.pods(BIG_POD.spec(affinity=apart, topologySpreadConstraints=[spread]))
-    assert messages(run.tick()) == []
-    told = run.tell(BindSucceeded(PodRef("default", "big", "big"), "large"))
-    assert messages(told)[1:] == [
-        "the node was chosen without regard to affinity.podAntiAffinity, "
-        "topologySpreadConstraints: not supported yet"
-    ]
-
-
 def test_a_pod_waits_for_a_node_that_its_selector_matches() -> None:
     run = Run()
     run.nodes(LARGE)
