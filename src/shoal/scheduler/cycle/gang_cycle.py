@@ -84,6 +84,8 @@ class GangCycle:
         self._evaluations = evaluations
         self._nominations = nominations
         self._beside_nominated = BesideNominated(cache.snapshot, nominations)
+        self._latest: Evaluation | None = None
+        """Of the member that was tried last."""
 
     def run(self, gang: Gang) -> GangOutcome:
         statement = Statement(self._cache)
@@ -103,6 +105,9 @@ class GangCycle:
             if placement.nominated_node_name:
                 self._nominations.set(placement.queued.pod, placement.nominated_node_name)
         statement.discard()
+        if len(gang.members) > 1:
+            # What its members were judged on was taken back.
+            self._latest = None
         rejections = [self._post_filter(each, gang.answer) for each in rejections]
         rejections += [_rejected_with_gang(each) for each in placements]
         return GangOutcome((), rejections)
@@ -111,7 +116,7 @@ class GangCycle:
         self, statement: Statement, queued: QueuedPod, answer: ExtendersAnswered | None
     ) -> Placement | Rejection:
         """One member onto the statement."""
-        evaluation = self._evaluation(queued, answer)
+        evaluation = self._latest = self._evaluation(queued, answer)
         choice = self._choose(queued, evaluation, answer)
         if isinstance(choice, Status):
             diagnosis = evaluation.diagnose() if choice.is_rejected else Diagnosis(0)
@@ -171,7 +176,7 @@ class GangCycle:
         points = queued.profile.points
         if not points.post_filter or not rejection.status.is_rejected:
             return rejection
-        evaluation = self._evaluation(queued, answer)
+        evaluation = self._latest or self._evaluation(queued, answer)
         if isinstance(evaluation.choose(), int):
             return rejection
         return _with_way_out(rejection, evaluation)
