@@ -429,6 +429,10 @@ class ContainerStatus(ApiStruct):
     image_id: str = msgspec.field(name="imageID", default="")
     container_id: str = msgspec.field(name="containerID", default="")
     started: bool | None = None
+    resources: ResourceRequirements | None = None
+    """What it runs with, which lags behind a resize in place."""
+    allocated_resources: ResourceMap = {}
+    """What its node has set aside for it."""
 
 
 class PodStatus(ApiStruct):
@@ -443,6 +447,9 @@ class PodStatus(ApiStruct):
     init_container_statuses: list[ContainerStatus] = []
     container_statuses: list[ContainerStatus] = []
     qos_class: str = ""
+    resources: ResourceRequirements | None = None
+    """Of the whole pod, as those of a container."""
+    allocated_resources: ResourceMap = {}
 
 
 class Pod(Object):

@@ -10,7 +10,7 @@ hardest order for results that equal pods share.
 import gc
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -120,7 +120,7 @@ class _Run(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def _settled() -> Iterator[None]:
+def _settled() -> Generator[None]:
     """As in a running control plane: what exists is no garbage."""
     gc.collect()
     gc.freeze()

@@ -51,7 +51,7 @@ def of(pod: Pod) -> PodInfo:
         key=pod.metadata.key,
         uid=pod.metadata.uid,
         priority=pod.spec.priority or 0,
-        request=request.of_pod(pod.spec),
+        request=request.of_pod(pod.spec, pod.status if pod.spec.node_name else None),
         label_class=label_class.of(pod),
         affinity_terms=affinity_terms.of(pod),
         host_ports=host_ports.of_pod(pod.spec),

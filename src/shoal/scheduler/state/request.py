@@ -1,16 +1,19 @@
 """What a pod asks for, as exact integers.
 
-Source of the arithmetic: Kubernetes v1.36, component-helpers/resource/helpers.go and
-pkg/scheduler/framework/types.go. In-place resizes (what a container status says it was given) are
-not read.
+While a pod is resized in place, it counts as the largest of what it asks for, what its node has set
+aside and what it runs with; a resize that its node cannot do does not count. Source of the
+arithmetic: Kubernetes v1.36, component-helpers/resource/helpers.go and
+pkg/scheduler/framework/types.go.
 """
 
 from collections.abc import Callable
+from itertools import chain
 
 import msgspec
 
 from shoal.api import quantity
-from shoal.api.pod import Container, PodSpec, ResourceMap
+from shoal.api.meta import find_condition
+from shoal.api.pod import Container, PodSpec, PodStatus, ResourceMap
 
 CPU = "cpu"
 MEMORY = "memory"
@@ -56,24 +59,31 @@ def is_counted(resource: str) -> bool:
     )
 
 
-def of_pod(spec: PodSpec) -> ResourceRequest:
-    """Containers, init containers, sidecars, pod-level requests and overhead."""
+def of_pod(spec: PodSpec, status: PodStatus | None = None) -> ResourceRequest:
+    """Containers, init containers, sidecars, pod-level requests and overhead. `status`: that of a
+    placed pod, which may be about to be resized."""
+    resized = _Resized(status) if status is not None and _is_resizable(status) else None
+    stated = _stated if resized is None else resized.stated
     has_pod_level = spec.resources is not None and bool(spec.resources.requests)
-    exact = _with_pod_level(spec, _aggregate(spec, _stated), has_pod_level)
+    pod_level = _amounts(spec.resources.requests) if spec.resources is not None else {}
+    if resized is not None and has_pod_level:
+        pod_level = resized.of_whole_pod(pod_level)
+    exact = _with_pod_level(spec, _aggregate(spec, stated), pod_level)
     missing = {
         name: default
         for name, default in _DEFAULTS.items()
         if not (has_pod_level and name in exact)
     }
-    non_zero = _with_pod_level(spec, _aggregate(spec, _filled(missing)), has_pod_level)
-    return _request(exact, non_zero)
+    # An explicit zero is a statement and stays zero.
+    non_zero = _aggregate(spec, lambda container: {**missing, **stated(container)})
+    return _request(exact, _with_pod_level(spec, non_zero, pod_level))
 
 
 def of_containers(spec: PodSpec) -> ResourceRequest:
     """The same without pod-level requests, which LeastAllocated does not see."""
-    exact = _with_pod_level(spec, _aggregate(spec, _stated), has_pod_level=False)
-    non_zero = _with_pod_level(spec, _aggregate(spec, _filled(_DEFAULTS)), has_pod_level=False)
-    return _request(exact, non_zero)
+    exact = _with_pod_level(spec, _aggregate(spec, _stated), {})
+    non_zero = _aggregate(spec, lambda container: {**_DEFAULTS, **_stated(container)})
+    return _request(exact, _with_pod_level(spec, non_zero, {}))
 
 
 def _request(exact: Amounts, non_zero: Amounts) -> ResourceRequest:
@@ -86,9 +96,48 @@ def _stated(container: Container) -> Amounts:
     return _amounts(container.resources.requests)
 
 
-def _filled(defaults: Amounts) -> Callable[[Container], Amounts]:
-    # An explicit zero is a statement and stays zero.
-    return lambda container: {**defaults, **_stated(container)}
+class _Resized:
+    """What a placed pod's containers count as, by their statuses."""
+
+    def __init__(self, status: PodStatus) -> None:
+        self._whole = status
+        self._statuses = {
+            each.name: each
+            for each in (*status.init_container_statuses, *status.container_statuses)
+            if each.resources is not None
+        }
+        pending = find_condition(status.conditions, "PodResizePending")
+        self._is_infeasible = pending is not None and pending.reason == "Infeasible"
+
+    def stated(self, container: Container) -> Amounts:
+        own = _stated(container)
+        status = self._statuses.get(container.name)
+        if status is None or status.resources is None:
+            return own
+        return self._largest(own, status.resources.requests, status.allocated_resources)
+
+    def of_whole_pod(self, own: Amounts) -> Amounts:
+        """Of pod-level requests."""
+        status = self._whole
+        if status.resources is None:
+            return own
+        return self._largest(own, status.resources.requests, status.allocated_resources)
+
+    def _largest(self, own: Amounts, actual: ResourceMap, allocated: ResourceMap) -> Amounts:
+        parts = [_amounts(actual), _amounts(allocated)]
+        if not self._is_infeasible:
+            parts.append(own)
+        return {
+            name: max(part.get(name, 0) for part in parts) for name in dict.fromkeys(chain(*parts))
+        }
+
+
+def _is_resizable(status: PodStatus) -> bool:
+    """Whether the node says what it gave."""
+    return status.resources is not None or any(
+        each.resources is not None
+        for each in (*status.init_container_statuses, *status.container_statuses)
+    )
 
 
 def _amounts(raw: ResourceMap) -> Amounts:
@@ -118,11 +167,10 @@ def _aggregate(spec: PodSpec, request_of: Callable[[Container], Amounts]) -> Amo
     }
 
 
-def _with_pod_level(spec: PodSpec, amounts: Amounts, has_pod_level: bool) -> Amounts:
-    if has_pod_level and spec.resources is not None:
-        for name, raw in spec.resources.requests.items():
-            if name in (CPU, MEMORY) or name.startswith("hugepages-"):
-                amounts[name] = amount_of(name, raw)
+def _with_pod_level(spec: PodSpec, amounts: Amounts, pod_level: Amounts) -> Amounts:
+    for name, amount in pod_level.items():
+        if name in (CPU, MEMORY) or name.startswith("hugepages-"):
+            amounts[name] = amount
     _add(amounts, _amounts(spec.overhead))
     return amounts
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shoal.scheduler.state import request
+from shoal.scheduler.state import pod_info, request
 from shoal.testing.builders import PodBuilder, make_pod
 
 MI = 2**20
@@ -77,3 +77,38 @@ def test_equal_requests_are_equal() -> None:
     one, other = (make_pod(name).req(memory="1Gi", cpu="1").obj().spec for name in "ab")
     assert hash(request.of_pod(one)) == hash(request.of_pod(other))
     assert request.of_pod(one) == request.of_pod(other)
+
+
+def resizing(spec: str, actual: str, allocated: str, reason: str = "Deferred") -> PodBuilder:
+    status = {
+        "name": "c0",
+        "image": "app",
+        "imageID": "",
+        "ready": True,
+        "restartCount": 0,
+        "resources": {"requests": {"cpu": actual}},
+        "allocatedResources": {"cpu": allocated},
+    }
+    pod = make_pod("a").req(cpu=spec).node("n").status(containerStatuses=[status])
+    return pod.condition("PodResizePending", "True", reason)
+
+
+@pytest.mark.parametrize(
+    ("spec", "actual", "allocated", "reason", "counted"),
+    [
+        ("2", "1", "1", "Deferred", 2000),
+        ("1", "2", "1", "Deferred", 2000),
+        ("1", "1", "3", "Deferred", 3000),
+        ("9", "1", "2", "Infeasible", 2000),
+    ],
+)
+def test_a_pod_that_is_resized_in_place_counts_as_the_largest(
+    spec: str, actual: str, allocated: str, reason: str, counted: int
+) -> None:
+    pod = resizing(spec, actual, allocated, reason).obj()
+    assert dict(pod_info.of(pod).request.amounts) == {"cpu": counted}
+
+
+def test_the_status_of_a_pod_that_has_no_node_does_not_count() -> None:
+    pod = resizing("1", "2", "2").node("").obj()
+    assert dict(pod_info.of(pod).request.amounts) == {"cpu": 1000}
