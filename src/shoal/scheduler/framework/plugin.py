@@ -159,7 +159,9 @@ class ObjectReader(Plugin, Protocol):
 
     @property
     def needs(self) -> Sequence[Resource[Any]]:
-        """Collections that are to be watched; they are in `Handle.objects`."""
+        """Collections that are to be watched; they are in `Handle.objects`. A changed object
+        outdates what was said of the node that is called like it, and all that plugins said who
+        read the cluster."""
         ...
 
 
