@@ -37,16 +37,21 @@ class DefaultSelectors:
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
+        self._changes_seen = -1
+        self._has_any = False
         self._generations: tuple[int, ...] = ()
         self._service_selectors: dict[str, list[Mapping[str, str]]] = {}
         self._known: dict[Hashable, Selector] = {}
 
     def get(self, pod: PodInfo) -> Selector:
         """Empty where nothing selects the pod."""
+        if self._objects.changes != self._changes_seen:
+            self._refresh()
+        if not self._has_any:
+            return EVERYTHING
         owner = known_controller(pod)
         if not pod.labels and owner is None:
             return EVERYTHING
-        self._refresh()
         key = (pod.label_class, owner and (owner.kind, owner.name))
         selector = self._known.get(key)
         if selector is None:
@@ -56,10 +61,12 @@ class DefaultSelectors:
         return selector
 
     def _refresh(self) -> None:
+        self._changes_seen = self._objects.changes
         generations = tuple(self._objects.generation(each) for each in READ)
         if generations == self._generations:
             return
         self._generations = generations
+        self._has_any = any(self._objects.list(each) for each in READ)
         self._known.clear()
         self._service_selectors.clear()
         for service in self._objects.list(SERVICES):

@@ -20,6 +20,8 @@ class Objects:
     def __init__(self) -> None:
         self._collections: dict[Resource[Any], dict[ObjectKey, Any]] = {}
         self._generations: dict[Resource[Any], int] = {}
+        self.changes = 0
+        """Of all collections so far: equal as long as nothing changed."""
 
     def get(self, resource: Resource[T], namespace: str, name: str) -> T | None:
         """`namespace` is empty for cluster-scoped kinds."""
@@ -36,9 +38,13 @@ class Objects:
 
     def set(self, resource: Resource[Any], key: ObjectKey, value: Any) -> None:
         self._collections.setdefault(resource, {})[key] = value
-        self._generations[resource] = self.generation(resource) + 1
+        self._note_change(resource)
 
     def remove(self, resource: Resource[Any], key: ObjectKey) -> None:
         """Nothing happens where it is unknown."""
         if self._collections.get(resource, {}).pop(key, None) is not None:
-            self._generations[resource] = self.generation(resource) + 1
+            self._note_change(resource)
+
+    def _note_change(self, resource: Resource[Any]) -> None:
+        self._generations[resource] = self.generation(resource) + 1
+        self.changes += 1
