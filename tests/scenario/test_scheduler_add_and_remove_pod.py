@@ -59,3 +59,13 @@ def test_what_fails_there_spares_the_victim_and_is_said() -> None:
     rehearsal.run()
     assert rehearsal.node_of("low") == "n1"
     assert 'running RemovePod on PreFilter plugin "Mine": broken' in rehearsal.message_of("a")
+
+
+def test_a_pod_of_less_importance_is_judged_with_those_that_a_node_is_kept_for() -> None:
+    log: list[str] = []
+    rehearsal = rehearse(log)
+    rehearsal.tell(Tick(max_cycles=1))
+    rehearsal.add(make_pod("b").req(cpu="500m"))
+    rehearsal.tell(Tick(max_cycles=1))
+    assert "add a for b on n1" in log
+    assert rehearsal.node_of("b") == "n1"
