@@ -111,7 +111,10 @@ class InterPodAffinity:
     def pre_score(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> Status:
         preferred = pod.affinity_terms.preferred
         snapshot = nodes.snapshot
-        if not preferred and (self._ignores_others_wishes or not snapshot.carried_terms.attracting):
+        if self._ignores_others_wishes and not preferred:
+            return SKIP
+        others = snapshot.carried_terms.attracting.about(pod, self._namespaces)
+        if not preferred and not others:
             return SKIP
         weights = _Weights(snapshot.row_count)
         for weighted in preferred:
@@ -119,9 +122,9 @@ class InterPodAffinity:
             if matcher is not None:
                 counts = snapshot.pod_counts.by_row(matcher)
                 weights.add(weighted.term.topology_key, counts, weighted.weight)
-        for carried in snapshot.carried_terms.attracting.about(pod, self._namespaces):
-            weight = carried.weight
-            weight = self._hard_weight if weight == REQUIRED_WEIGHT else weight
+        for carried in others:
+            is_required = carried.weight == REQUIRED_WEIGHT
+            weight = self._hard_weight if is_required else carried.weight
             if weight:
                 counts = carried.rows.by_row(snapshot.row_count)
                 weights.add(carried.term.topology_key, counts, weight)
