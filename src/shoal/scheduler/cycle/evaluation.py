@@ -194,8 +194,8 @@ class Evaluation:
         self, nodes: NodeRows, filters: Sequence[tuple[int, RowFilterPlugin]]
     ) -> Status:
         """A single row, by plain numbers."""
-        row = nodes.first_row
-        node = self._snapshot.one(row)
+        node = nodes.only_row
+        row = node.row
         rejecting = self._verdicts.rejecting.item(row)
         for index, plugin in filters:
             if index > rejecting:

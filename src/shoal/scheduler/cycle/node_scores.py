@@ -19,6 +19,7 @@ from shoal.scheduler.framework.plugin import Reads
 from shoal.scheduler.framework.single_row import RowScorePlugin
 from shoal.scheduler.framework.status import SUCCESS, Status
 from shoal.scheduler.state.columns import has_all
+from shoal.scheduler.state.node_row import NodeRow
 from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import BoolArray, IntArray
 from shoal.scheduler.state.pod_info import PodInfo
@@ -95,7 +96,7 @@ class NodeScores:
         if row_plugins is None:
             status = self._score_rows(nodes, is_feasible, is_whole=fixed)
         else:
-            status = self._score_row(nodes.first_row, is_feasible, row_plugins)
+            status = self._score_row(nodes.only_row, is_feasible, row_plugins)
         if status.is_success:
             self._scored_at = generation
         return status
@@ -113,10 +114,10 @@ class NodeScores:
         return able if len(able) == len(awake) else None
 
     def _score_row(
-        self, row: int, is_feasible: BoolArray, plugins: Sequence[tuple[int, RowScorePlugin]]
+        self, node: NodeRow, is_feasible: BoolArray, plugins: Sequence[tuple[int, RowScorePlugin]]
     ) -> Status:
         """A single row, by plain numbers."""
-        node = self._snapshot.one(row)
+        row = node.row
         moving = 0
         for weight, plugin in plugins:
             score = attempt(plugin.score_row, self._state, self._pod, node)

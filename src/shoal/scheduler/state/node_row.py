@@ -16,7 +16,7 @@ NON_ZERO_ROWS = 2
 
 
 class NodeRow:
-    """Made by `Snapshot.one`; holds as long as nothing changes."""
+    """Made by `NodeRows.only_row`; holds as long as nothing changes."""
 
     __slots__ = ("allocatable", "row", "snapshot", "taken")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from shoal.scheduler.state.node_row import NON_ZERO_ROWS
+from shoal.scheduler.state.node_row import NON_ZERO_ROWS, NodeRow
 from shoal.scheduler.state.node_table import BoolArray, IntArray, NodeTable
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class NodeRows:
         "_allocatable",
         "_chosen",
         "_numbers",
+        "_row",
         "_rows",
         "_table",
         "_taken",
@@ -55,6 +56,7 @@ class NodeRows:
         self._taken: IntArray | None = None
         self._allocatable: IntArray | None = None
         self._numbers: npt.NDArray[np.intp] | None = None
+        self._row: NodeRow | None = None
 
     @property
     def rows(self) -> Rows:
@@ -66,10 +68,13 @@ class NodeRows:
         return rows
 
     @property
-    def first_row(self) -> int:
-        """Its number; there must be one."""
-        rows = self.rows
-        return rows.start if isinstance(rows, slice) else int(rows[0])
+    def only_row(self) -> NodeRow:
+        """Of one row, as plain numbers."""
+        if self._row is None:
+            rows = self.rows
+            number = rows.start if isinstance(rows, slice) else int(rows[0])
+            self._row = NodeRow(self.snapshot, self._table, number)
+        return self._row
 
     @property
     def numbers(self) -> npt.NDArray[np.intp]:

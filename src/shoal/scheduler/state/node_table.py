@@ -46,6 +46,8 @@ class NodeTable:
         self.taint_sets = TaintSets()
         self.row_of: dict[str, int] = {}
         self.nodes: list[Node | None] = []
+        self.row_count = 0
+        """Rows in use or used before."""
         self.changes = ChangeLog()
         """Of the row's node or its pods."""
         self.node_changes = ChangeLog()
@@ -76,11 +78,6 @@ class NodeTable:
         return self._taken[_NON_ZERO_ROWS:]
 
     @property
-    def row_count(self) -> int:
-        """Rows in use or used before."""
-        return len(self.nodes)
-
-    @property
     def node_count(self) -> int:
         return len(self.row_of)
 
@@ -94,6 +91,7 @@ class NodeTable:
         else:
             row = len(self.nodes)
             self.nodes.append(None)
+            self.row_count += 1
             if row == self.is_present.size:
                 self._double_capacity()
         self.row_of[name] = row

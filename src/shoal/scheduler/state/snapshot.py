@@ -16,7 +16,6 @@ from shoal.scheduler.state.change_log import ChangeLog
 from shoal.scheduler.state.gpu_shares import GpuShares
 from shoal.scheduler.state.host_ports import HostPortIndex
 from shoal.scheduler.state.image_index import ImageIndex
-from shoal.scheduler.state.node_row import NodeRow
 from shoal.scheduler.state.node_rows import NodeRows, Rows
 from shoal.scheduler.state.node_table import BoolArray, IntArray, NodeTable
 from shoal.scheduler.state.pod_counts import PodCounts
@@ -115,10 +114,6 @@ class Snapshot:
         """These rows with their columns."""
         size = rows.stop - rows.start if isinstance(rows, slice) else rows.size
         return NodeRows(self, self._table, rows, size)
-
-    def one(self, row: int) -> NodeRow:
-        """The row as plain numbers."""
-        return NodeRow(self, self._table, row)
 
     def where(self, chosen: BoolArray, count: int) -> NodeRows:
         """The rows where `chosen`, which is as long as the table, is True: `count` of them."""

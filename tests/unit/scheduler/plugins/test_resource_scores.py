@@ -128,11 +128,10 @@ def test_a_row_by_itself_gets_what_it_gets_among_others(
     state, rows = CycleState(), snapshot.all_rows()
     fit.pre_filter(state, pod, snapshot)
     codes = fit.filter_rows(state, pod, rows)
-    one_by_one = [fit.filter_row(state, pod, snapshot.one(row)) for row in range(len(nodes))]
+    singles = [snapshot.select(slice(row, row + 1)).only_row for row in range(len(nodes))]
+    one_by_one = [fit.filter_row(state, pod, single) for single in singles]
     assert one_by_one == ([0] * len(nodes) if codes is None else codes.tolist())
     for plugin in (fit, balanced):
         if plugin.pre_score(state, pod, rows).is_success:
             whole = plugin.score_rows(state, pod, rows).tolist()
-            assert whole == [
-                plugin.score_row(state, pod, snapshot.one(row)) for row in range(len(nodes))
-            ]
+            assert whole == [plugin.score_row(state, pod, single) for single in singles]
