@@ -42,7 +42,8 @@ class AssumedVolumes:
         self._claims: dict[ObjectKey, PersistentVolumeClaim] = {}
         self._promised: dict[str, _Promise] = {}
         """By the pod's uid."""
-        self._by_class: dict[str, list[str]] = {}
+        self._by_class: dict[str, list[PersistentVolume]] = {}
+        """As the API server says, smallest first."""
         self._by_class_at = -1
 
     def volume(self, name: str) -> PersistentVolume | None:
@@ -67,8 +68,9 @@ class AssumedVolumes:
 
     def volumes_of_class(self, class_name: str) -> Iterable[PersistentVolume]:
         """Smallest first, then by name."""
-        for name in self._names_of_class(class_name):
-            volume = self.volume(name)
+        for latest in self._of_class(class_name):
+            name = latest.metadata.name
+            volume = self.volume(name) if name in self._volumes else latest
             if volume is not None:
                 yield volume
 
@@ -105,14 +107,14 @@ class AssumedVolumes:
         """The pod is bound: from here on the objects tell."""
         self._promised.pop(pod_uid, None)
 
-    def _names_of_class(self, class_name: str) -> Sequence[str]:
+    def _of_class(self, class_name: str) -> Sequence[PersistentVolume]:
         generation = self._objects.generation(PERSISTENT_VOLUMES)
         if self._by_class_at != generation:
             self._by_class_at = generation
             self._by_class.clear()
             volumes = self._objects.list(PERSISTENT_VOLUMES)
             for volume in sorted(volumes, key=lambda v: (size_bytes(v), v.metadata.name)):
-                self._by_class.setdefault(volume.class_name, []).append(volume.metadata.name)
+                self._by_class.setdefault(volume.class_name, []).append(volume)
         return self._by_class.get(class_name, ())
 
 

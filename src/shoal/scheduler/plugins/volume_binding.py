@@ -10,8 +10,6 @@ Source of the rules and texts: Kubernetes v1.36, pkg/scheduler/framework/plugins
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-import numpy as np
-
 from shoal.api.meta import ObjectKey
 from shoal.api.resource import JsonObject, Resource
 from shoal.api.storage import (
@@ -97,11 +95,7 @@ class VolumeBinding:
         return None, SUCCESS
 
     def filter_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray | None:
-        demand = state.read(_DEMAND, VolumeDemand)
-        codes = np.zeros(nodes.size, np.int64)
-        for position in np.flatnonzero(nodes.is_present).tolist():
-            codes[position] = demand.plan(nodes.node(position)).reason_code
-        return codes
+        return state.read(_DEMAND, VolumeDemand).reason_codes(nodes)
 
     def filter_status(self, state: CycleState, pod: PodInfo, reason_code: int) -> Status:
         texts = (text for bit, text in REASONS if reason_code & bit)

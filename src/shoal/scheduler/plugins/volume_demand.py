@@ -8,8 +8,10 @@ Source of the rules and texts: Kubernetes v1.36,
 pkg/scheduler/framework/plugins/volumebinding/binder.go.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
+
+import numpy as np
 
 from shoal.api.node import Node
 from shoal.api.storage import (
@@ -21,6 +23,8 @@ from shoal.api.storage import (
 )
 from shoal.scheduler.plugins.volume_assumptions import Match
 from shoal.scheduler.plugins.volume_reach import VolumeReach
+from shoal.scheduler.state.node_rows import NodeRows
+from shoal.scheduler.state.node_table import BoolArray, IntArray
 from shoal.scheduler.state.snapshot import NodeInfo
 
 OUT_OF_REACH, NOTHING_TO_BIND, NO_VOLUME = 1, 2, 4
@@ -31,6 +35,8 @@ REASONS = (
     (NOTHING_TO_BIND, "node(s) didn't find available persistent volumes to bind"),
     (NO_VOLUME, "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"),
 )
+
+_MADE_BY_HAND = ("", NO_PROVISIONER)
 
 _Ranked = tuple[int, PersistentVolume]
 
@@ -69,6 +75,12 @@ class WaitingClaim:
                     self._by_row.setdefault(row, []).append((rank, volume))
 
     @property
+    def hopeful_rows(self) -> Set[int] | None:
+        """No other rows reach a volume for the claim; None where they might."""
+        is_local = self._class.provisioner in _MADE_BY_HAND and not self._everywhere
+        return self._by_row.keys() if is_local and self.selected_node is None else None
+
+    @property
     def selected_node(self) -> str | None:
         """Where a volume is being made already."""
         return self.claim.metadata.annotations.get(SELECTED_NODE)
@@ -86,7 +98,7 @@ class WaitingClaim:
         return best and best[1]
 
     def can_be_provisioned(self, node: Node) -> bool:
-        if self._class.provisioner in ("", NO_PROVISIONER):
+        if self._class.provisioner in _MADE_BY_HAND:
             return False
         terms = self._class.allowed_topologies
         labels = node.metadata.labels
@@ -113,6 +125,23 @@ class VolumeDemand:
     def clone(self) -> "VolumeDemand":
         return self
 
+    def reason_codes(self, nodes: NodeRows) -> IntArray:
+        """0 for each row where `plan` has an answer."""
+        codes = self._codes_of_bound(nodes)
+        if not self._waiting:
+            return codes
+        hopeful = np.ones(nodes.snapshot.row_count, np.bool_)
+        for waiting in self._waiting:
+            if (rows := waiting.hopeful_rows) is not None:
+                hopeful &= _mask(rows, hopeful.size)
+        is_hopeful = hopeful[nodes.rows] & nodes.is_present
+        codes[~is_hopeful] |= NOTHING_TO_BIND
+        if len(self._waiting) == 1 and self._waiting[0].hopeful_rows is not None:
+            return codes
+        for position in np.flatnonzero(is_hopeful).tolist():
+            codes[position] = self.plan(nodes.node(position)).reason_code
+        return codes
+
     def plan(self, info: NodeInfo) -> ClaimPlan:
         code = self._judge_bound(info.row)
         matches: list[Match] = []
@@ -129,6 +158,16 @@ class VolumeDemand:
             provisions.append(waiting.claim)
         return ClaimPlan(code, matches, provisions)
 
+    def _codes_of_bound(self, nodes: NodeRows) -> IntArray:
+        codes = np.zeros(nodes.size, np.int64)
+        for rows in self._rows:
+            if rows is None:
+                codes[codes == 0] = NO_VOLUME
+            elif rows[0] is not None:
+                reached = _mask(rows[0], nodes.snapshot.row_count)[nodes.rows]
+                codes[~reached & (codes == 0)] = OUT_OF_REACH
+        return codes
+
     def _judge_bound(self, row: int) -> int:
         for rows in self._rows:
             if rows is None:
@@ -136,3 +175,9 @@ class VolumeDemand:
             if rows[0] is not None and row not in rows[0]:
                 return OUT_OF_REACH
         return 0
+
+
+def _mask(rows: Iterable[int], size: int) -> BoolArray:
+    mask = np.zeros(size, np.bool_)
+    mask[list(rows)] = True
+    return mask

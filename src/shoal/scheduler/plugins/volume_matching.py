@@ -5,11 +5,13 @@ Source of the rules: Kubernetes v1.36, component-helpers/storage/volume/pv_helpe
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
 
 from shoal.api import quantity
 from shoal.api.meta import ObjectReference
+from shoal.api.quantity import RawQuantity
 from shoal.api.resource import JsonObject
 from shoal.api.selectors import EVERYTHING, from_label_selector
 from shoal.api.storage import (
@@ -24,11 +26,17 @@ _AVAILABLE = "Available"
 
 
 def size_bytes(volume: PersistentVolume) -> int:
-    return quantity.value(volume.spec.capacity.get(STORAGE, 0))
+    return _bytes(volume.spec.capacity.get(STORAGE, 0))
 
 
 def wanted_bytes(claim: PersistentVolumeClaim) -> int:
-    return quantity.value(claim.spec.resources.requests.get(STORAGE, 0))
+    return _bytes(claim.spec.resources.requests.get(STORAGE, 0))
+
+
+@lru_cache(maxsize=1024)
+def _bytes(raw: RawQuantity) -> int:
+    """Sizes are few, volumes many."""
+    return quantity.value(raw)
 
 
 def is_meant_for(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
@@ -44,13 +52,21 @@ def candidates(
 ) -> list[PersistentVolume]:
     """Those of the claim's class that it may have, in the given order; only the first that names
     the claim where there is one."""
+    least_bytes = wanted_bytes(claim)
+    selector = from_label_selector(claim.spec.selector) or EVERYTHING
+    modes = set(claim.spec.access_modes)
     found: list[PersistentVolume] = []
     for volume in volumes:
-        if not _could_hold(volume, claim):
+        is_given = volume.spec.claim_ref is not None
+        if is_given and not is_meant_for(volume, claim):
             continue
-        if is_meant_for(volume, claim):
+        if size_bytes(volume) < least_bytes or not _could_hold(volume, claim):
+            continue
+        if is_given:
             return [volume]
-        if _is_free(volume) and _suits(volume, claim):
+        is_free = volume.status.phase == _AVAILABLE
+        is_fit = modes.issubset(volume.spec.access_modes)
+        if is_free and is_fit and selector.matches(volume.metadata.labels):
             found.append(volume)
     return found
 
@@ -86,19 +102,5 @@ def _reference(claim: PersistentVolumeClaim) -> ObjectReference:
 
 
 def _could_hold(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
-    return (
-        volume.metadata.deletion_timestamp is None
-        and volume.spec.volume_mode == claim.spec.volume_mode
-        and size_bytes(volume) >= wanted_bytes(claim)
-    )
-
-
-def _is_free(volume: PersistentVolume) -> bool:
-    return volume.spec.claim_ref is None and volume.status.phase == _AVAILABLE
-
-
-def _suits(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
-    selector = from_label_selector(claim.spec.selector) or EVERYTHING
-    return selector.matches(volume.metadata.labels) and set(claim.spec.access_modes) <= set(
-        volume.spec.access_modes
-    )
+    is_going = volume.metadata.deletion_timestamp is not None
+    return not is_going and volume.spec.volume_mode == claim.spec.volume_mode

@@ -26,7 +26,7 @@ class Objects:
     def get(self, resource: Resource[T], namespace: str, name: str) -> T | None:
         """`namespace` is empty for cluster-scoped kinds."""
         found = self._collections.get(resource, {}).get(ObjectKey(namespace, name))
-        return cast(T | None, found)
+        return cast("T | None", found)
 
     def list(self, resource: Resource[T]) -> Collection[T]:
         """All of the collection, oldest news first."""
