@@ -46,7 +46,8 @@ class PodCounts:
     """Of `state.pod_index.PodIndex`."""
 
     def __init__(self, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
-        self._limit_bytes = limit_bytes
+        self.limit_bytes = limit_bytes
+        """What may be kept, beside a few matchers at least."""
         self._capacity = _INITIAL_ROWS
         self._standings: dict[LabelClass, _Standing] = {}
         self._classes_by_label: dict[LabelPair, dict[LabelClass, None]] = {}
@@ -132,7 +133,7 @@ class PodCounts:
 
     def _make_room(self) -> None:
         kept_bytes = 8 * self._capacity * (len(self._kept) + 1)
-        if len(self._kept) >= _FEWEST_KEPT and kept_bytes > self._limit_bytes:
+        if len(self._kept) >= _FEWEST_KEPT and kept_bytes > self.limit_bytes:
             matcher, _ = self._kept.popitem(last=False)
             self._matchers.remove(matcher.selector, matcher)
             for pods in self._candidates(matcher):

@@ -50,7 +50,7 @@ class Counting(RuleBasedStateMachine):
         self.cache = Cache()
         self.snapshot = self.cache.snapshot
         # Fewer than there are matchers, so that some are dropped and counted anew.
-        self.snapshot.pod_counts._limit_bytes = 0  # pyright: ignore[reportPrivateUsage]
+        self.snapshot.pod_counts.limit_bytes = 0
         self.assumed: list[PodInfo] = []
         self.added: dict[str, str] = {}
         self.number = 0
