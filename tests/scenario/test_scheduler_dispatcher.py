@@ -17,6 +17,7 @@ from shoal.scheduler import effects
 from shoal.scheduler.dispatcher import Dispatcher
 from shoal.scheduler.effects import (
     Bind,
+    ClearNomination,
     Effect,
     Evict,
     PatchPod,
@@ -25,7 +26,7 @@ from shoal.scheduler.effects import (
     SetCondition,
     UnscheduledReason,
 )
-from shoal.scheduler.events import BindFailed, BindSucceeded, ExtendersAnswered
+from shoal.scheduler.events import BindFailed, BindSucceeded, EvictFailed, ExtendersAnswered
 from shoal.testing.builders import make_node, make_pod
 from shoal.testing.cluster import memory_cluster
 
@@ -37,7 +38,7 @@ class Bench:
     client: Client
     dispatcher: Dispatcher
     recorder: EventRecorder
-    reports: list[BindSucceeded | BindFailed | ExtendersAnswered]
+    reports: list[BindSucceeded | BindFailed | EvictFailed | ExtendersAnswered]
     pod: PodRef
 
     async def carry_out(self, *wanted: Effect) -> None:
@@ -60,7 +61,7 @@ async def bench() -> AsyncIterator[Bench]:
         del manifest["metadata"]["uid"]
         pod = await client.create(PODS, manifest, "default")
         recorder = EventRecorder(client, "default-scheduler", clock)
-        reports: list[BindSucceeded | BindFailed | ExtendersAnswered] = []
+        reports: list[BindSucceeded | BindFailed | EvictFailed | ExtendersAnswered] = []
         dispatcher = Dispatcher(client, recorder, clock, reports.append, workers=2)
         tasks = [asyncio.create_task(each.run()) for each in (dispatcher, recorder)]
         yield Bench(client, dispatcher, recorder, reports, effects.ref(pod))
@@ -130,6 +131,31 @@ async def test_an_evicted_pod_says_why_it_goes(bench: Bench) -> None:
     assert pod.is_deleting
     assert said is not None
     assert (said.status, said.reason) == ("True", "PreemptionByScheduler")
+
+
+async def test_an_eviction_that_is_refused_is_reported(bench: Bench) -> None:
+    gone = PodRef("default", "gone", "11111111-1111-1111-1111-111111111111")
+    await bench.carry_out(Evict(gone, "PreemptionByScheduler", "make room"))
+    assert bench.reports == [EvictFailed(gone)]
+
+
+async def test_a_nomination_is_taken_back(bench: Bench) -> None:
+    await bench.carry_out(condition(bench.pod, "no room", nominated="n"))
+    await bench.carry_out(ClearNomination(bench.pod))
+    assert (await bench.read()).status.nominated_node_name == ""
+
+
+async def test_what_an_unwritten_condition_says_of_the_nomination_is_not_lost(
+    bench: Bench,
+) -> None:
+    first, second = condition(bench.pod, "a", nominated="n"), condition(bench.pod, "b")
+    await bench.carry_out(first, second)
+    assert (await bench.read()).status.nominated_node_name == "n"
+    await bench.carry_out(condition(bench.pod, "c", nominated="m"), ClearNomination(bench.pod))
+    pod = await bench.read()
+    said = find_condition(pod.status.conditions, "PodScheduled")
+    assert said is not None
+    assert (said.message, pod.status.nominated_node_name) == ("c", "")
 
 
 async def test_a_long_note_is_cut(bench: Bench) -> None:

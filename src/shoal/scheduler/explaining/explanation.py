@@ -114,8 +114,9 @@ def _way_out(points: ExtensionPoints, evaluation: Evaluation, pod: PodInfo) -> W
     result, status = filtering.run_post_filters(points, evaluation.state.clone(), pod, evaluation)
     if result is None or not result.nominated_node_name:
         return WayOut(message=status.message)
-    victims = sorted(str(each.pod) for each in result.effects if isinstance(each, Evict))
-    return WayOut(result.nominated_node_name, tuple(victims), status.message)
+    evicted = {str(each.pod) for each in result.effects if isinstance(each, Evict)}
+    victims = evicted | {str(each.key) for each in result.victims}
+    return WayOut(result.nominated_node_name, tuple(sorted(victims)), status.message)
 
 
 def _held_back_by(points: ExtensionPoints, pod: PodInfo) -> Refusal | None:
