@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -11,23 +12,32 @@ from shoal.api.core import EVENTS
 from shoal.api.meta import find_condition
 from shoal.api.node import NODES
 from shoal.api.pod import PODS, Pod
+from shoal.base.clock import Clock, SystemClock
 from shoal.client.events import EventRecorder
 from shoal.client.informer import InformerSet
 from shoal.client.protocol import Client
-from shoal.scheduler.core import build_scheduler
+from shoal.scheduler.core import Scheduler, build_scheduler
+from shoal.scheduler.framework import status as statuses
+from shoal.scheduler.framework.cycle_state import CycleState
+from shoal.scheduler.framework.profile import PluginSpec, ProfileSpec
+from shoal.scheduler.framework.registry import Handle
+from shoal.scheduler.framework.status import Status
 from shoal.scheduler.loop import SchedulerLoop
 from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES, in_tree_registry
+from shoal.scheduler.state.pod_info import PodInfo
 from shoal.testing.builders import PodBuilder, make_node, make_pod
 from shoal.testing.cluster import MemoryCluster, memory_cluster
 from tests.waiting import eventually
 
 
 @asynccontextmanager
-async def scheduling(cluster: MemoryCluster) -> AsyncIterator[None]:
-    client, clock = cluster.client, cluster.clock
+async def scheduling(
+    cluster: MemoryCluster, scheduler: Scheduler | None = None, clock: Clock | None = None
+) -> AsyncIterator[None]:
+    client, clock = cluster.client, clock or cluster.clock
     informers = InformerSet(client, clock, random.Random(0))
     recorder = EventRecorder(client, "default-scheduler", clock)
-    scheduler = build_scheduler(DEFAULT_PROFILES, in_tree_registry())
+    scheduler = scheduler or build_scheduler(DEFAULT_PROFILES, in_tree_registry())
     loop = SchedulerLoop(scheduler, client, informers, recorder, clock)
     tasks = [asyncio.create_task(each.run()) for each in (informers, recorder, loop)]
     try:
@@ -42,6 +52,17 @@ async def scheduling(cluster: MemoryCluster) -> AsyncIterator[None]:
 async def client() -> AsyncIterator[Client]:
     async with memory_cluster() as cluster, scheduling(cluster):
         yield cluster.client
+
+
+class HurryingClock(SystemClock):
+    """A second passes between any two looks, so what is not due at one is overdue at the next."""
+
+    def __init__(self) -> None:
+        self._looks = 0
+
+    def now(self) -> datetime:
+        self._looks += 1
+        return super().now() + timedelta(seconds=self._looks)
 
 
 async def add_node(client: Client, name: str, cpu: str = "4") -> None:
@@ -129,3 +150,36 @@ async def test_pods_of_other_schedulers_are_left_alone(client: Client) -> None:
 
     await eventually(ours_is_bound)
     assert (await client.get(PODS, "theirs", "default")).spec.node_name == ""
+
+
+async def test_a_pod_whose_back_off_ends_between_two_looks_at_the_clock_is_not_forgotten() -> None:
+    attempts: list[str] = []
+
+    class FailsTwice:
+        name = "FailsTwice"
+
+        def __init__(self, arguments: object, handle: Handle) -> None:
+            pass
+
+        def reserve(self, state: CycleState, pod: PodInfo, node_name: str) -> Status:
+            attempts.append(pod.name)
+            return statuses.error("not yet") if len(attempts) < 3 else statuses.SUCCESS
+
+        def unreserve(self, state: CycleState, pod: PodInfo, node_name: str) -> None:
+            pass
+
+    registry = in_tree_registry()
+    registry.register("FailsTwice", FailsTwice)
+    default = DEFAULT_PROFILES[0]
+    profile = ProfileSpec(default.scheduler_name, (*default.plugins, PluginSpec("FailsTwice")))
+    async with memory_cluster() as cluster:
+        scheduler = build_scheduler([profile], registry)
+        async with scheduling(cluster, scheduler, HurryingClock()):
+            await add_node(cluster.client, "n1")
+            await add_pod(cluster.client, make_pod("p").req(cpu="1"))
+
+            async def is_bound() -> bool:
+                return all(pod.spec.node_name for pod in await pods(cluster.client))
+
+            await eventually(is_bound)
+    assert attempts == ["p"] * 3

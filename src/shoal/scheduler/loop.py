@@ -37,6 +37,8 @@ from shoal.scheduler.framework.cluster_event import is_kubernetes_own
 BATCH_CYCLES = 64
 MAX_BACKLOG = 2000
 """Pods being bound at once; the scheduler waits rather than run further ahead."""
+_FULL_BACKLOG_S = 0.01
+"""Between two looks at a full backlog: not every call that ends is news."""
 
 
 class SchedulerLoop:
@@ -75,10 +77,11 @@ class SchedulerLoop:
             while True:
                 self._has_news.clear()
                 self._take_news()
-                if self._run_batch():
+                rest_s = self._run_batch()
+                if rest_s == 0:
                     await asyncio.sleep(0)
                 else:
-                    await self._rest()
+                    await self._rest(rest_s)
 
     async def _follow_needs(self) -> None:
         """Watch what plugins need. A collection of Kubernetes' own that this server does not serve
@@ -98,26 +101,29 @@ class SchedulerLoop:
         while self._inbox:
             self._dispatcher.submit(self._scheduler.handle(self._inbox.popleft(), now))
 
-    def _run_batch(self) -> bool:
-        """Whether there was something to do."""
+    def _run_batch(self) -> float | None:
+        """Decide what is due; for how many seconds there is nothing to do afterwards, None: until
+        there is news."""
+        if self._dispatcher.backlog >= MAX_BACKLOG:
+            return _FULL_BACKLOG_S
+        # One look at the clock: what falls due between two would be found by neither.
         now = self._clock.now()
         wake_at = self._scheduler.next_wake(now)
-        if wake_at is None or wake_at > now or self._dispatcher.backlog >= MAX_BACKLOG:
-            return False
+        if wake_at is None:
+            return None
+        if wake_at > now:
+            return (wake_at - now).total_seconds()
         self._dispatcher.submit(self._scheduler.handle(Tick(BATCH_CYCLES), now))
-        return True
+        return 0
 
-    async def _rest(self) -> None:
-        """Until there is news, or the core has something to do."""
-        now = self._clock.now()
-        wake_at = self._scheduler.next_wake(now)
-        if wake_at is None or wake_at <= now:
-            # Only a full backlog holds back what could be done now; its end is news.
+    async def _rest(self, limit_s: float | None) -> None:
+        """Until there is news, for so many seconds at most."""
+        if limit_s is None:
             await self._has_news.wait()
             return
         waits: list[asyncio.Future[Any]] = [
             asyncio.ensure_future(self._has_news.wait()),
-            asyncio.ensure_future(self._clock.sleep((wake_at - now).total_seconds())),
+            asyncio.ensure_future(self._clock.sleep(limit_s)),
         ]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -196,8 +196,9 @@ def _is_passed(node_name: str, answer: ExtendersAnswered | None) -> bool:
 
 
 def _diagnosis_of(status: Status) -> Diagnosis:
-    """Of a Reserve or Permit plugin's refusal: one node was looked at."""
-    rejector = frozenset({status.plugin})
+    """Of a Reserve or Permit plugin's refusal: one node was looked at. An error waits for no event
+    that its plugin registered; it may be over by the next attempt."""
+    rejector = frozenset({status.plugin}) if status.is_rejected else frozenset[str]()
     is_pending = status.code is Code.PENDING
     return Diagnosis(
         1,
