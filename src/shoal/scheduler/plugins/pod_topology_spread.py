@@ -27,7 +27,6 @@ from shoal.scheduler.framework.registry import Handle
 from shoal.scheduler.framework.status import SKIP, SUCCESS, Status, unresolvable, unschedulable
 from shoal.scheduler.plugins import default_selectors
 from shoal.scheduler.plugins.default_selectors import DefaultSelectors, known_controller
-from shoal.scheduler.plugins.node_eligibility import NodeEligibility
 from shoal.scheduler.plugins.pod_topology_spread_constraints import (
     HOSTNAME,
     SYSTEM_DEFAULTS,
@@ -46,7 +45,7 @@ from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import BoolArray, IntArray
 from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.snapshot import Snapshot
-from shoal.scheduler.state.topologies import NO_DOMAIN, FloatArray
+from shoal.scheduler.state.topologies import NO_DOMAIN, FloatArray, Topology
 
 _SKEWED, _NO_LABEL = 1, 2
 _REASON = "node(s) didn't match pod topology spread constraints"
@@ -65,13 +64,10 @@ _SCORING_KEY = "PodTopologySpread/scoring"
 class _Scoring:
     """What the scores of one cycle are made of."""
 
-    frames: tuple[ConstraintFrame, ...]
-    sums: tuple[FloatArray | IntArray, ...]
-    """For each frame: pods by domain, or by row where hosts are the domains."""
-    weights: tuple[float, ...]
-    """For each frame: the more domains, the more a pod weighs."""
+    points: tuple[tuple[Topology | None, FloatArray], ...]
+    """For each constraint, what a node gets: by domain of the topology, by row without one."""
     is_ignored: BoolArray | None
-    """Feasible nodes that lack a topology key."""
+    """Feasible nodes that lack a topology key; None where there are none."""
 
     def clone(self) -> "_Scoring":
         return self
@@ -91,7 +87,6 @@ class PodTopologySpread:
         }
         self.needs: Sequence[Resource[Any]] = default_selectors.READ if defaults else ()
         self._selectors = DefaultSelectors(handle.objects)
-        self._eligibility = NodeEligibility()
 
     def sign(self, pod: PodInfo) -> Hashable:
         spec = pod.spec
@@ -141,36 +136,27 @@ class PodTopologySpread:
         if self._requires_all_keys(pod):
             is_scored = np.logical_and.reduce([column != NO_DOMAIN for column in columns])
             scored_count = int(np.count_nonzero(is_scored))
-            columns = [column[is_scored] for column in columns]
-            is_ignored = ~is_scored
-        sums: list[FloatArray | IntArray] = []
-        weights: list[float] = []
-        for each, column in zip(frame.constraints, columns, strict=True):
-            if each.constraint.topology_key == HOSTNAME:
-                sums.append(each.pods_by_row(snapshot))
-                domain_count = scored_count
-            else:
-                sums.append(each.sums(snapshot))
-                # Nodes without the label are a domain of their own here, as in Kubernetes.
-                domain_count = int(np.count_nonzero(np.bincount(column, minlength=1)))
-            weights.append(math.log(domain_count + 2))
-        state.write(
-            _SCORING_KEY, _Scoring(frame.constraints, tuple(sums), tuple(weights), is_ignored)
-        )
+            if scored_count < nodes.size:
+                columns = [column[is_scored] for column in columns]
+                is_ignored = ~is_scored
+        points = [
+            _host_points(each, scored_count, snapshot)
+            if each.constraint.topology_key == HOSTNAME
+            else _domain_points(each, column, snapshot)
+            for each, column in zip(frame.constraints, columns, strict=True)
+        ]
+        state.write(_SCORING_KEY, _Scoring(tuple(points), is_ignored))
         return SUCCESS
 
     def score_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray:
         """Pods of the same kind nearby, weighed by the number of domains; the lower the better.
         Rounded half up, which for such numbers is what Go's math.Round does."""
-        scoring = state.read(_SCORING_KEY, _Scoring)
         scores = np.zeros(nodes.size, np.float64)
-        for frame, sums, weight in zip(scoring.frames, scoring.sums, scoring.weights, strict=True):
-            column = frame.topology.of_row[nodes.rows]
-            if frame.constraint.topology_key == HOSTNAME:
-                counts = sums[nodes.rows]
+        for topology, points in state.read(_SCORING_KEY, _Scoring).points:
+            if topology is None:
+                scores += points[nodes.rows]
             else:
-                counts = sums.take(column)
-            scores += (counts * weight + (frame.constraint.max_skew - 1)) * (column != NO_DOMAIN)
+                scores += points.take(topology.of_row[nodes.rows])
         return np.floor(scores + 0.5).astype(np.int64)
 
     def normalize_scores(self, state: CycleState, pod: PodInfo, scores: IntArray) -> IntArray:
@@ -228,7 +214,6 @@ class PodTopologySpread:
                 self._constraints(pod, when, selector),
                 pod,
                 snapshot,
-                self._eligibility,
                 requires_all_keys=self._requires_all_keys(pod),
             )
             frame = SpreadFrame(generation, selector, frames)
@@ -241,3 +226,29 @@ def _known_frame(state: CycleState, key: str) -> SpreadFrame | None:
         return state.read(key, SpreadFrame)
     except LookupError:
         return None
+
+
+def _host_points(
+    frame: ConstraintFrame, scored_count: int, snapshot: Snapshot
+) -> tuple[None, FloatArray]:
+    """Hosts are told apart by their rows: pods count where they are, and each is a domain."""
+    points = _points(frame, frame.pods_by_row(snapshot), scored_count)
+    points[frame.topology.of_row[: points.size] == NO_DOMAIN] = 0
+    return None, points
+
+
+def _domain_points(
+    frame: ConstraintFrame, column: IntArray, snapshot: Snapshot
+) -> tuple[Topology, FloatArray]:
+    """`column` are the domains of the nodes that are scored; those without the label are one of
+    their own here, as in Kubernetes."""
+    domain_count = int(np.count_nonzero(np.bincount(column, minlength=1)))
+    points = _points(frame, frame.sums(snapshot), domain_count)
+    points[NO_DOMAIN] = 0
+    return frame.topology, points
+
+
+def _points(frame: ConstraintFrame, counts: IntArray | FloatArray, domain_count: int) -> FloatArray:
+    """The more domains there are, the more a pod weighs; a larger skew levels differences."""
+    weight = math.log(domain_count + 2)
+    return np.asarray(counts * weight + (frame.constraint.max_skew - 1), np.float64)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from shoal.api.selectors import Selector
-from shoal.scheduler.plugins.node_eligibility import NodeEligibility
+from shoal.scheduler.plugins.node_eligibility import by_affinity, by_taints
 from shoal.scheduler.plugins.pod_topology_spread_constraints import SpreadConstraint
 from shoal.scheduler.state.node_table import BoolArray, IntArray
 from shoal.scheduler.state.pod_info import PodInfo
@@ -58,7 +58,6 @@ def build_frames(
     constraints: Sequence[SpreadConstraint],
     pod: PodInfo,
     snapshot: Snapshot,
-    eligibility: NodeEligibility,
     *,
     requires_all_keys: bool,
 ) -> tuple[ConstraintFrame, ...]:
@@ -75,19 +74,17 @@ def build_frames(
             has_keys &= column != NO_DOMAIN
     frames: list[ConstraintFrame] = []
     for constraint, topology, column in zip(constraints, topologies, columns, strict=True):
-        is_eligible = has_keys & _is_included(constraint, pod, snapshot, eligibility)
+        is_eligible = has_keys & _is_included(constraint, pod, snapshot)
         counted = np.where(is_eligible, column, NO_DOMAIN)
         domains = np.flatnonzero(np.bincount(counted, minlength=1))
         frames.append(ConstraintFrame(constraint, topology, counted, domains[domains != NO_DOMAIN]))
     return tuple(frames)
 
 
-def _is_included(
-    constraint: SpreadConstraint, pod: PodInfo, snapshot: Snapshot, eligibility: NodeEligibility
-) -> BoolArray:
+def _is_included(constraint: SpreadConstraint, pod: PodInfo, snapshot: Snapshot) -> BoolArray:
     masks: list[BoolArray | None] = [snapshot.is_present]
     if constraint.honors_affinity:
-        masks.append(eligibility.by_affinity(pod, snapshot))
+        masks.append(by_affinity(pod, snapshot))
     if constraint.honors_taints:
-        masks.append(eligibility.by_taints(pod, snapshot))
+        masks.append(by_taints(pod, snapshot))
     return np.logical_and.reduce([mask for mask in masks if mask is not None])

@@ -5,6 +5,7 @@ for a key, and kept up to date from then on.
 """
 
 import heapq
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -20,6 +21,7 @@ NO_DOMAIN = 0
 FloatArray = npt.NDArray[np.float64]
 
 _INITIAL_ROWS = 64
+_KEPT = 256
 
 
 class Topology:
@@ -97,14 +99,20 @@ class Topologies:
 
     def __init__(self) -> None:
         self._labels: list[Mapping[str, str] | None] = []
-        self._by_key: dict[str, Topology] = {}
+        self._by_key: OrderedDict[str, Topology] = OrderedDict()
 
     def get(self, key: str) -> Topology:
+        """True until a node changes; whoever keeps it asks again then."""
         topology = self._by_key.get(key)
-        if topology is None:
-            topology = self._by_key[key] = Topology(len(self._labels))
-            for row, labels in enumerate(self._labels):
-                topology.set(row, labels.get(key) if labels else None)
+        if topology is not None:
+            self._by_key.move_to_end(key)
+            return topology
+        topology = self._by_key[key] = Topology(len(self._labels))
+        for row, labels in enumerate(self._labels):
+            topology.set(row, labels.get(key) if labels else None)
+        if len(self._by_key) > _KEPT:
+            # Keys come from pods, so there may be any number; nodes have few of them.
+            self._by_key.popitem(last=False)
         return topology
 
     def set_node(self, row: int, node: Node) -> None:

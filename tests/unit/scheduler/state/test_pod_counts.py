@@ -193,3 +193,14 @@ def test_a_domain_that_lost_its_nodes_gives_its_number_away() -> None:
         cache.set_node(make_node(f"n{number}").obj())
         cache.remove_node(f"n{number}")
     assert topology.size <= 3
+
+
+def test_keys_that_nobody_asks_for_make_room_and_come_back() -> None:
+    cache = Cache()
+    cache.set_node(make_node("n").labels(zone="a").obj())
+    topologies = cache.snapshot.topologies
+    topologies.get("zone")
+    for number in range(300):
+        topologies.get(f"key{number}")
+    cache.set_node(make_node("n").obj())
+    assert topologies.get("zone").of_row[0] == 0
