@@ -18,7 +18,7 @@ from shoal.scheduler.bindings import Bindings, Refused
 from shoal.scheduler.config.configuration import ExtenderSection
 from shoal.scheduler.cycle.diagnosis import Diagnosis
 from shoal.scheduler.cycle.evaluations import Evaluations
-from shoal.scheduler.cycle.gang_cycle import Gang, GangCycle, Rejection
+from shoal.scheduler.cycle.gang_cycle import NOT_NOMINATED, Gang, GangCycle, Rejection
 from shoal.scheduler.effects import (
     Bind,
     Effect,
@@ -213,7 +213,7 @@ class Scheduler:
         self._queue.move_all(Happening(ASSIGNED_POD_DELETE, queued.pod), now)
         status = refused.status
         diagnosis = Diagnosis(1, dict.fromkeys(status.reasons, 1))
-        return self._report(Rejection(queued, status, diagnosis), now)
+        return self._report(Rejection(queued, status, diagnosis, NOT_NOMINATED), now)
 
     def _rejected(self, rejection: Rejection, now: datetime) -> list[Effect]:
         diagnosis = rejection.diagnosis
@@ -229,7 +229,8 @@ class Scheduler:
         """An event each time, the condition only where it says something new."""
         queued = rejection.queued
         done: list[Effect] = [_failed_event(queued, rejection.message)]
-        condition = _condition(rejection, now)
+        is_nominated = self._nominating.is_nominated(queued.pod)
+        condition = _condition(rejection, is_nominated, now)
         if _is_news(queued, condition):
             done.append(condition)
         return done
@@ -253,13 +254,11 @@ def _failed_event(queued: QueuedPod, text: str) -> RecordEvent:
     return RecordEvent(pod, EventType.WARNING, "FailedScheduling", "Scheduling", text)
 
 
-def _condition(rejection: Rejection, now: datetime) -> SetCondition:
+def _condition(rejection: Rejection, is_nominated: bool, now: datetime) -> SetCondition:
     pod = rejection.queued.pod.object
     is_rejected = rejection.status.is_rejected
     nominated = rejection.post_filter.nominated_node_name if rejection.post_filter else None
-    if not is_rejected:
-        nominated = ""
-    if not nominated and not pod.status.nominated_node_name:
+    if not nominated and not is_nominated:
         nominated = None
     before = find_condition(pod.status.conditions, "PodScheduled")
     return SetCondition(
@@ -274,7 +273,8 @@ def _condition(rejection: Rejection, now: datetime) -> SetCondition:
 
 def _is_news(queued: QueuedPod, condition: SetCondition) -> bool:
     status = queued.pod.object.status
-    if condition.nominated_node_name not in (None, status.nominated_node_name):
+    nominated = condition.nominated_node_name
+    if nominated == "" or nominated not in (None, status.nominated_node_name):
         return True
     before = find_condition(status.conditions, "PodScheduled")
     said = (before.status, before.reason, before.message) if before else None

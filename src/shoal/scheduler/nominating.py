@@ -50,6 +50,11 @@ class Nominating:
         if before is not None and told_before and told_before != told:
             self._wake(before, now)
 
+    def is_nominated(self, pod: PodInfo) -> bool:
+        """Here, or as far as the API server has told."""
+        told = pod.object.status.nominated_node_name
+        return bool(told or self._nominations.node_of(pod.uid))
+
     def placed(self, uid: str) -> None:
         """The pod has a node."""
         if self._nominations:

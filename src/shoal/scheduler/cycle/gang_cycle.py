@@ -29,7 +29,8 @@ from shoal.scheduler.state.statement import Statement
 
 GANG_REJECTED = unschedulable("pod group is unschedulable")
 
-_NOT_NOMINATED = PostFilterResult(nominated_node_name="")
+NOT_NOMINATED = PostFilterResult(nominated_node_name="")
+"""Where something failed, the room that was made for the pod is not kept any longer."""
 
 
 class Gang(msgspec.Struct, frozen=True):
@@ -119,8 +120,9 @@ class GangCycle:
         evaluation = self._latest = self._evaluation(queued, answer)
         choice = self._choose(queued, evaluation, answer)
         if isinstance(choice, Status):
-            diagnosis = evaluation.diagnose() if choice.is_rejected else Diagnosis(0)
-            return Rejection(queued, choice, diagnosis)
+            if choice.is_rejected:
+                return Rejection(queued, choice, evaluation.diagnose())
+            return Rejection(queued, choice, Diagnosis(0), NOT_NOMINATED)
         node_name = self._cache.snapshot.node_name(choice)
         pod, points = queued.pod, queued.profile.points
         state = evaluation.state.clone()
@@ -135,7 +137,7 @@ class GangCycle:
         placing.run_unreserves(points, state, pod, node_name)
         statement.forget_last()
         status = permission.status
-        return Rejection(queued, status, _diagnosis_of(status), _NOT_NOMINATED)
+        return Rejection(queued, status, _diagnosis_of(status), NOT_NOMINATED)
 
     def _choose(
         self, queued: QueuedPod, evaluation: Evaluation, answer: ExtendersAnswered | None
