@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from shoal.api.core import EVENTS
+from shoal.api.core import EVENTS, PRIORITY_CLASSES
 from shoal.api.meta import find_condition
 from shoal.api.node import NODES
 from shoal.api.pod import PODS, Pod
 from shoal.base.clock import Clock, SystemClock
 from shoal.client.events import EventRecorder
 from shoal.client.informer import InformerSet
-from shoal.client.protocol import Client
+from shoal.client.protocol import Client, DeleteOptions
 from shoal.scheduler.core import Scheduler, build_scheduler
 from shoal.scheduler.framework import status as statuses
 from shoal.scheduler.framework.cycle_state import CycleState
@@ -34,11 +34,11 @@ from tests.waiting import eventually
 async def scheduling(
     cluster: MemoryCluster, scheduler: Scheduler | None = None, clock: Clock | None = None
 ) -> AsyncIterator[None]:
-    client, clock = cluster.client, clock or cluster.clock
+    client, loop_clock, clock = cluster.client, clock or cluster.clock, cluster.clock
     informers = InformerSet(client, clock, random.Random(0))
     recorder = EventRecorder(client, "default-scheduler", clock)
     scheduler = scheduler or build_scheduler(DEFAULT_PROFILES, in_tree_registry())
-    loop = SchedulerLoop(scheduler, client, informers, recorder, clock)
+    loop = SchedulerLoop(scheduler, client, informers, recorder, loop_clock)
     tasks = [asyncio.create_task(each.run()) for each in (informers, recorder, loop)]
     try:
         yield
@@ -55,14 +55,18 @@ async def client() -> AsyncIterator[Client]:
 
 
 class HurryingClock(SystemClock):
-    """A second passes between any two looks, so what is not due at one is overdue at the next."""
+    """Seconds pass between any two looks, so what is not due at one may be overdue at the next."""
 
     def __init__(self) -> None:
-        self._looks = 0
+        self._ahead_s = 0.0
 
     def now(self) -> datetime:
-        self._looks += 1
-        return super().now() + timedelta(seconds=self._looks)
+        self._ahead_s += 3.7
+        return super().now() + timedelta(seconds=self._ahead_s)
+
+    async def sleep(self, delay_s: float) -> None:
+        self._ahead_s += delay_s
+        await super().sleep(0)
 
 
 async def add_node(client: Client, name: str, cpu: str = "4") -> None:
@@ -140,6 +144,36 @@ async def test_a_pod_that_fits_nowhere_says_why_and_is_bound_when_a_node_comes(
     await eventually(is_bound)
 
 
+async def test_a_pod_that_matters_more_is_bound_when_its_victim_is_gone(client: Client) -> None:
+    await client.create(
+        PRIORITY_CLASSES,
+        {"metadata": {"name": "high"}, "value": 1000, "description": "matters more"},
+    )
+    await add_node(client, "n1", cpu="1")
+    await add_pod(client, make_pod("low").req(cpu="1"))
+    await eventually(lambda: is_bound_to(client, "low", "n1"))
+    await add_pod(client, make_pod("high").req(cpu="1").spec(priorityClassName="high"))
+
+    async def is_low_leaving() -> bool:
+        pod = await client.get(PODS, "low", "default")
+        reasons = {each.type: each.reason for each in pod.status.conditions}
+        is_told = reasons.get("DisruptionTarget") == "PreemptionByScheduler"
+        return is_told and pod.is_deleting
+
+    await eventually(is_low_leaving)
+
+    async def is_high_nominated() -> bool:
+        return (await client.get(PODS, "high", "default")).status.nominated_node_name == "n1"
+
+    await eventually(is_high_nominated)
+    await client.delete(PODS, "low", "default", DeleteOptions(grace_period_s=0))
+    await eventually(lambda: is_bound_to(client, "high", "n1"))
+
+
+async def is_bound_to(client: Client, name: str, node_name: str) -> bool:
+    return (await client.get(PODS, name, "default")).spec.node_name == node_name
+
+
 async def test_pods_of_other_schedulers_are_left_alone(client: Client) -> None:
     await add_node(client, "n1")
     await add_pod(client, make_pod("theirs").scheduler("their-scheduler").req(cpu="1"))
@@ -155,23 +189,23 @@ async def test_pods_of_other_schedulers_are_left_alone(client: Client) -> None:
 async def test_a_pod_whose_back_off_ends_between_two_looks_at_the_clock_is_not_forgotten() -> None:
     attempts: list[str] = []
 
-    class FailsTwice:
-        name = "FailsTwice"
+    class FailsOften:
+        name = "FailsOften"
 
         def __init__(self, arguments: object, handle: Handle) -> None:
             pass
 
         def reserve(self, state: CycleState, pod: PodInfo, node_name: str) -> Status:
             attempts.append(pod.name)
-            return statuses.error("not yet") if len(attempts) < 3 else statuses.SUCCESS
+            return statuses.error("not yet") if len(attempts) < 12 else statuses.SUCCESS
 
         def unreserve(self, state: CycleState, pod: PodInfo, node_name: str) -> None:
             pass
 
     registry = in_tree_registry()
-    registry.register("FailsTwice", FailsTwice)
+    registry.register("FailsOften", FailsOften)
     default = DEFAULT_PROFILES[0]
-    profile = ProfileSpec(default.scheduler_name, (*default.plugins, PluginSpec("FailsTwice")))
+    profile = ProfileSpec(default.scheduler_name, (*default.plugins, PluginSpec("FailsOften")))
     async with memory_cluster() as cluster:
         scheduler = build_scheduler([profile], registry)
         async with scheduling(cluster, scheduler, HurryingClock()):
@@ -182,4 +216,4 @@ async def test_a_pod_whose_back_off_ends_between_two_looks_at_the_clock_is_not_f
                 return all(pod.spec.node_name for pod in await pods(cluster.client))
 
             await eventually(is_bound)
-    assert attempts == ["p"] * 3
+    assert attempts == ["p"] * 12
