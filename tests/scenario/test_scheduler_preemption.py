@@ -338,6 +338,18 @@ def test_a_nomination_that_the_api_server_tells_of_keeps_its_room() -> None:
     assert run.bound == {"lower": "n1"}
 
 
+def test_a_nomination_that_came_to_nothing_is_taken_back() -> None:
+    run = Run()
+    run.add(N1, low("equal", priority=10))
+    run.add(high().status(nominatedNodeName="n1"))
+    run.after(0)
+    assert run.nominated == {"high": ""}
+    run.tell(PodDeleted(low("equal", priority=10).obj()))
+    run.add(make_pod("lower").req(cpu="1").priority(1))
+    run.after(0)
+    assert run.bound == {"lower": "n1"}
+
+
 def test_a_pod_goes_where_it_is_nominated_to_though_another_node_scores_higher() -> None:
     run = Run()
     run.add(make_node("empty").capacity(cpu="64"), N1)
