@@ -224,8 +224,9 @@ class VectorFilterPlugin(Plugin, Protocol):
 
 @runtime_checkable
 class ColumnFilterPlugin(VectorFilterPlugin, Protocol):
-    """A filter to which pods on a row matter only by the columns of `NodeRows`. What it would say
-    without some of them can be worked out for all rows at once."""
+    """A filter to which pods on a row matter only by the columns of `NodeRows`, and to which the
+    more is requested is never the better. What it would say with other pods there can be worked
+    out for all rows at once."""
 
     @property
     def filters_columns(self) -> bool: ...

@@ -32,6 +32,7 @@ from shoal.scheduler.framework.cluster_event import (
     QueueingHint,
     Registration,
 )
+from shoal.scheduler.framework.column_filters import ColumnFilters, ColumnRun, promised
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.dry_run import DryRun, DryRuns
 from shoal.scheduler.framework.fit_error import fit_error
@@ -41,7 +42,7 @@ from shoal.scheduler.framework.registry import Handle
 from shoal.scheduler.framework.status import SUCCESS, Code, Status, unresolvable, unschedulable
 from shoal.scheduler.plugins import victims as ranking
 from shoal.scheduler.plugins.disruption_budgets import DisruptionBudgets
-from shoal.scheduler.plugins.victim_columns import ColumnFilters, Found, VictimColumns
+from shoal.scheduler.plugins.victim_columns import Found, VictimColumns
 from shoal.scheduler.plugins.victims import NO_VICTIMS, Candidate
 from shoal.scheduler.state.pod_info import PodInfo
 
@@ -143,10 +144,13 @@ class DefaultPreemption:
         if self._column_filters is None:
             self._column_filters = ColumnFilters(dry_runs.points)
         if self._column_filters.suffice(state):
-            exact &= self._rows_heeded_by(pod)
-            quick = [row for row in rows if row not in exact] if exact else rows
-            if quick:
-                self._take_in(trial, self._find_by_columns(self._column_filters, state, pod, quick))
+            promises, others = promised(self._handle.nominations, self._snapshot, pod)
+            exact &= others
+            quick = np.array([row for row in rows if row not in exact], np.intp)
+            run = ColumnRun(self._column_filters, self._snapshot, state, pod)
+            self._columns.refresh()
+            found = self._columns.dry_run(run, self._budgets, pod, quick, promises)
+            self._take_in(trial, found)
         wanted = self._wanted_candidates(len(rows))
         for row in sorted(exact):
             if len(trial.candidates) >= wanted and _has_harmless(trial.candidates):
@@ -154,24 +158,10 @@ class DefaultPreemption:
             self._dry_run(trial, dry_runs, state, pod, row)
         return trial
 
-    def _rows_heeded_by(self, pod: PodInfo) -> set[int]:
-        """Rows of nodes with nominated pods that the pod must leave room for."""
-        nominations = self._handle.nominations
-        if not nominations:
-            return set()
-        rows = (self._snapshot.row(name) for name in nominations.nodes_heeded_by(pod))
-        return {row for row in rows if row is not None}
-
     def _wanted_candidates(self, row_count: int) -> int:
         percentage = self._arguments.min_candidate_nodes_percentage
         by_share = row_count * percentage // 100
         return min(row_count, max(by_share, self._arguments.min_candidate_nodes_absolute))
-
-    def _find_by_columns(
-        self, filters: ColumnFilters, state: CycleState, pod: PodInfo, rows: Sequence[int]
-    ) -> Found:
-        self._columns.refresh()
-        return self._columns.dry_run(filters, self._budgets, state, pod, np.array(rows, np.intp))
 
     def _take_in(self, trial: _Trial, found: Found) -> None:
         trial.rejections.update(found.rejections)

@@ -7,18 +7,12 @@ pods came, went or started. The outcome is the same as of dry runs node by node,
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
-from shoal.scheduler.framework import filtering
-from shoal.scheduler.framework.cycle_state import CycleState
-from shoal.scheduler.framework.extension_points import ExtensionPoints, FilterSlot
-from shoal.scheduler.framework.filtering import PASSED
-from shoal.scheduler.framework.lifted import PluginError
-from shoal.scheduler.framework.plugin import ColumnFilterPlugin, Reads
+from shoal.scheduler.framework.column_filters import ColumnRun, RowNumbers
 from shoal.scheduler.framework.status import Status
 from shoal.scheduler.plugins import victims as ranking
 from shoal.scheduler.plugins.disruption_budgets import DisruptionBudgets
@@ -31,8 +25,6 @@ from shoal.scheduler.plugins.victims import (
 from shoal.scheduler.state.node_table import PODS_ROW, BoolArray, IntArray
 from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.snapshot import Snapshot
-
-RowNumbers = npt.NDArray[np.intp]
 
 _NOBODY = np.iinfo(np.int64).max
 """Priority of a place in the order that is not taken."""
@@ -48,25 +40,6 @@ class Found:
     """Why nodes are no candidates."""
     needless: tuple[int, ...] = ()
     """Rows where the pod fits without any victim, which should not be."""
-
-
-class ColumnFilters:
-    """The filters of a profile, where those that count look at columns alone."""
-
-    def __init__(self, points: ExtensionPoints) -> None:
-        self._points = points
-        self.by_pods = [slot for slot in points.filter if _reads_columns(slot)]
-        """Those that depend on pods."""
-        self.slots = [s for s in points.filter if s.reads is Reads.NODE or _reads_columns(s)]
-        self._others = [slot.plugin.name for slot in points.filter if slot not in self.slots]
-
-    def suffice(self, state: CycleState) -> bool:
-        """Whether all others have nothing to say about the pod."""
-        return state.skip_filter.issuperset(self._others)
-
-    def status(self, state: CycleState, pod: PodInfo, rejecting: int, code: int) -> Status:
-        plugin = self._points.filter[rejecting].plugin
-        return plugin.filter_status(state, pod, code).by(plugin.name)
 
 
 class VictimColumns:
@@ -134,42 +107,48 @@ class VictimColumns:
 
     def dry_run(
         self,
-        filters: ColumnFilters,
+        run: ColumnRun,
         budgets: DisruptionBudgets,
-        state: CycleState,
         pod: PodInfo,
         rows: RowNumbers,
+        promised: Mapping[int, IntArray],
     ) -> Found:
-        """On rows that have pods of lower priority, after `refresh`."""
-        run = _Run(self._snapshot, filters, state, pod)
+        """On rows that have pods of lower priority, after `refresh`. `promised` is requested
+        there besides."""
+        rejections: Counter[Status] = Counter()
         is_lower = self._priority.take(rows, axis=1) < pod.priority
         counts = is_lower.sum(axis=0)
         has_lower = counts > 0
         if not has_lower.all():
-            run.rejections[NO_VICTIMS] += int(np.count_nonzero(~has_lower))
+            rejections[NO_VICTIMS] += int(np.count_nonzero(~has_lower))
             rows, is_lower = rows[has_lower], is_lower[:, has_lower]
         if not rows.size:
-            return Found(None, run.rejections)
+            return Found(None, rejections)
         # The lower ones stand first.
         depth = int(counts.max())
         is_lower = is_lower[:depth]
         amounts = self._amounts[:, :depth].take(rows, axis=2)
         requested = self._snapshot.select(rows).requested - (amounts * is_lower).sum(axis=1)
-        fits = run.judge(filters.slots, rows, requested, run.rejections)
+        if promised:
+            nothing = np.zeros(len(requested), np.int64)
+            requested += np.stack([promised.get(row, nothing) for row in rows.tolist()], axis=1)
+        fits = run.judge(run.filters.all, rows, requested)
         if not fits.all():
+            rejections.update({status: of.size for status, of in run.rejections()})
             rows, is_lower, requested = rows[fits], is_lower[:, fits], requested[:, fits]
             amounts = amounts[:, :, fits]
         is_protected = self._protected(budgets, rows, is_lower)
-        is_victim = run.reprieve(rows, requested, amounts, (is_protected, is_lower & ~is_protected))
+        groups = (is_protected, is_lower & ~is_protected)
+        is_victim = _reprieve(run, rows, requested, amounts, groups)
         has_victims = is_victim.any(axis=0)
         needless = tuple(rows[~has_victims].tolist())
         if needless:
             rows, is_victim = rows[has_victims], is_victim[:, has_victims]
             is_protected = is_protected[:, has_victims]
         if not rows.size:
-            return Found(None, run.rejections, needless)
+            return Found(None, rejections, needless)
         violations = (is_victim & is_protected).sum(axis=0)
-        return Found(self._cheapest(rows, is_victim, violations), run.rejections, needless)
+        return Found(self._cheapest(rows, is_victim, violations), rejections, needless)
 
     def _protected(
         self, budgets: DisruptionBudgets, rows: RowNumbers, is_lower: BoolArray
@@ -208,61 +187,21 @@ class VictimColumns:
         return Candidate(row, victims, int(violations[chosen]))
 
 
-class _Run:
-    """One pod's filters over rows whose requests are supposed."""
-
-    def __init__(
-        self, snapshot: Snapshot, filters: ColumnFilters, state: CycleState, pod: PodInfo
-    ) -> None:
-        self._snapshot = snapshot
-        self._filters = filters
-        self._state = state
-        self._pod = pod
-        self._codes: IntArray = np.zeros(snapshot.row_count, np.int64)
-        self.rejections: Counter[Status] = Counter()
-
-    def judge(
-        self,
-        slots: Sequence[FilterSlot],
-        rows: RowNumbers,
-        requested: IntArray,
-        rejections: Counter[Status] | None = None,
-    ) -> BoolArray:
-        """Which rows take the pod with this requested; counts why others do not. Raises
-        PluginError."""
-        nodes = self._snapshot.select(rows).with_requested(requested)
-        rejecting = np.full(nodes.size, PASSED, np.int16)
-        status = filtering.run_filters(slots, self._state, self._pod, nodes, rejecting, self._codes)
-        if not status.is_success:
-            raise PluginError(status.message)
-        passes = rejecting == PASSED
-        if rejections is not None:
-            for who in np.unique(rejecting[~passes]).tolist():
-                codes = self._codes[rows[rejecting == who]]
-                for code, count in zip(*np.unique(codes, return_counts=True), strict=True):
-                    rejection = self._filters.status(self._state, self._pod, who, int(code))
-                    rejections[rejection] += int(count)
-        return passes
-
-    def reprieve(
-        self,
-        rows: RowNumbers,
-        requested: IntArray,
-        amounts: IntArray,
-        groups: tuple[BoolArray, ...],
-    ) -> BoolArray:
-        """Put pods back, one group after the other, most important ones first, as long as the pod
-        still fits. Which could not stay, by place and row."""
-        is_victim = np.zeros(groups[0].shape, np.bool_)
-        for group in groups:
-            for place in np.flatnonzero(group.any(axis=1))[::-1].tolist():
-                is_tried = group[place]
-                fuller = requested + amounts[:, place]
-                fits = self.judge(self._filters.by_pods, rows, fuller)
-                requested = np.where(is_tried & fits, fuller, requested)
-                is_victim[place] |= is_tried & ~fits
-        return is_victim
-
-
-def _reads_columns(slot: FilterSlot) -> bool:
-    return isinstance(slot.plugin, ColumnFilterPlugin) and slot.plugin.filters_columns
+def _reprieve(
+    run: ColumnRun,
+    rows: RowNumbers,
+    requested: IntArray,
+    amounts: IntArray,
+    groups: tuple[BoolArray, ...],
+) -> BoolArray:
+    """Put pods back, one group after the other, most important ones first, as long as the pod
+    still fits. Which could not stay, by place and row."""
+    is_victim = np.zeros(groups[0].shape, np.bool_)
+    for group in groups:
+        for place in np.flatnonzero(group.any(axis=1))[::-1].tolist():
+            is_tried = group[place]
+            fuller = requested + amounts[:, place]
+            fits = run.judge(run.filters.by_requests, rows, fuller)
+            requested = np.where(is_tried & fits, fuller, requested)
+            is_victim[place] |= is_tried & ~fits
+    return is_victim
