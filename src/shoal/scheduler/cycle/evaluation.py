@@ -97,8 +97,8 @@ class Evaluation:
         self._rejecting = self._own_rejecting
         # Reason codes of filters that read pods, by what they read of them.
         self._codes = {
-            Reads.PODS: np.zeros(capacity, np.int64),
-            Reads.CLUSTER: np.zeros(capacity if self._cluster_filters else 0, np.int64),
+            Reads.PODS: np.empty(capacity, np.int64),
+            Reads.CLUSTER: np.empty(capacity if self._cluster_filters else 0, np.int64),
         }
         self._is_feasible = np.zeros(capacity, np.bool_)
         self._feasible_count = 0
@@ -123,7 +123,11 @@ class Evaluation:
         is_feasible = self._is_feasible[: self._snapshot.row_count]
         if count == 1:
             return int(is_feasible.argmax())
-        status = self._scores.refresh(self._verdicts, is_feasible, count, self._changed)
+        # Filters that look beyond a row may change their mind about rows that did not change.
+        may_flip = self._rejecting is not self._own_rejecting
+        status = self._scores.refresh(
+            self._verdicts, is_feasible, count, self._changed, may_flip=may_flip
+        )
         return self._scores.best_row() if status.is_success else status
 
     def judge(self) -> Status:

@@ -1,7 +1,8 @@
 """Evaluations by signature: the classes of pods that were seen lately.
 
 Bounded by memory, not by number: an evaluation grows with the cluster. The class that was not
-asked for longest goes first.
+asked for longest goes first. A pod that is like no other so far leaves nothing behind, so that
+thousands of different pods use the same memory, one after another.
 """
 
 from collections import OrderedDict
@@ -24,8 +25,9 @@ class Evaluations:
         self._verdicts: OrderedDict[tuple[str, Fragments], SharedVerdicts] = OrderedDict()
 
     def get(self, profile: Profile, signature: Signature, pod: PodInfo) -> Evaluation:
-        """The class of the pod; a class of its own where it has no signature."""
-        if signature.whole is None:
+        """The class of the pod; a class of its own where it has no signature, or nobody else has
+        the same."""
+        if signature.whole is None or not signature.whole.is_shared:
             return self.make_own(profile, signature, pod)
         key = (profile.scheduler_name, signature.whole)
         evaluation = self._kept.get(key)

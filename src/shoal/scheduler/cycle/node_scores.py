@@ -52,7 +52,7 @@ class NodeScores:
         self._moving = np.zeros(capacity, np.int64)
         self._raw = np.zeros((len(self._relative_slots), capacity), np.int64)
         self._relative: IntArray | None = None
-        self._total = np.full(capacity, _NOT_FEASIBLE, np.int64)
+        self._total = np.empty(capacity, np.int64)
 
     @property
     def size_bytes(self) -> int:
@@ -71,9 +71,12 @@ class NodeScores:
         is_feasible: BoolArray,
         feasible_count: int,
         changed: tuple[int, NodeRows] | None,
+        *,
+        may_flip: bool,
     ) -> Status:
         """Score the rows that changed since last time. `is_feasible` is as long as the table;
-        `changed` are the rows that changed after a generation, where the caller has them."""
+        `changed` are the rows that changed after a generation, where the caller has them;
+        `may_flip`: others may have become feasible, or ceased to be."""
         snapshot = self._snapshot
         since = self._scored_at
         generation = snapshot.generation
@@ -81,6 +84,8 @@ class NodeScores:
             return SUCCESS
         nodes = changed[1] if changed and changed[0] == since else None
         nodes = nodes or snapshot.rows_changed_since(since) or snapshot.all_rows()
+        if may_flip:
+            nodes = self._with_flipped(nodes, is_feasible)
         if since == _SCORED_NOTHING or self._points.cluster_pre_score:
             feasible = snapshot.where(is_feasible, feasible_count)
             only_cluster = since != _SCORED_NOTHING
@@ -100,6 +105,15 @@ class NodeScores:
         if status.is_success:
             self._scored_at = generation
         return status
+
+    def _with_flipped(self, nodes: NodeRows, is_feasible: BoolArray) -> NodeRows:
+        """Those rows, and others that were feasible when they were last scored and no longer are,
+        or the other way round."""
+        was_feasible = self._total[: is_feasible.size] != _NOT_FEASIBLE
+        flipped = np.flatnonzero(was_feasible != is_feasible)
+        if not flipped.size or nodes.size == is_feasible.size:
+            return nodes
+        return self._snapshot.select(np.union1d(nodes.numbers, flipped))
 
     def _row_plugins(self) -> list[tuple[int, RowScorePlugin]] | None:
         """Those that are to be asked, with their weights; None where one cannot score a row by

@@ -39,6 +39,8 @@ RejectingArray = npt.NDArray[np.int16]
 
 @dataclass(frozen=True, slots=True)
 class PreFilterOutcome:
+    """What the plugins of a round said together."""
+
     status: Status
     node_names: frozenset[str] | None = None
     """Nodes that may be filtered; None is all."""

@@ -17,13 +17,15 @@ _KEPT = 2**14
 class Fragments:
     """What plugins signed, hashed once; equal ones are mostly one object."""
 
-    __slots__ = ("_hash", "_parts", "number")
+    __slots__ = ("_hash", "_parts", "is_shared", "number")
 
     def __init__(self, parts: tuple[Hashable, ...], number: int = 0) -> None:
         self._parts = parts
         self._hash = hash(parts)
         self.number = number
         """In the order in which signatures were first seen."""
+        self.is_shared = False
+        """Whether they were signed more than once."""
 
     def __hash__(self) -> int:
         return self._hash
@@ -69,6 +71,7 @@ class Signer:
         fragments = Fragments(tuple(parts), self._seen)
         known = self._known.get(fragments)
         if known is not None:
+            known.is_shared = True
             return known
         if len(self._known) >= _KEPT:
             self._known.clear()

@@ -116,12 +116,30 @@ def test_the_class_that_was_not_asked_for_longest_makes_room() -> None:
     pod = pod_info.of(make_pod("a").obj())
     size_bytes = Evaluation(made, pod, cache.snapshot).size_bytes
     kept = Evaluations(cache.snapshot, limit_bytes=2 * size_bytes)
-    one, two, three = (Signature(Fragments((text,)), None) for text in "123")
+    one, two, three = (shared(text) for text in "123")
     first, second = kept.get(profile, one, pod), kept.get(profile, two, pod)
     assert kept.get(profile, one, pod) is first
     kept.get(profile, three, pod)
     assert kept.get(profile, one, pod) is first
     assert kept.get(profile, two, pod) is not second
+
+
+def shared(text: str) -> Signature:
+    """Of several pods."""
+    fragments = Fragments((text,))
+    fragments.is_shared = True
+    return Signature(fragments, None)
+
+
+def test_a_pod_like_no_other_leaves_nothing_behind() -> None:
+    cache, made = points()
+    kept = Evaluations(cache.snapshot)
+    first, twin = (pod_info.of(make_pod("a").uid(uid).obj()) for uid in ("1", "2"))
+    profile = Profile("test", made)
+    signature = made.signer.sign(first)
+    assert kept.get(profile, signature, first) is not kept.get(profile, signature, first)
+    signature = made.signer.sign(twin)
+    assert kept.get(profile, signature, first) is kept.get(profile, signature, twin)
 
 
 def test_a_pod_without_signature_is_judged_by_itself() -> None:
