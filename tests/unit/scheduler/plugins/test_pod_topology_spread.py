@@ -276,6 +276,14 @@ def test_equal_pods_fill_zones_in_turn() -> None:
     assert all(sorted(zones[i : i + 3]) == [0, 1, 2] for i in (0, 3, 6))
 
 
+def test_a_node_that_no_pod_came_to_is_given_up_with_its_domain() -> None:
+    rehearsal = Rehearsal()
+    rehearsal.add(*(zoned(name, name[0]) for name in ("a1", "a2", "a3", "b1", "b2", "b3")))
+    rehearsal.add(*(make_pod(f"p{i}").labels(**WEB).spread(ZONE, WEB) for i in range(4)))
+    rehearsal.run()
+    assert [str(rehearsal.node_of(f"p{i}"))[0] for i in range(4)] == ["a", "b", "a", "b"]
+
+
 def test_a_pod_that_waits_for_balance_is_placed_when_another_goes() -> None:
     rehearsal = Rehearsal()
     gone = web("w", "a1")
