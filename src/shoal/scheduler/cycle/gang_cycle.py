@@ -22,6 +22,7 @@ from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.nominations import Nominations
 from shoal.scheduler.framework.placing import Permission
 from shoal.scheduler.framework.plugin import PostFilterResult
+from shoal.scheduler.framework.profile import Profile
 from shoal.scheduler.framework.status import Code, Status, unschedulable
 from shoal.scheduler.queueing.queued_pod import QueuedPod
 from shoal.scheduler.state.cache import Cache
@@ -117,8 +118,8 @@ class GangCycle:
         self, statement: Statement, queued: QueuedPod, answer: ExtendersAnswered | None
     ) -> Placement | Rejection:
         """One member onto the statement."""
-        evaluation = self._latest = self._evaluation(queued, answer)
-        choice = self._choose(queued, evaluation, answer)
+        evaluation, choice = self._choose(queued, answer)
+        self._latest = evaluation
         if isinstance(choice, Status):
             if choice.is_rejected:
                 return Rejection(queued, choice, evaluation.diagnose())
@@ -140,14 +141,16 @@ class GangCycle:
         return Rejection(queued, status, _diagnosis_of(status), NOT_NOMINATED)
 
     def _choose(
-        self, queued: QueuedPod, evaluation: Evaluation, answer: ExtendersAnswered | None
-    ) -> int | Status:
+        self, queued: QueuedPod, answer: ExtendersAnswered | None
+    ) -> tuple[Evaluation, int | Status]:
         """The node that the pod is nominated to, if it fits there; else the best one."""
+        evaluation = self._evaluation(queued, queued.profile, answer)
         if self._nominations:
-            row = self._beside_nominated.own_row(queued.pod, evaluation)
+            row = self._beside_nominated.own_row(queued.pod, queued.profile, evaluation)
             if row is not None and _is_passed(self._cache.snapshot.node_name(row), answer):
-                return row
-        return evaluation.choose()
+                return evaluation, row
+            evaluation = self._heedful(queued, evaluation, answer)
+        return evaluation, evaluation.choose()
 
     def _unreserve(self, placement: Placement) -> None:
         queued = placement.queued
@@ -155,22 +158,21 @@ class GangCycle:
             queued.profile.points, placement.state, queued.pod, placement.node_name
         )
 
-    def _evaluation(self, queued: QueuedPod, answer: ExtendersAnswered | None) -> Evaluation:
-        """With nominated pods that the pod must leave room for."""
-        profile, signature, pod = queued.profile, queued.signature, queued.pod
-        snapshot = self._cache.snapshot
+    def _evaluation(
+        self, queued: QueuedPod, profile: Profile, answer: ExtendersAnswered | None
+    ) -> Evaluation:
         if answer is not None:
-            evaluation = ExtendedEvaluation(profile, pod, snapshot, answer)
-        else:
-            evaluation = self._evaluations.get(profile, signature, pod)
-        if not self._nominations:
-            return evaluation
-        own = self._beside_nominated.profile_for(pod, profile, evaluation)
-        if own is profile:
-            return evaluation
-        if answer is not None:
-            return ExtendedEvaluation(own, pod, snapshot, answer)
-        return self._evaluations.make_own(own, signature, pod)
+            return ExtendedEvaluation(profile, queued.pod, self._cache.snapshot, answer)
+        if profile is queued.profile:
+            return self._evaluations.get(profile, queued.signature, queued.pod)
+        return self._evaluations.make_own(profile, queued.signature, queued.pod)
+
+    def _heedful(
+        self, queued: QueuedPod, evaluation: Evaluation, answer: ExtendersAnswered | None
+    ) -> Evaluation:
+        """The evaluation, or one that leaves nominated pods their room."""
+        own = self._beside_nominated.profile_for(queued.pod, queued.profile, evaluation)
+        return evaluation if own is queued.profile else self._evaluation(queued, own, answer)
 
     def _post_filter(self, rejection: Rejection, answer: ExtendersAnswered | None) -> Rejection:
         """Ask for a way out, such as preemption, where nodes were looked at or PreFilter spoke."""
@@ -178,8 +180,12 @@ class GangCycle:
         points = queued.profile.points
         if not points.post_filter or not rejection.status.is_rejected:
             return rejection
-        evaluation = self._latest or self._evaluation(queued, answer)
-        if isinstance(evaluation.choose(), int):
+        evaluation = self._latest
+        if evaluation is None:
+            evaluation, choice = self._choose(queued, answer)
+        else:
+            choice = evaluation.choose()
+        if isinstance(choice, int):
             return rejection
         return _with_way_out(rejection, evaluation)
 
