@@ -45,6 +45,9 @@ class NodeScores:
         others = [slot for slot in points.score if not slot.reads.is_of_nodes]
         self._moving_slots = [slot for slot in others if _is_final(slot)]
         self._relative_slots = [slot for slot in others if not _is_final(slot)]
+        self._scores_feasible_rows_only = any(
+            slot.is_per_node for slot in (*self._moving_slots, *self._relative_slots)
+        )
         self._scored_at = _SCORED_NOTHING
         self._node_generation = _SCORED_NOTHING
         self._measures: tuple[int, ...] = ()
@@ -84,8 +87,8 @@ class NodeScores:
             return SUCCESS
         nodes = changed[1] if changed and changed[0] == since else None
         nodes = nodes or snapshot.rows_changed_since(since) or snapshot.all_rows()
-        if may_flip:
-            nodes = self._with_flipped(nodes, is_feasible)
+        if may_flip and self._scores_feasible_rows_only:
+            nodes = snapshot.all_rows()
         if since == _SCORED_NOTHING or self._points.cluster_pre_score:
             feasible = snapshot.where(is_feasible, feasible_count)
             only_cluster = since != _SCORED_NOTHING
@@ -97,23 +100,15 @@ class NodeScores:
         fixed = self._refresh_fixed(verdicts, is_feasible)
         if isinstance(fixed, Status):
             return fixed
-        row_plugins = self._row_plugins() if nodes.size == 1 and not fixed else None
+        is_whole = fixed or may_flip
+        row_plugins = self._row_plugins() if nodes.size == 1 and not is_whole else None
         if row_plugins is None:
-            status = self._score_rows(nodes, is_feasible, is_whole=fixed)
+            status = self._score_rows(nodes, is_feasible, is_whole=is_whole)
         else:
             status = self._score_row(nodes.only_row, is_feasible, row_plugins)
         if status.is_success:
             self._scored_at = generation
         return status
-
-    def _with_flipped(self, nodes: NodeRows, is_feasible: BoolArray) -> NodeRows:
-        """Those rows, and others that were feasible when they were last scored and no longer are,
-        or the other way round."""
-        was_feasible = self._total[: is_feasible.size] != _NOT_FEASIBLE
-        flipped = np.flatnonzero(was_feasible != is_feasible)
-        if not flipped.size or nodes.size == is_feasible.size:
-            return nodes
-        return self._snapshot.select(np.union1d(nodes.numbers, flipped))
 
     def _row_plugins(self) -> list[tuple[int, RowScorePlugin]] | None:
         """Those that are to be asked, with their weights; None where one cannot score a row by
