@@ -1,7 +1,7 @@
 """Pods that look at each other: constraints hold after every placement, and sharing never shows."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from unittest import TestCase
 
 from hypothesis import given, settings
@@ -12,14 +12,19 @@ from shoal.api.core import SERVICES
 from shoal.scheduler.cycle.evaluation import Evaluation
 from shoal.scheduler.cycle.evaluations import Evaluations
 from shoal.scheduler.effects import Bind
+from shoal.scheduler.framework.cycle_state import CycleState
+from shoal.scheduler.framework.plugin import PluginArguments
 from shoal.scheduler.framework.profile import build_profiles
 from shoal.scheduler.framework.registry import Handle
+from shoal.scheduler.framework.status import SUCCESS, Status
 from shoal.scheduler.framework.waiting_pods import WaitingPods
 from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES, in_tree_registry
 from shoal.scheduler.state import pod_info
 from shoal.scheduler.state.cache import Cache
+from shoal.scheduler.state.pod_info import PodInfo
+from shoal.scheduler.state.snapshot import NodeInfo
 from shoal.testing.builders import NodeBuilder, PodBuilder, make_node, make_pod
-from shoal.testing.rehearsal import Rehearsal
+from shoal.testing.rehearsal import Enabled, Rehearsal
 
 HOST, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 KINDS = ("web", "db")
@@ -111,6 +116,31 @@ def test_a_shared_evaluation_says_what_a_fresh_one_says(
                     placed.append(pod.uid)
             case _:
                 pass
+
+
+class LaterNames:
+    """Scores node by node, as most plugins of others do."""
+
+    name = "LaterNames"
+
+    def __init__(self, arguments: PluginArguments, handle: Handle) -> None:
+        pass
+
+    def sign(self, pod: PodInfo) -> Hashable:
+        return ()
+
+    def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> tuple[int, Status]:
+        return int(node.name[-1]), SUCCESS
+
+
+def test_a_node_that_is_feasible_again_has_the_score_that_it_had() -> None:
+    rehearsal = Rehearsal(Enabled(LaterNames, weight=1000))
+    rehearsal.add(*(make_node(name).zone(name[0]).capacity(cpu="9") for name in ("a1", "a2")))
+    rehearsal.add(*(make_node(name).zone(name[0]).capacity(cpu="9") for name in ("b1", "b2")))
+    own = {"app": "web"}
+    rehearsal.add(*(make_pod(f"p{i}").labels(**own).spread(ZONE, own) for i in range(4)))
+    rehearsal.run()
+    assert [rehearsal.node_of(f"p{i}") for i in range(4)] == ["a2", "b2", "a2", "b2"]
 
 
 class RelationsMachine(RuleBasedStateMachine):
