@@ -69,7 +69,8 @@ class Nominating:
 
     def victim_leaves(self, uid: str) -> None:
         """A pod on a node is gone, or about to end."""
-        self._awaited.settle(uid)
+        for each in self._awaited.settle(uid):
+            self._queue.look_again(each)
 
     def eviction_failed(self, uid: str) -> None:
         """Whoever waited for it alone looks again."""

@@ -57,10 +57,11 @@ class BesideNominated:
     def _refusals(
         self, pod: PodInfo, profile: Profile, evaluation: Evaluation
     ) -> dict[int, Status]:
-        promises, others = promised(self._nominations, self._snapshot, pod)
-        if not (promises or others) or not evaluation.judge().is_success:
+        feasible = set(evaluation.feasible_rows()) if evaluation.judge().is_success else None
+        if not feasible:
             return {}
-        fit = [row for row in (*promises, *others) if evaluation.get(row).is_success]
+        promises, others = promised(self._nominations, self._snapshot, pod)
+        fit = [row for row in (*promises, *others) if row in feasible]
         refusals: dict[int, Status] = {}
         if fit and self._filters_of(profile).suffice(evaluation.state):
             counted = [row for row in fit if row in promises]

@@ -27,11 +27,7 @@ from shoal.base.guard import Failed, attempt
 from shoal.scheduler import effects
 from shoal.scheduler.config.plugin_arguments import DefaultPreemptionArgs
 from shoal.scheduler.effects import Effect, Evict, RecordEvent
-from shoal.scheduler.framework.cluster_event import (
-    ASSIGNED_POD_DELETE,
-    QueueingHint,
-    Registration,
-)
+from shoal.scheduler.framework.cluster_event import Registration
 from shoal.scheduler.framework.column_filters import ColumnFilters, ColumnRun, promised
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.dry_run import DryRun, DryRuns
@@ -84,9 +80,10 @@ class DefaultPreemption:
         return _WAITS if self._handle.awaited_victims.is_expecting(pod.uid) else SUCCESS
 
     def events_to_register(self) -> Sequence[Registration]:
-        """Pods that wait for their victims are let in when those go; whether that helps them
-        those plugins know that rejected them."""
-        return (Registration(ASSIGNED_POD_DELETE, _never_helps),)
+        """None: a pod that waits for its victims is looked at again when the last of them
+        leaves, and not whenever any pod goes. Whether that helps it, those plugins know that
+        rejected it."""
+        return ()
 
     def post_filter(self, state: CycleState, pod: PodInfo, statuses: NodeStatuses) -> _Answer:
         reason = self._why_not_eligible(pod, statuses)
@@ -251,7 +248,3 @@ def _is_being_preempted(pod: PodInfo) -> bool:
         "True",
         PREEMPTED_BY_SCHEDULER,
     )
-
-
-def _never_helps(pod: PodInfo, before: object, after: object) -> QueueingHint:
-    return QueueingHint.SKIP

@@ -152,6 +152,12 @@ class SchedulingQueue:
         if queued is not None and queued.room in (Room.UNSCHEDULABLE, Room.BACKOFF):
             self._admit(queued)
 
+    def look_again(self, uid: str) -> None:
+        """Ask PreEnqueue again whether a gated pod may be tried."""
+        queued = self._pods.get(uid)
+        if queued is not None and queued.gated_by:
+            self._admit(queued)
+
     def move_all(self, happening: Happening, now: datetime, besides: str = "") -> None:
         """Something happened in the cluster: wake the pods that it may help, all but the one with
         the uid `besides`."""
