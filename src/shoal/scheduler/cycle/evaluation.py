@@ -55,8 +55,8 @@ class Evaluation:
         self.state = CycleState()
         self._shared_verdicts = shared_verdicts if shared_verdicts is not None else {}
         self._pre_filters = filtering.PreFilters(points)
-        self._pod_filters = [s for s in points.filter if s.reads is Reads.PODS]
-        self._cluster_filters = [s for s in points.filter if s.reads is Reads.CLUSTER]
+        self._pod_filters = points.by_reading.pod_filters
+        self._cluster_filters = points.by_reading.cluster_filters
         self._asked_at = _JUDGED_NOTHING
         self._diagnosis: Diagnosis | None = None
         self._ask_pre_filters(snapshot.generation)

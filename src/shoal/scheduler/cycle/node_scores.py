@@ -14,7 +14,7 @@ from shoal.base.guard import Failed, attempt
 from shoal.scheduler.cycle.node_verdicts import NodeVerdicts
 from shoal.scheduler.framework import scoring
 from shoal.scheduler.framework.cycle_state import CycleState
-from shoal.scheduler.framework.extension_points import ExtensionPoints, ScoreSlot
+from shoal.scheduler.framework.extension_points import ExtensionPoints
 from shoal.scheduler.framework.plugin import Reads
 from shoal.scheduler.framework.single_row import RowScorePlugin
 from shoal.scheduler.framework.status import SUCCESS, Status
@@ -42,9 +42,8 @@ class NodeScores:
         self._state = state
         self._pod = pod
         self._snapshot = snapshot
-        others = [slot for slot in points.score if not slot.reads.is_of_nodes]
-        self._moving_slots = [slot for slot in others if _is_final(slot)]
-        self._relative_slots = [slot for slot in others if not _is_final(slot)]
+        self._moving_slots = points.by_reading.moving_scores
+        self._relative_slots = points.by_reading.relative_scores
         self._scores_feasible_rows_only = any(
             slot.is_per_node for slot in (*self._moving_slots, *self._relative_slots)
         )
@@ -89,7 +88,7 @@ class NodeScores:
         nodes = nodes or snapshot.rows_changed_since(since) or snapshot.all_rows()
         if may_flip and self._scores_feasible_rows_only:
             nodes = snapshot.all_rows()
-        if since == _SCORED_NOTHING or self._points.cluster_pre_score:
+        if since == _SCORED_NOTHING or self._points.by_reading.further_pre_scores:
             feasible = snapshot.where(is_feasible, feasible_count)
             only_cluster = since != _SCORED_NOTHING
             status = scoring.run_pre_scores(
@@ -217,9 +216,3 @@ class NodeScores:
         if not has_all(feasible):
             total[~feasible] = _NOT_FEASIBLE
         self._total[rows] = total
-
-
-def _is_final(slot: ScoreSlot) -> bool:
-    """Whether the score of a row stands for itself: it is not measured by those of others, nor
-    read from them."""
-    return not slot.is_measured and slot.reads is not Reads.CLUSTER

@@ -36,8 +36,8 @@ class NodeVerdicts:
         self._pod = pod
         self._snapshot = snapshot
         self._node_names = node_names
-        self._filters = [slot for slot in points.filter if slot.reads is Reads.NODE]
-        self.score_slots = [slot for slot in points.score if slot.reads.is_of_nodes]
+        self._filters = points.by_reading.node_filters
+        self.score_slots = points.by_reading.node_scores
         self._reserve_rows(0)
 
     def _reserve_rows(self, row_count: int) -> None:

@@ -4,7 +4,7 @@ Built once, from an ordered list of plugins for each point, or from one that hol
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from shoal.api.resource import Resource
@@ -102,8 +102,6 @@ class ExtensionPoints:
     filter: tuple[FilterSlot, ...]
     post_filter: tuple[PostFilterPlugin, ...]
     pre_score: tuple[PreScorePlugin, ...]
-    cluster_pre_score: tuple[PreScorePlugin, ...]
-    """Those that look beyond a row."""
     score: tuple[ScoreSlot, ...]
     reserve: tuple[ReservePlugin, ...]
     permit: tuple[PermitPlugin, ...]
@@ -116,6 +114,54 @@ class ExtensionPoints:
     """Signs for the plugins that judge nodes."""
     needs: tuple[Resource[Any], ...]
     """Collections beyond nodes and pods that plugins look up."""
+    by_reading: "ByReading" = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_reading", _by_reading(self))
+
+
+@dataclass(frozen=True, slots=True)
+class ByReading:
+    """The plugins that judge nodes, sorted by when their answers are out of date."""
+
+    node_filters: tuple[FilterSlot, ...]
+    """They read nodes alone."""
+    pod_filters: tuple[FilterSlot, ...]
+    """They read the pods of the row, too."""
+    cluster_filters: tuple[FilterSlot, ...]
+    """They read the whole cluster."""
+    further_pre_filters: tuple[int, ...]
+    """Places of those that look beyond the pod."""
+    further_pre_scores: tuple[PreScorePlugin, ...]
+    """Those that look beyond the pod and its nodes."""
+    node_scores: tuple[ScoreSlot, ...]
+    """They read nodes alone."""
+    moving_scores: tuple[ScoreSlot, ...]
+    """The score of a row stands for itself, and depends on the row and its pods."""
+    relative_scores: tuple[ScoreSlot, ...]
+    """All others."""
+
+
+def _by_reading(points: ExtensionPoints) -> ByReading:
+    others = [slot for slot in points.score if not slot.reads.is_of_nodes]
+    return ByReading(
+        node_filters=tuple(slot for slot in points.filter if slot.reads is Reads.NODE),
+        pod_filters=tuple(slot for slot in points.filter if slot.reads is Reads.PODS),
+        cluster_filters=tuple(slot for slot in points.filter if slot.reads is Reads.CLUSTER),
+        further_pre_filters=tuple(
+            place for place, plugin in enumerate(points.pre_filter) if reads_cluster(plugin)
+        ),
+        further_pre_scores=tuple(each for each in points.pre_score if reads_cluster(each)),
+        node_scores=tuple(slot for slot in points.score if slot.reads.is_of_nodes),
+        moving_scores=tuple(slot for slot in others if _is_final(slot)),
+        relative_scores=tuple(slot for slot in others if not _is_final(slot)),
+    )
+
+
+def _is_final(slot: ScoreSlot) -> bool:
+    """Whether the score of a row stands for itself: it is not measured by those of others, nor
+    read from them."""
+    return not slot.is_measured and slot.reads is not Reads.CLUSTER
 
 
 def sort_out(scheduler_name: str, weighted: Sequence[WeightedPlugin]) -> ExtensionPoints:
@@ -146,8 +192,7 @@ def sort_out_by_point(
         pre_filter_extensions=_of(plugins[Point.PRE_FILTER], PreFilterExtensions),
         filter=tuple(_filter_slot(*each) for each in enumerate(plugins[Point.FILTER])),
         post_filter=_of(plugins[Point.POST_FILTER], PostFilterPlugin),
-        pre_score=(pre_score := _of(plugins[Point.PRE_SCORE], PreScorePlugin)),
-        cluster_pre_score=tuple(each for each in pre_score if reads_cluster(each)),
+        pre_score=_of(plugins[Point.PRE_SCORE], PreScorePlugin),
         score=tuple(_score_slot(*each) for each in enumerate(by_point[Point.SCORE])),
         reserve=_of(plugins[Point.RESERVE], ReservePlugin),
         permit=_of(plugins[Point.PERMIT], PermitPlugin),

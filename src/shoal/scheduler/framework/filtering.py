@@ -18,7 +18,6 @@ from shoal.scheduler.framework.plugin import (
     PostFilterResult,
     PreFilterPlugin,
     PreFilterResult,
-    reads_cluster,
 )
 from shoal.scheduler.framework.status import SUCCESS, Code, Status
 from shoal.scheduler.state.node_rows import NodeRows
@@ -61,8 +60,7 @@ class PreFilters:
 
     def __init__(self, points: ExtensionPoints) -> None:
         self._plugins = points.pre_filter
-        self._further = [i for i, plugin in enumerate(self._plugins) if reads_cluster(plugin)]
-        """Which look beyond the pod."""
+        self._further = points.by_reading.further_pre_filters
         self._answers: list[_PreFilterAnswer] | None = None
 
     def run(self, state: CycleState, pod: PodInfo, snapshot: Snapshot) -> PreFilterOutcome | None:

@@ -32,7 +32,7 @@ def run_pre_scores(
     """Anything but Success and Skip ends the cycle with an error. `only_cluster` asks those
     plugins alone that look beyond the pod."""
     skipped = state.skip_score
-    for plugin in points.cluster_pre_score if only_cluster else points.pre_score:
+    for plugin in points.by_reading.further_pre_scores if only_cluster else points.pre_score:
         answer = attempt(plugin.pre_score, state, pod, feasible)
         if isinstance(answer, Failed):
             return _pre_score_error(plugin.name, answer.text)

@@ -12,7 +12,7 @@ from shoal.scheduler.framework.plugin import Reads
 from shoal.scheduler.framework.registry import Handle
 from shoal.scheduler.framework.status import SKIP, SUCCESS, Status
 from shoal.scheduler.plugins import resource_scores
-from shoal.scheduler.plugins.resource_scores import Demand
+from shoal.scheduler.plugins.resource_scores import Demand, Demands
 from shoal.scheduler.state.node_row import NodeRow
 from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import IntArray
@@ -28,6 +28,7 @@ class NodeResourcesBalancedAllocation:
 
     def __init__(self, arguments: NodeResourcesBalancedAllocationArgs, handle: Handle) -> None:
         self._resources = [each.name for each in arguments.resources]
+        self._demands = Demands([(name, 1) for name in self._resources], non_zero=False)
 
     def sign(self, pod: PodInfo) -> Hashable:
         return pod.request
@@ -42,15 +43,11 @@ class NodeResourcesBalancedAllocation:
     def score_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray:
         wanted = self._known_demand(state, pod, nodes.snapshot)
         capacity, taken = wanted.columns(nodes)
-        return resource_scores.balanced_allocation(capacity, taken, wanted.amounts)
+        return resource_scores.balanced_allocation(capacity, taken, wanted.column)
 
     def score_row(self, state: CycleState, pod: PodInfo, node: NodeRow) -> int:
         wanted = self._known_demand(state, pod, node.snapshot)
-        shares = [
-            (node.allocatable[capacity_row], node.taken[taken_row], amount)
-            for capacity_row, taken_row, amount, _ in wanted.numbers
-        ]
-        match shares:
+        match wanted.shares(node):
             case [first, second] if first[0] > 0 and second[0] > 0:
                 return resource_scores.balanced_allocation_of(first, second)
             case _:
@@ -65,5 +62,4 @@ class NodeResourcesBalancedAllocation:
         return wanted
 
     def _demand(self, pod: PodInfo, snapshot: Snapshot) -> Demand:
-        scored = [(name, 1, pod.request.amount(name)) for name in self._resources]
-        return resource_scores.demand(snapshot, scored, non_zero=False)
+        return self._demands.of(snapshot, dict(pod.request.amounts))

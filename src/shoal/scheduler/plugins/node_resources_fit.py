@@ -30,7 +30,7 @@ from shoal.scheduler.framework.plugin import PreFilterResult, Reads
 from shoal.scheduler.framework.registry import Handle
 from shoal.scheduler.framework.status import SUCCESS, Code, Status
 from shoal.scheduler.plugins import resource_scores
-from shoal.scheduler.plugins.resource_scores import Demand, ScoreFormula
+from shoal.scheduler.plugins.resource_scores import Demand, Demands, ScoreFormula
 from shoal.scheduler.state import request as requests
 from shoal.scheduler.state.columns import has_any
 from shoal.scheduler.state.node_row import NON_ZERO_ROWS, NodeRow
@@ -76,7 +76,8 @@ class NodeResourcesFit:
         self._ignored = frozenset(arguments.ignored_resources)
         self._ignored_groups = frozenset(arguments.ignored_resource_groups)
         strategy = arguments.scoring_strategy
-        self._scored = [(each.name, each.weight) for each in strategy.resources]
+        scored = [(each.name, each.weight) for each in strategy.resources]
+        self._demands = Demands(scored, non_zero=True)
         self._formula = _formula(strategy)
 
     def sign(self, pod: PodInfo) -> Hashable:
@@ -171,7 +172,7 @@ class NodeResourcesFit:
         """By the scoring strategy."""
         wanted = self._known_demand(state, pod, nodes.snapshot)
         capacity, taken = wanted.columns(nodes)
-        return self._formula(capacity, taken + wanted.amounts, wanted.weights)
+        return self._formula(capacity, taken + wanted.column, wanted.layout.weights)
 
     def score_row(self, state: CycleState, pod: PodInfo, node: NodeRow) -> int:
         if self._formula is not resource_scores.least_allocated:
@@ -197,8 +198,7 @@ class NodeResourcesFit:
             requests.CPU: request.non_zero_cpu_millis,
             requests.MEMORY: request.non_zero_memory_bytes,
         }
-        scored = [(name, weight, amounts.get(name, 0)) for name, weight in self._scored]
-        return resource_scores.demand(snapshot, scored, non_zero=True)
+        return self._demands.of(snapshot, amounts)
 
     def events_to_register(self) -> Sequence[Registration]:
         node_changed = ActionType.ADD | ActionType.UPDATE_NODE_ALLOCATABLE

@@ -6,9 +6,9 @@ there. Source of the formulas: Kubernetes v1.36, pkg/scheduler/framework/plugins
 least_allocated.go, most_allocated.go, requested_to_capacity_ratio.go, balanced_allocation.go.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
 import numpy as np
 
 from shoal.scheduler.framework.plugin import MAX_NODE_SCORE
@@ -35,20 +35,27 @@ Terms = Sequence[tuple[int, int, int]]
 """Of one row, for each resource: capacity, what would be taken, weight."""
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """What a pod adds to the resources that are scored, and where their columns stand."""
+class Layout(msgspec.Struct, frozen=True):
+    """Where the resources that are scored for a pod stand in the table, and what they weigh."""
 
-    resource_count: int
-    """Of the table when the columns were looked up."""
     capacity_rows: slice | IntArray
     taken_rows: slice | IntArray
-    amounts: IntArray
-    """A column: cpu in thousandths, bytes, whole units."""
     weights: IntArray
     """A column."""
-    numbers: tuple[tuple[int, int, int, int], ...]
-    """The same, resource by resource: the two rows, amount, weight."""
+    places: tuple[tuple[int, int, int], ...]
+    """The same, resource by resource: the two rows, weight."""
+
+
+class Demand(msgspec.Struct, frozen=True):
+    """What a pod adds to the resources that are scored."""
+
+    resource_count: int
+    """Of the table when they were looked up."""
+    layout: Layout
+    amounts: tuple[int, ...]
+    """Cpu in thousandths, bytes, whole units."""
+    column: IntArray
+    """The same as a column."""
 
     def clone(self) -> "Demand":
         return self
@@ -58,39 +65,68 @@ class Demand:
         allocatable, taken = node.allocatable, node.taken
         return [
             (allocatable[capacity_row], taken[taken_row] + amount, weight)
-            for capacity_row, taken_row, amount, weight in self.numbers
+            for (capacity_row, taken_row, weight), amount in zip(
+                self.layout.places, self.amounts, strict=True
+            )
+        ]
+
+    def shares(self, node: NodeRow) -> list[Share]:
+        """The row's numbers, without the pod."""
+        return [
+            (node.allocatable[capacity_row], node.taken[taken_row], amount)
+            for (capacity_row, taken_row, _), amount in zip(
+                self.layout.places, self.amounts, strict=True
+            )
         ]
 
     def columns(self, nodes: NodeRows) -> tuple[IntArray, IntArray]:
         """Capacity, and what is taken without the pod."""
-        return nodes.allocatable[self.capacity_rows], nodes.taken[self.taken_rows]
+        return nodes.allocatable[self.layout.capacity_rows], nodes.taken[self.layout.taken_rows]
 
 
-def demand(snapshot: Snapshot, scored: Sequence[tuple[str, int, int]], *, non_zero: bool) -> Demand:
-    """`scored`: name, weight and the pod's amount of each resource. `non_zero` counts cpu and
-    memory of pods that ask for none by their defaults. Scalar resources that the pod does not
-    ask for are left out, and so are those that no node has."""
-    resources = snapshot.resources
-    found = [
-        (resources[name], weight, amount)
-        for name, weight, amount in scored
-        if name in resources and (amount or name in _NEVER_LEFT_OUT)
-    ]
-    capacity_rows = [row for row, _, _ in found]
-    taken_rows = [
-        row if non_zero and row < NON_ZERO_ROWS else NON_ZERO_ROWS + row for row in capacity_rows
-    ]
-    return Demand(
-        len(resources),
-        _run(capacity_rows),
-        _run(taken_rows),
-        np.array([[amount] for _, _, amount in found], np.int64).reshape(-1, 1),
-        np.array([[weight] for _, weight, _ in found], np.int64).reshape(-1, 1),
-        tuple(
-            (row, taken_row, amount, weight)
-            for (row, weight, amount), taken_row in zip(found, taken_rows, strict=True)
-        ),
-    )
+class Demands:
+    """Finds what pods demand of the resources that a plugin scores."""
+
+    def __init__(self, scored: Sequence[tuple[str, int]], *, non_zero: bool) -> None:
+        """`scored`: names and weights. `non_zero` counts cpu and memory of pods that ask for none
+        by their defaults."""
+        self._scored = scored
+        self._non_zero = non_zero
+        self._layouts: dict[tuple[str, ...], Layout] = {}
+        self._resource_count = 0
+
+    def of(self, snapshot: Snapshot, amounts: Mapping[str, int]) -> Demand:
+        """Scalar resources that the pod does not ask for are left out, and so are those that no
+        node has."""
+        resources = snapshot.resources
+        if len(resources) != self._resource_count:
+            self._layouts.clear()
+            self._resource_count = len(resources)
+        names = tuple(
+            name
+            for name, _ in self._scored
+            if name in resources and (amounts.get(name) or name in _NEVER_LEFT_OUT)
+        )
+        layout = self._layouts.get(names)
+        if layout is None:
+            layout = self._layouts[names] = self._layout(resources, names)
+        wanted = tuple(amounts.get(name, 0) for name in names)
+        column = np.array(wanted, np.int64).reshape(-1, 1)
+        return Demand(len(resources), layout, wanted, column)
+
+    def _layout(self, resources: Mapping[str, int], names: Sequence[str]) -> Layout:
+        weight_of = dict(self._scored)
+        rows = [resources[name] for name in names]
+        taken_rows = [
+            row if self._non_zero and row < NON_ZERO_ROWS else NON_ZERO_ROWS + row for row in rows
+        ]
+        weights = [weight_of[name] for name in names]
+        return Layout(
+            _run(rows),
+            _run(taken_rows),
+            np.array(weights, np.int64).reshape(-1, 1),
+            tuple(zip(rows, taken_rows, weights, strict=True)),
+        )
 
 
 _NEVER_LEFT_OUT = ("cpu", "memory", "ephemeral-storage")
@@ -169,19 +205,20 @@ def _interpolated(used: IntArray, utilizations: IntArray, scores: IntArray) -> I
 def balanced_allocation(capacity: IntArray, taken: IntArray, amounts: IntArray) -> IntArray:
     """50 and more where the pod leaves shares of resources no less alike than before. Here
     `taken` is without the pod, of which `amounts` is the column."""
-    # Before and after side by side, so that each operation serves both.
-    steps = np.zeros((2, *amounts.shape))
-    steps[1] = amounts
-    shares = taken + steps
+    # Before and after side by side, so that most operations serve both.
+    shares = np.empty((2, *taken.shape))
     if capacity.shape[0] == 2 and has_all(capacity):
-        shares /= capacity
+        np.divide(taken, capacity, out=shares[0])
+        np.divide(taken + amounts, capacity, out=shares[1])
         np.minimum(shares, _WHOLE, out=shares)
         spread = shares[:, 0] - shares[:, 1]
         np.abs(spread, out=spread)
         spread *= _HALF
     else:
         is_counted = capacity > 0
-        shares = np.where(is_counted, shares / np.maximum(capacity, 1), 0)
+        whole = np.maximum(capacity, 1)
+        shares[0] = np.where(is_counted, taken / whole, 0)
+        shares[1] = np.where(is_counted, (taken + amounts) / whole, 0)
         np.minimum(shares, 1.0, out=shares)
         spread = _standard_deviation(shares, is_counted)
     np.subtract(_WHOLE, spread, out=spread)
