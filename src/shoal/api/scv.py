@@ -17,6 +17,8 @@ from shoal.api.resource import Resource
 
 GROUP = "core.run-linux.com"
 VERSION = "v1"
+MEMORY_LABEL = "scv/memory"
+"""Of a pod: MiB that it wants of each card."""
 HEALTHY = "Healthy"
 """The health of a card that may be used; any other word keeps pods off."""
 

@@ -47,6 +47,8 @@ class NodeScores:
         self._scores_feasible_rows_only = any(
             slot.is_per_node for slot in (*self._moving_slots, *self._relative_slots)
         )
+        self._row_plugins_without: frozenset[str] | None = None
+        self._row_plugins_known: list[tuple[int, RowScorePlugin]] | None = None
         self._scored_at = _SCORED_NOTHING
         self._node_generation = _SCORED_NOTHING
         self._measures: tuple[int, ...] = ()
@@ -113,13 +115,13 @@ class NodeScores:
         """Those that are to be asked, with their weights; None where one cannot score a row by
         itself."""
         skipped = self._state.skip_score
-        if self._relative is not None or any(
-            slot.plugin.name not in skipped for slot in self._relative_slots
-        ):
-            return None
-        awake = [slot for slot in self._moving_slots if slot.plugin.name not in skipped]
-        able = [(slot.weight, slot.row_plugin) for slot in awake if slot.row_plugin is not None]
-        return able if len(able) == len(awake) else None
+        if skipped is not self._row_plugins_without:
+            self._row_plugins_without = skipped
+            awake = [slot for slot in self._moving_slots if slot.plugin.name not in skipped]
+            able = [(each.weight, each.row_plugin) for each in awake if each.row_plugin]
+            is_relative = any(slot.plugin.name not in skipped for slot in self._relative_slots)
+            self._row_plugins_known = able if len(able) == len(awake) and not is_relative else None
+        return self._row_plugins_known if self._relative is None else None
 
     def _score_row(
         self, node: NodeRow, is_feasible: BoolArray, plugins: Sequence[tuple[int, RowScorePlugin]]

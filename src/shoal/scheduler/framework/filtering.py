@@ -71,7 +71,11 @@ class PreFilters:
         if known is not None and len(known) == len(self._plugins):
             is_news = False
             for index in self._further:
-                answer = ask_pre_filter(self._plugins[index], state, pod, snapshot)
+                plugin = self._plugins[index]
+                said = attempt(plugin.pre_filter, state, pod, snapshot)
+                if said == known[index]:
+                    continue
+                answer = _understood(plugin, said)
                 is_news = is_news or answer != known[index]
                 known[index] = answer
             if not is_news:
@@ -117,7 +121,10 @@ def ask_pre_filter(
     plugin: PreFilterPlugin, state: CycleState, pod: PodInfo, snapshot: Snapshot
 ) -> _PreFilterAnswer:
     """What the plugin says; whatever it must not say becomes an error."""
-    answer = attempt(plugin.pre_filter, state, pod, snapshot)
+    return _understood(plugin, attempt(plugin.pre_filter, state, pod, snapshot))
+
+
+def _understood(plugin: PreFilterPlugin, answer: _PreFilterAnswer | Failed) -> _PreFilterAnswer:
     if isinstance(answer, Failed):
         return None, _pre_filter_error(plugin.name, answer.text)
     result, status = answer

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from shoal.api.scv import SCVS, Card, Scv
+from shoal.api.scv import MEMORY_LABEL, SCVS, Card, Scv
 from shoal.scheduler.state.node_table import BoolArray, IntArray
 from shoal.scheduler.state.objects import Objects
-from shoal.scheduler.state.scv_memory import MEMORY_LABEL
 from shoal.scheduler.state.snapshot import Snapshot
 
 NUMBER_LABEL = "scv/number"

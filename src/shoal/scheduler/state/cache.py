@@ -83,9 +83,11 @@ class Cache:
             self.snapshot.gpu_shares,
             self.snapshot.scv_memory,
             self.snapshot.topologies,
-            self.snapshot.pod_counts,
             self.snapshot.carried_terms,
+            self.snapshot.pod_counts,
         )
+        self._special_indices = self._indices[:-1]
+        """Those that plain pods do not concern: all but the counts by labels."""
 
     def node(self, name: str) -> Node | None:
         row = self._table.row_of.get(name)
@@ -222,13 +224,17 @@ class Cache:
 
     def _count(self, row: int, pod: PodInfo) -> None:
         self._table.place(row, pod.request)
-        for index in self._indices:
-            index.add_pod(row, pod)
+        self.snapshot.pod_counts.add_pod(row, pod)
+        if not pod.is_plain:
+            for index in self._special_indices:
+                index.add_pod(row, pod)
 
     def _discount(self, row: int, pod: PodInfo) -> None:
         self._table.displace(row, pod.request)
-        for index in self._indices:
-            index.remove_pod(row, pod)
+        self.snapshot.pod_counts.remove_pod(row, pod)
+        if not pod.is_plain:
+            for index in self._special_indices:
+                index.remove_pod(row, pod)
 
 
 def _start_time(pod: PodInfo) -> datetime | None:

@@ -40,8 +40,6 @@ class GpuShares:
         """By row: the number of its model, see `model_number`; 0 where none is said."""
         self.kinds: IntArray = np.zeros(_INITIAL_ROWS, np.int64)
         """By row: which kinds of requests stand there, a bit each, see `kind_bit`."""
-        self.pod_count = 0
-        """Pods on nodes, those without GPUs included."""
         self._model_numbers: dict[str, int] = {"": 0}
         self._holdings: dict[int, dict[str, _Holding]] = {}
         self._kind_counts: dict[int, Counter[int]] = {}
@@ -97,7 +95,6 @@ class GpuShares:
         self.left[:, row] = 0
 
     def add_pod(self, row: int, pod: PodInfo) -> None:
-        self.pod_count += 1
         request = request_of(pod)
         if request is None:
             return
@@ -114,7 +111,6 @@ class GpuShares:
         self._count_kind(row, request, 1)
 
     def remove_pod(self, row: int, pod: PodInfo) -> None:
-        self.pod_count -= 1
         holding = self._holdings.get(row, {}).pop(pod.uid, None)
         if holding is None:
             return

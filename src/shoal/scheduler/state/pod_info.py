@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from shoal.api import gpu_sharing, scv
 from shoal.api.meta import ObjectKey
 from shoal.api.pod import Pod, PodSpec
 from shoal.scheduler.state import affinity_terms, host_ports, label_class, mounts, request
@@ -26,6 +27,8 @@ class PodInfo:
     host_ports: tuple[HostPort, ...] = ()
     claims: tuple[ClaimMount, ...] = ()
     disks: tuple[Disk, ...] = ()
+    is_plain: bool = False
+    """Only its labels and requests matter to others: most indices need not know of it."""
 
     @property
     def name(self) -> str:
@@ -46,15 +49,27 @@ class PodInfo:
 
 def of(pod: Pod) -> PodInfo:
     """Raises QuantityError where a request is not a quantity."""
+    terms = affinity_terms.of(pod)
+    ports = host_ports.of_pod(pod.spec)
+    claims, disks = mounts.claims_of(pod), mounts.disks_of(pod.spec)
+    meta = pod.metadata
+    is_special = (
+        terms is not affinity_terms.NO_TERMS
+        or bool(ports or claims or disks)
+        or scv.MEMORY_LABEL in meta.labels
+        or gpu_sharing.MILLI_ANNOTATION in meta.annotations
+        or gpu_sharing.COUNT_ANNOTATION in meta.annotations
+    )
     return PodInfo(
         object=pod,
-        key=pod.metadata.key,
-        uid=pod.metadata.uid,
+        key=meta.key,
+        uid=meta.uid,
         priority=pod.spec.priority or 0,
         request=request.of_pod(pod.spec, pod.status if pod.spec.node_name else None),
         label_class=label_class.of(pod),
-        affinity_terms=affinity_terms.of(pod),
-        host_ports=host_ports.of_pod(pod.spec),
-        claims=mounts.claims_of(pod),
-        disks=mounts.disks_of(pod.spec),
+        affinity_terms=terms,
+        host_ports=ports,
+        claims=claims,
+        disks=disks,
+        is_plain=not is_special,
     )

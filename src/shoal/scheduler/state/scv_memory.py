@@ -7,10 +7,9 @@ it up again.
 import numpy as np
 
 from shoal.api.node import Node
+from shoal.api.scv import MEMORY_LABEL
 from shoal.scheduler.state.node_table import IntArray
 from shoal.scheduler.state.pod_info import PodInfo
-
-MEMORY_LABEL = "scv/memory"
 
 
 class ScvMemory:

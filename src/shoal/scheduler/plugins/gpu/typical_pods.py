@@ -18,7 +18,7 @@ import numpy as np
 from shoal.api.gpu_sharing import MAX_COUNT, WHOLE, models_of
 from shoal.scheduler.framework.points import ProfileError
 from shoal.scheduler.state.gpu_shares import GpuShares, request_of
-from shoal.scheduler.state.node_table import BoolArray
+from shoal.scheduler.state.node_table import PODS_ROW, BoolArray
 from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.snapshot import Snapshot
 
@@ -108,7 +108,7 @@ class TypicalPods:
         self._current = TypicalSet([(each.shape, each.weight / total) for each in entries])
 
     def refresh(self) -> TypicalSet:
-        count = self._snapshot.gpu_shares.pod_count
+        count = int(self._snapshot.requested[PODS_ROW].sum())
         if self._learns and count >= self._next_lesson_at:
             self._next_lesson_at = max(2 * count, _FIRST_LESSON)
             pods = (pod for node in self._snapshot.nodes() for pod in node.pods)
