@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from tests.bench import api, footprint, pools, scheduling, stages
+from tests.bench import api, footprint, pools, scheduling, scheduling_end_to_end, stages
 
 Figures = dict[str, Any]
 
@@ -27,6 +27,7 @@ SCENARIOS: dict[str, Callable[[], Awaitable[Figures]]] = {
     "create_stages": stages.stages,
     "watchers": api.watchers,
     "scheduling": scheduling.throughput,
+    "scheduling_end_to_end": scheduling_end_to_end.end_to_end,
     "pool_throughput": pools.throughput,
     "pool_latency": pools.latency,
 }
