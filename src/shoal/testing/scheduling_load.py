@@ -2,7 +2,7 @@
 
 All pods wait in the queue before the clock starts; it stops when the last one is bound, and covers
 cycles, bindings and their outcomes, in the batches of the running service. The time of a cycle is
-measured in a second run, one call a pod. Gangs are placed by the gang cycle alone, because no queue
+measured in a run before that, one call a pod. Gangs are placed by the gang cycle alone, because no queue
 collects them yet. Everything is made the same way every time; templates come in turn, which is the
 hardest order for results that equal pods share.
 """
@@ -93,10 +93,11 @@ def measure(load: Load, report: Report = lambda text: None) -> Measured:
     if min(load.nodes, load.pods, load.templates, load.gang) < 1:
         raise ValueError("nodes, pods, templates and gang must be at least 1")
     run = _run_lone if load.gang == 1 else _run_gangs
-    report("in batches")
-    whole = run(load, _BATCH)
+    # First one by one: a service has warmed up, too, by the time it is busy.
     report("one by one")
     single = run(load, 1)
+    report("in batches")
+    whole = run(load, _BATCH)
     return Measured(
         load.nodes,
         load.pods,
