@@ -30,6 +30,7 @@ WHOLE = 1000
 """Thousandths of a device."""
 MAX_COUNT = 64
 """Devices of one node that are looked at."""
+_DIGITS = 9
 
 
 class GpuRequestError(ValueError):
@@ -86,7 +87,7 @@ def recorded_devices(annotations: Mapping[str, str]) -> tuple[int, ...]:
     """Numbers of the devices that a placed pod was given, one as often as it has shares of it;
     empty where nothing that can be read is recorded."""
     parts = annotations.get(INDEX_ANNOTATION, "").split("-")
-    return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else ()
+    return tuple(map(int, parts)) if all(map(_is_number, parts)) else ()
 
 
 def written_devices(devices: tuple[int, ...]) -> str:
@@ -109,6 +110,14 @@ def _number(annotations: Mapping[str, str], name: str, default: int) -> int:
     text = annotations.get(name)
     if text is None:
         return default
-    if not text.isdecimal():
-        raise GpuRequestError(f'annotation {name} is "{text}", but must be a whole number')
+    if not _is_number(text):
+        raise GpuRequestError(
+            f'annotation {name} is "{text[:40]}", but must be a whole number of at most {_DIGITS}'
+            " digits"
+        )
     return int(text)
+
+
+def _is_number(text: str) -> bool:
+    """One that can stand for something; annotations may say anything."""
+    return text.isdecimal() and len(text) <= _DIGITS

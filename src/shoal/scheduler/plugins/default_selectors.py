@@ -43,11 +43,15 @@ class DefaultSelectors:
         self._service_selectors: dict[str, list[Mapping[str, str]]] = {}
         self._known: dict[Hashable, Selector] = {}
 
-    def get(self, pod: PodInfo) -> Selector:
-        """Empty where nothing selects the pod."""
+    def know_any(self) -> bool:
+        """Whether there is anything that could select pods."""
         if self._objects.changes != self._changes_seen:
             self._refresh()
-        if not self._has_any:
+        return self._has_any
+
+    def get(self, pod: PodInfo) -> Selector:
+        """Empty where nothing selects the pod."""
+        if not self.know_any():
             return EVERYTHING
         owner = known_controller(pod)
         if not pod.labels and owner is None:

@@ -68,6 +68,9 @@ class _Weights:
         self.by_key[key] = own if known is None else known + own
 
 
+_SKIPPED = (None, SKIP)
+
+
 class InterPodAffinity:
     name = "InterPodAffinity"
     filter_reads = Reads.CLUSTER
@@ -92,7 +95,7 @@ class InterPodAffinity:
             return None, SUCCESS
         if snapshot.carried_terms.required_anti.about(pod, self._namespaces):
             return None, SUCCESS
-        return None, SKIP
+        return _SKIPPED
 
     def filter_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray | None:
         # Written over each other: what stands first in Kubernetes' order comes last.

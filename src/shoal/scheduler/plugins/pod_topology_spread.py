@@ -57,6 +57,7 @@ _FRAME_KEYS = {
     WhenUnsatisfiable.DO_NOT_SCHEDULE: "PodTopologySpread/hard",
     WhenUnsatisfiable.SCHEDULE_ANYWAY: "PodTopologySpread/soft",
 }
+_SKIPPED = (None, SKIP)
 _SCORING_KEY = "PodTopologySpread/scoring"
 
 
@@ -102,8 +103,10 @@ class PodTopologySpread:
     def pre_filter(
         self, state: CycleState, pod: PodInfo, snapshot: Snapshot
     ) -> tuple[PreFilterResult | None, Status]:
+        if not self._may_concern(pod, WhenUnsatisfiable.DO_NOT_SCHEDULE):
+            return _SKIPPED
         frame = self._frame(state, pod, snapshot, WhenUnsatisfiable.DO_NOT_SCHEDULE)
-        return None, SUCCESS if frame else SKIP
+        return (None, SUCCESS) if frame else _SKIPPED
 
     def filter_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray | None:
         snapshot = nodes.snapshot
@@ -126,6 +129,8 @@ class PodTopologySpread:
         return _REJECTIONS[reason_code]
 
     def pre_score(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> Status:
+        if not self._may_concern(pod, WhenUnsatisfiable.SCHEDULE_ANYWAY):
+            return SKIP
         snapshot = nodes.snapshot
         frame = self._frame(state, pod, snapshot, WhenUnsatisfiable.SCHEDULE_ANYWAY)
         if frame is None:
@@ -176,6 +181,12 @@ class PodTopologySpread:
 
     def events_to_register(self) -> Sequence[Registration]:
         return registrations(self._hard_constraints)
+
+    def _may_concern(self, pod: PodInfo, when: WhenUnsatisfiable) -> bool:
+        """A quick look, which every cycle of every pod takes."""
+        if pod.object.spec.topology_spread_constraints:
+            return True
+        return bool(self._defaults[when]) and self._selectors.know_any()
 
     def _hard_constraints(self, pod: PodInfo) -> tuple[SpreadConstraint, ...]:
         when = WhenUnsatisfiable.DO_NOT_SCHEDULE

@@ -24,6 +24,10 @@ DEFAULT_CPU_MILLIS = 100
 DEFAULT_MEMORY_BYTES = 200 * 1024 * 1024
 """What a container without a memory request is scored as."""
 
+MOST = 2**53
+"""What is beyond counts as this much: nobody has it, and sums of such amounts over a node's pods
+still fit into columns."""
+
 _NATIVE = (CPU, MEMORY, EPHEMERAL_STORAGE)
 _DEFAULTS = {CPU: DEFAULT_CPU_MILLIS, MEMORY: DEFAULT_MEMORY_BYTES}
 
@@ -46,8 +50,8 @@ class ResourceRequest(msgspec.Struct, frozen=True, cache_hash=True):
 
 
 def amount_of(resource: str, raw: quantity.RawQuantity) -> int:
-    """A quantity in the unit that the resource is counted in."""
-    return quantity.millis(raw) if resource == CPU else quantity.value(raw)
+    """A quantity in the unit that the resource is counted in, `MOST` at most."""
+    return min(quantity.millis(raw) if resource == CPU else quantity.value(raw), MOST)
 
 
 def is_counted(resource: str) -> bool:
@@ -88,8 +92,12 @@ def of_containers(spec: PodSpec) -> ResourceRequest:
 
 def _request(exact: Amounts, non_zero: Amounts) -> ResourceRequest:
     scalars = sorted(name for name in exact if name not in _NATIVE and is_counted(name))
-    amounts = tuple((n, exact[n]) for n in (*_NATIVE, *scalars) if exact.get(n, 0) > 0)
-    return ResourceRequest(amounts, non_zero.get(CPU, 0), non_zero.get(MEMORY, 0))
+    amounts = tuple(
+        (name, min(exact[name], MOST)) for name in (*_NATIVE, *scalars) if exact.get(name, 0) > 0
+    )
+    return ResourceRequest(
+        amounts, min(non_zero.get(CPU, 0), MOST), min(non_zero.get(MEMORY, 0), MOST)
+    )
 
 
 def _stated(container: Container) -> Amounts:

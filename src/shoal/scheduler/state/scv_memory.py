@@ -11,6 +11,9 @@ from shoal.api.scv import MEMORY_LABEL
 from shoal.scheduler.state.node_table import IntArray
 from shoal.scheduler.state.pod_info import PodInfo
 
+_MOST_MIB = 2**40
+"""What is beyond counts as this much, because labels may say anything."""
+
 
 class ScvMemory:
     """A `PodIndex`."""
@@ -40,4 +43,4 @@ class ScvMemory:
     def _add(self, row: int, pod: PodInfo, sign: int) -> None:
         text = pod.labels.get(MEMORY_LABEL, "")
         if text.isdecimal():
-            self.allocated_mib(row + 1)[row] += sign * int(text)
+            self.allocated_mib(row + 1)[row] += sign * min(int(text), _MOST_MIB)
