@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from shoal.api.pod import Pod
 from shoal.scheduler.core import build_scheduler
 from shoal.scheduler.effects import (
@@ -289,6 +291,28 @@ def test_pods_are_not_placed_on_a_node_that_went_away() -> None:
     run.tell(NodeDeleted("large"))
     run.pods(make_pod("b").req(cpu="1"), make_pod("c").req(cpu="1"))
     assert run.bound(run.tick()) == {"b": "small"}
+
+
+@pytest.mark.parametrize(
+    "absurd",
+    [
+        make_pod("absurd").req(cpu="10E", memory="100E"),
+        make_pod("absurd").label("scv/memory", "9" * 40),
+        make_pod("absurd").meta(annotations={"alibabacloud.com/gpu-milli": "9" * 5000}),
+        make_pod("absurd").meta(
+            annotations={
+                "alibabacloud.com/gpu-milli": "500",
+                "alibabacloud.com/gpu-index": "9" * 5000,
+            }
+        ),
+    ],
+)
+def test_a_pod_that_asks_for_absurd_amounts_harms_nobody(absurd: PodBuilder) -> None:
+    run = Run()
+    run.nodes(make_node("n").capacity(cpu="1"), make_node("vast").capacity(memory="100E"))
+    run.tell(PodAdded(absurd.node("vast").obj()))
+    run.pods(make_pod("b").req(cpu="1"))
+    assert [bind.node_name for bind in run.tick() if isinstance(bind, Bind)] == ["n"]
 
 
 def test_a_tick_stops_after_its_share_of_cycles() -> None:

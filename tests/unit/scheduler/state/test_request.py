@@ -48,6 +48,13 @@ def test_only_native_and_scalar_resources_count() -> None:
     assert amounts(pod) == {"example.com/gpu": 2, "hugepages-2Mi": 4 * MI}
 
 
+def test_what_nobody_has_is_cut_to_what_a_column_holds() -> None:
+    pod = make_pod("a").req(cpu="1E", memory="9E").req(cpu="1E", memory="9E")
+    assert amounts(pod) == {"cpu": request.MOST, "memory": request.MOST}
+    found = request.of_pod(pod.obj().spec)
+    assert found.non_zero_cpu_millis == found.non_zero_memory_bytes == request.MOST
+
+
 def test_zeros_are_left_out() -> None:
     assert amounts(make_pod("a").req(cpu="0")) == {}
 
