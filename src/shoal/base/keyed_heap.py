@@ -12,7 +12,7 @@ V = TypeVar("V")
 class KeyedHeap(Generic[K, V]):
     """Lowest order first; entries of equal order leave in the order they came.
 
-    Removed entries stay in the heap until they come up or outnumber the others, so every
+    Removed and replaced entries stay in the heap until they come up or outnumber the others, so every
     operation takes logarithmic time on average.
     """
 
@@ -36,6 +36,7 @@ class KeyedHeap(Generic[K, V]):
         number = next(self._count)
         self._entries[key] = (number, value)
         heapq.heappush(self._heap, (order, number, key))
+        self._forget_removed()
 
     def peek(self) -> V | None:
         """The value that `pop` would give; None where the heap is empty."""
@@ -60,10 +61,13 @@ class KeyedHeap(Generic[K, V]):
     def remove(self, key: K) -> V | None:
         """The value that was there, if any."""
         entry = self._entries.pop(key, None)
+        self._forget_removed()
+        return entry[1] if entry else None
+
+    def _forget_removed(self) -> None:
         if len(self._heap) > 2 * len(self._entries) + 64:
             self._heap = [item for item in self._heap if self._is_live(item)]
             heapq.heapify(self._heap)
-        return entry[1] if entry else None
 
     def _is_live(self, item: tuple[Any, int, K]) -> bool:
         entry = self._entries.get(item[2])

@@ -113,7 +113,10 @@ class Dispatcher:
             self._calls[uid] = [call]
             self._ready.put_nowait(uid)
             return
-        # A condition that has not been written yet says less than whatever follows it.
+        if isinstance(call, AskExtenders | PatchPod):
+            calls.append(call)
+            return
+        # A condition that has not been written yet says less than what is written later.
         unwritten = [each for each in calls if isinstance(each, SetCondition)]
         calls[:] = [each for each in calls if not isinstance(each, SetCondition)]
         calls.append(_merged(unwritten[-1], call) if unwritten else call)

@@ -46,7 +46,9 @@ class QueuedPod:
     def order(self) -> Any:
         """As `sort_key`, and equal pods side by side where that leaves it open."""
         whole = self.signature.whole
-        return (self.sort_key, -1 if whole is None else whole.number)
+        key, number = self.sort_key, -1 if whole is None else whole.number
+        # Flat, because heaps compare orders all the time.
+        return (*key, number) if isinstance(key, tuple) else (key, number)
 
     @property
     def rejectors(self) -> frozenset[str]:
