@@ -158,6 +158,13 @@ async def test_what_an_unwritten_condition_says_of_the_nomination_is_not_lost(
     assert (said.message, pod.status.nominated_node_name) == ("c", "")
 
 
+async def test_a_call_that_writes_no_status_does_not_replace_a_condition(bench: Bench) -> None:
+    annotated = PatchPod(bench.pod, (("a", "b"),))
+    await bench.carry_out(condition(bench.pod, "no room", nominated="n"), annotated)
+    pod = await bench.read()
+    assert (pod.status.nominated_node_name, pod.metadata.annotations["a"]) == ("n", "b")
+
+
 async def test_a_long_note_is_cut(bench: Bench) -> None:
     note = "é" * 1000
     await bench.carry_out(

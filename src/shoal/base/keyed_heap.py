@@ -12,8 +12,8 @@ V = TypeVar("V")
 class KeyedHeap(Generic[K, V]):
     """Lowest order first; entries of equal order leave in the order they came.
 
-    Removed and replaced entries stay in the heap until they come up or outnumber the others, so every
-    operation takes logarithmic time on average.
+    Removed and replaced entries stay in the heap until they come up or outnumber the others, so
+    every operation takes logarithmic time on average.
     """
 
     def __init__(self) -> None:

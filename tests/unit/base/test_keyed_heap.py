@@ -1,5 +1,8 @@
 """A heap by key against a sorted list."""
 
+from dataclasses import dataclass
+from weakref import WeakSet
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,3 +39,19 @@ def test_removed_entries_do_not_pile_up() -> None:
         heap.remove(key)
     assert len(heap) == 0
     assert heap.peek() is None
+
+
+@dataclass(frozen=True, order=True)
+class Order:
+    number: int
+
+
+def test_replaced_entries_do_not_pile_up() -> None:
+    heap: KeyedHeap[int, int] = KeyedHeap()
+    kept: WeakSet[Order] = WeakSet()
+    for number in range(10_000):
+        order = Order(number)
+        kept.add(order)
+        heap.push(0, order, number)
+    assert heap.peek() == 9_999
+    assert len(kept) < 100
