@@ -21,7 +21,7 @@ from shoal.scheduler.framework import status as statuses
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.profile import PluginSpec, ProfileSpec
 from shoal.scheduler.framework.registry import Handle
-from shoal.scheduler.framework.status import Status
+from shoal.scheduler.framework.status import Code, Status
 from shoal.scheduler.loop import SchedulerLoop
 from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES, in_tree_registry
 from shoal.scheduler.state.pod_info import PodInfo
@@ -217,3 +217,52 @@ async def test_a_pod_whose_back_off_ends_between_two_looks_at_the_clock_is_not_f
 
             await eventually(is_bound)
     assert attempts == ["p"] * 12
+
+
+async def test_a_pod_that_was_created_again_unseen_ends_what_its_former_self_began() -> None:
+    unreserved: list[str] = []
+
+    class Holds:
+        name = "Holds"
+
+        def __init__(self, arguments: object, handle: Handle) -> None:
+            pass
+
+        def permit(self, state: CycleState, pod: PodInfo, node_name: str) -> tuple[Status, float]:
+            return Status(Code.WAIT), 900.0
+
+        def reserve(self, state: CycleState, pod: PodInfo, node_name: str) -> Status:
+            return statuses.SUCCESS
+
+        def unreserve(self, state: CycleState, pod: PodInfo, node_name: str) -> None:
+            unreserved.append(pod.uid)
+
+    registry = in_tree_registry()
+    registry.register("Holds", Holds)
+    plugins = [PluginSpec(each) for each in ("PrioritySort", "DefaultBinder", "Holds")]
+    scheduler = build_scheduler([ProfileSpec("default-scheduler", tuple(plugins))], registry)
+    async with memory_cluster() as cluster:
+        client, clock = cluster.client, cluster.clock
+        # Not running: the test says what is listed.
+        informers = InformerSet(client, clock, random.Random(0))
+        recorder = EventRecorder(client, "default-scheduler", clock)
+        loop = SchedulerLoop(scheduler, client, informers, recorder, clock)
+        informers.informer(NODES).replace([make_node("n").obj()])
+        first = make_pod("p").uid("first").meta(resourceVersion="1").obj()
+        informers.informer(PODS).replace([first])
+        task = asyncio.create_task(loop.run())
+
+        async def is_assumed() -> bool:
+            return scheduler.cache.is_assumed("first")
+
+        await eventually(is_assumed)
+        second = make_pod("p").uid("second").meta(resourceVersion="2").scheduler("other")
+        informers.informer(PODS).replace([second.obj()])
+
+        async def is_given_up() -> bool:
+            return unreserved == ["first"]
+
+        await eventually(is_given_up)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert scheduler.cache.pod("first") is None
