@@ -42,9 +42,16 @@ class AssumedVolumes:
         self._claims: dict[ObjectKey, PersistentVolumeClaim] = {}
         self._promised: dict[str, _Promise] = {}
         """By the pod's uid."""
+        self._settled: list[_Promise] = []
+        """Of pods that are bound, until newer versions of the objects have come."""
         self._by_class: dict[str, list[PersistentVolume]] = {}
         """As the API server says, smallest first."""
         self._by_class_at = -1
+
+    @property
+    def assumed_count(self) -> int:
+        """Volumes and claims that are said to be otherwise than the API server says."""
+        return len(self._volumes) + len(self._claims)
 
     def volume(self, name: str) -> PersistentVolume | None:
         latest = self._objects.get(PERSISTENT_VOLUMES, "", name)
@@ -104,8 +111,18 @@ class AssumedVolumes:
                 del self._claims[claim.metadata.key]
 
     def settle(self, pod_uid: str) -> None:
-        """The pod is bound: from here on the objects tell."""
-        self._promised.pop(pod_uid, None)
+        """The pod is bound: from here on the objects tell, as soon as they have come."""
+        promise = self._promised.pop(pod_uid, None)
+        if promise is not None:
+            self._settled.append(promise)
+        self._settled = [each for each in self._settled if self._is_untold(each)]
+
+    def _is_untold(self, promise: _Promise) -> bool:
+        """Whether any of it still stands for an object. What does not is let go, although nobody
+        may ever ask for it again."""
+        volumes = [self.volume(each.metadata.name) is each for each in promise.volumes]
+        claims = [self.claim(each.metadata.key) is each for each in promise.claims]
+        return any((*volumes, *claims))
 
     def _of_class(self, class_name: str) -> Sequence[PersistentVolume]:
         generation = self._objects.generation(PERSISTENT_VOLUMES)
