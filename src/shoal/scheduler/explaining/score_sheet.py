@@ -74,14 +74,9 @@ def _scores(
     slot: ScoreSlot, state: CycleState, pod: PodInfo, snapshot: Snapshot, is_feasible: BoolArray
 ) -> IntArray | Status:
     """0 to 100 for each feasible row, or an error."""
-    every = scoring.raw_scores(slot, state, pod, snapshot.all_rows(), is_feasible)
-    if isinstance(every, Status):
-        return every
-    raw = every[is_feasible]
-    if slot.custom is None:
-        scores = scoring.normalized_by_rule(slot.normalization, raw, int(raw.max()))
-    else:
-        scores = scoring.normalized_by_plugin(slot, state, pod, raw)
-        if isinstance(scores, Status):
-            return scores
-    return scoring.out_of_range(slot, scores) or scores
+    raw = scoring.raw_scores(slot, state, pod, snapshot.all_rows(), is_feasible)
+    if isinstance(raw, Status):
+        return raw
+    highest = scoring.highest(slot, raw, is_feasible)
+    scores = scoring.normalized(slot, state, pod, raw, is_feasible, highest)
+    return scores if isinstance(scores, Status) else scores[is_feasible]
