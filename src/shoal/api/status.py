@@ -64,6 +64,10 @@ class ApiError(Exception):
         return self.reason == "NotFound"
 
     @property
+    def is_forbidden(self) -> bool:
+        return self.code == 403
+
+    @property
     def is_conflict(self) -> bool:
         return self.reason == "Conflict"
 

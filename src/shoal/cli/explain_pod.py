@@ -1,7 +1,8 @@
 """`shoal explain pod`: reads the cluster, and asks a scheduler that only looks at it.
 
 The scheduler runs here, in the command, on what the API server tells; it has the profiles of
---scheduler-config, else the default ones. Nothing is written.
+--scheduler-config, else those that `shoal up` has told of, else the default ones. Nothing is
+written.
 """
 
 import asyncio
@@ -35,14 +36,14 @@ from shoal.scheduler.explaining.what_if import WhatIf
 from shoal.scheduler.framework.points import ProfileError
 from shoal.scheduler.framework.profile import Profile, ProfileSpec
 from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES
-from shoal.standalone.config import ConfigError, read_scheduler_file
+from shoal.standalone.config import ConfigError, load_scheduler_text, read_scheduler_file
+from shoal.standalone.published_configuration import NAME, NAMESPACE, published
 from shoal.standalone.scheduler_plugins import plugin_registry
 from shoal.standalone.scheduler_profiles import with_defaults
 
 T = TypeVar("T")
 
 _PLUGIN_TIMEOUT_S = 1.0
-_FORBIDDEN = 403
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ async def explain_pod(
 ) -> None:
     """Print the story and what the scheduler says. Raises CliError."""
     now = SystemClock().now()
-    specs = profile_specs(asked.scheduler_config)
+    specs = await _profile_specs(client, asked.scheduler_config)
     served = [spec.scheduler_name for spec in specs]
     name = pod.spec.scheduler_name
     if name not in served:
@@ -93,7 +94,7 @@ async def explain_pod(
     try:
         findings = await _find_out(client, pod, specs, now)
     except ApiError as error:
-        if error.code != _FORBIDDEN or asked.changes is not None:
+        if not error.is_forbidden or asked.changes is not None:
             raise
         # Who may see only a namespace still gets what the pod itself tells.
         _print_story(pod, events, [*story, f"  More cannot be said: {error}"], asked)
@@ -106,13 +107,17 @@ async def explain_pod(
         _print_findings(findings, events, asked, story, now)
 
 
-def profile_specs(path: Path | None) -> Sequence[ProfileSpec]:
+async def _profile_specs(client: Client, path: Path | None) -> Sequence[ProfileSpec]:
     """Of a KubeSchedulerConfiguration, with the default ones beside them as `shoal up` has them.
     Raises CliError."""
-    if path is None:
-        return DEFAULT_PROFILES
     try:
-        return tuple(with_defaults(read_scheduler_file(path).profiles))
+        if path is not None:
+            return tuple(with_defaults(read_scheduler_file(path).profiles))
+        text = await published(client)
+        if text is None:
+            return DEFAULT_PROFILES
+        name = f"ConfigMap {NAMESPACE}/{NAME}"
+        return tuple(with_defaults(load_scheduler_text(text, name).profiles))
     except ConfigError as error:
         raise CliError(str(error)) from error
 

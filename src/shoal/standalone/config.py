@@ -132,12 +132,16 @@ def _read_bytes(flag: str, path: Path) -> bytes:
 
 def read_scheduler_file(path: Path) -> LoadedConfiguration:
     """Raises ConfigError: a sentence, or a line for each cause."""
-    text = _read_bytes("--scheduler-config", path)
+    return load_scheduler_text(_read_bytes("--scheduler-config", path), str(path))
+
+
+def load_scheduler_text(text: str | bytes, name: str) -> LoadedConfiguration:
+    """`name` is what messages call it. Raises ConfigError: a line for each cause."""
     try:
         return load_configuration(text, DEFAULT_PROFILES[0].plugins)
     except ConfigurationError as error:
         lines = "".join(f"\n  {line}" for line in error.lines)
-        raise ConfigError(f"{path} cannot be used:{lines}") from error
+        raise ConfigError(f"{name} cannot be used:{lines}") from error
 
 
 def _read_file(path: Path | None) -> ConfigFile:

@@ -52,6 +52,7 @@ from shoal.standalone.config import Settings
 from shoal.standalone.images import own_images
 from shoal.standalone.metrics import Metrics, Parts
 from shoal.standalone.ploto_server import ploto_served
+from shoal.standalone.published_configuration import publish
 from shoal.standalone.services import Services
 from shoal.store.sqlite import SqliteStore
 
@@ -124,6 +125,7 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
         await remove_former_nodes(server.client, [node.name for node in own_nodes])
         agent = running["agent"] = Agent(context, own_nodes, read_machine(), pods)
         scheduler = services.add_scheduler(settings.scheduler, settings.scheduling, session)
+        await publish(server.client, settings.scheduling.text if settings.scheduling else None)
         kube = services.add_kube_controllers()
         pools = services.add_executor_pools(HttpAdviser(server.client, session), settings.ploto)
         services.add("cleanup of custom kinds", CustomCleanup(server.core).run)

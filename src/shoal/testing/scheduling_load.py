@@ -1,10 +1,10 @@
 """A cluster and pods for measuring the scheduler's core: in process, no API, no I/O.
 
-All pods wait in the queue before the clock starts; it stops when the last one is bound, and covers
-cycles, bindings and their outcomes, in the batches of the running service. The time of a cycle is
-measured in a run before that, one call a pod. Gangs are placed by the gang cycle alone, because no queue
-collects them yet. Everything is made the same way every time; templates come in turn, which is the
-hardest order for results that equal pods share.
+All pods come at one instant and wait in the queue before the clock starts, so equal ones are tried
+in a row. It stops when the last one is bound, and covers cycles, bindings and their outcomes, in
+the batches of the running service. The time of a cycle is measured in a run before that, one call
+a pod. Gangs are placed by the gang cycle alone, because no queue collects them yet. Everything is
+made the same way every time.
 """
 
 import gc

@@ -17,6 +17,7 @@ from shoal.cli.explain_pod import PodQuestion
 from shoal.cli.output import CliError, OutputFormat
 from shoal.client.protocol import Client
 from shoal.scheduler.explaining.changes import set_priority
+from shoal.standalone.published_configuration import publish
 from shoal.testing.builders import PodBuilder, make_node, make_pod
 from shoal.testing.cluster import memory_cluster
 
@@ -104,6 +105,10 @@ async def test_profiles_and_plugins_of_ones_own_are_asked(
         client, capsys, PodQuestion(output=OutputFormat.JSON, scheduler_config=file)
     )
     assert as_data["now"]["filter"]["NoSmallNodes"]["small"]["reasons"] == ["too small"]
+    await publish(client, CONFIGURATION)
+    assert as_data == await told(client, capsys, PodQuestion(output=OutputFormat.JSON))
+    await publish(client, None)
+    assert "No profile serves" in await told(client, capsys, PodQuestion())
     file.write_text(CONFIGURATION.replace("no_small_nodes", "no_such_module"))
     with pytest.raises(CliError, match="the scheduler's profile cannot be run"):
         await told(client, capsys, PodQuestion(scheduler_config=file))

@@ -52,6 +52,8 @@ class ConfigurationError(Exception):
 class LoadedConfiguration:
     """What a file asks for."""
 
+    text: str
+    """As it was read."""
     profiles: tuple[ProfileSpec, ...]
     backoff: Backoff
     """Of pods that could not be placed."""
@@ -85,6 +87,7 @@ def load(text: str | bytes, default_plugins: Sequence[PluginSpec]) -> LoadedConf
         wrong += validate_arguments(own, place)
     _refuse(wrong)
     return LoadedConfiguration(
+        text=text if isinstance(text, str) else text.decode(),
         profiles=profile_specs(file, arguments, default_plugins),
         backoff=Backoff(file.pod_initial_backoff_seconds, file.pod_max_backoff_seconds),
         extenders=tuple(sorted(file.extenders, key=lambda extender: extender.ignorable)),
