@@ -5,10 +5,12 @@ core/v1/toleration.go. The Lt and Gt operators are behind a gate that is off by 
 match nothing here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from shoal.api.node import Taint
 from shoal.api.pod import Toleration
+
+_HARD = ("NoSchedule", "NoExecute")
 
 
 def tolerates(toleration: Toleration, taint: Taint) -> bool:
@@ -28,3 +30,8 @@ def tolerates(toleration: Toleration, taint: Taint) -> bool:
 
 def is_tolerated(taint: Taint, tolerations: Iterable[Toleration]) -> bool:
     return any(tolerates(each, taint) for each in tolerations)
+
+
+def keep_out(taints: Iterable[Taint], tolerations: Sequence[Toleration]) -> bool:
+    """Whether any of the taints forbids pods with these tolerations the node."""
+    return any(each.effect in _HARD and not is_tolerated(each, tolerations) for each in taints)

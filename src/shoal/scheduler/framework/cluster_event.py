@@ -87,6 +87,11 @@ class Registration:
     hint: HintFunction | None = None
 
 
+def is_own_change(pod: PodInfo, before: PodInfo, after: PodInfo) -> QueueingHint:
+    """A hint: the waiting pod itself changed."""
+    return QueueingHint.QUEUE if after.uid == pod.uid else QueueingHint.SKIP
+
+
 NODE_ADD = ClusterEvent(NODE, ActionType.ADD)
 NODE_DELETE = ClusterEvent(NODE, ActionType.DELETE)
 ASSIGNED_POD_ADD = ClusterEvent(ASSIGNED_POD, ActionType.ADD)

@@ -7,13 +7,11 @@ pkg/scheduler/framework/plugins/podtopologyspread/common.go (matchNodeInclusionP
 import numpy as np
 
 from shoal.api.node_affinity import required_nodes
-from shoal.api.tolerations import is_tolerated
+from shoal.api.tolerations import keep_out
 from shoal.scheduler.plugins.node_matching import matching
 from shoal.scheduler.state.node_table import BoolArray
 from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.snapshot import Snapshot
-
-_HARD = ("NoSchedule", "NoExecute")
 
 
 def by_affinity(pod: PodInfo, snapshot: Snapshot) -> BoolArray | None:
@@ -24,9 +22,5 @@ def by_affinity(pod: PodInfo, snapshot: Snapshot) -> BoolArray | None:
 
 def by_taints(pod: PodInfo, snapshot: Snapshot) -> BoolArray | None:
     """Whose hard taints the pod tolerates."""
-    tolerations = pod.spec.tolerations
-    is_free = [
-        all(each.effect not in _HARD or is_tolerated(each, tolerations) for each in taints)
-        for taints in snapshot.taint_sets
-    ]
+    is_free = [not keep_out(taints, pod.spec.tolerations) for taints in snapshot.taint_sets]
     return None if all(is_free) else np.array(is_free).take(snapshot.all_rows().taint_set)

@@ -9,8 +9,8 @@ from shoal.scheduler.framework.cluster_event import (
     UNSCHEDULED_POD,
     ActionType,
     ClusterEvent,
-    QueueingHint,
     Registration,
+    is_own_change,
 )
 from shoal.scheduler.framework.plugin import PluginArguments
 from shoal.scheduler.framework.registry import Handle
@@ -33,8 +33,4 @@ class SchedulingGates:
 
     def events_to_register(self) -> Sequence[Registration]:
         action = ActionType.UPDATE_POD_SCHEDULING_GATES_ELIMINATED
-        return (Registration(ClusterEvent(UNSCHEDULED_POD, action), _is_own_change),)
-
-
-def _is_own_change(pod: PodInfo, before: PodInfo, after: PodInfo) -> QueueingHint:
-    return QueueingHint.QUEUE if after.uid == pod.uid else QueueingHint.SKIP
+        return (Registration(ClusterEvent(UNSCHEDULED_POD, action), is_own_change),)

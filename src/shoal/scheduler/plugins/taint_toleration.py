@@ -8,8 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 import numpy as np
 
 from shoal.api.node import Node, Taint
-from shoal.api.pod import Toleration
-from shoal.api.tolerations import is_tolerated
+from shoal.api.tolerations import is_tolerated, keep_out
 from shoal.scheduler.framework.cluster_event import (
     NODE,
     UNSCHEDULED_POD,
@@ -17,6 +16,7 @@ from shoal.scheduler.framework.cluster_event import (
     ClusterEvent,
     QueueingHint,
     Registration,
+    is_own_change,
 )
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.plugin import Normalization, PluginArguments, Reads
@@ -27,7 +27,6 @@ from shoal.scheduler.state.node_table import IntArray
 from shoal.scheduler.state.pod_info import PodInfo
 
 _REJECTION = unresolvable("node(s) had untolerated taint(s)")
-_HARD = ("NoSchedule", "NoExecute")
 _SOFT = "PreferNoSchedule"
 
 
@@ -45,7 +44,7 @@ class TaintToleration:
 
     def filter_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray | None:
         tolerations = pod.spec.tolerations
-        return _spread(nodes, lambda taints: int(_is_kept_out(taints, tolerations)))
+        return _spread(nodes, lambda taints: int(keep_out(taints, tolerations)))
 
     def filter_status(self, state: CycleState, pod: PodInfo, reason_code: int) -> Status:
         return _REJECTION
@@ -65,12 +64,8 @@ class TaintToleration:
         tolerations_changed = ClusterEvent(UNSCHEDULED_POD, ActionType.UPDATE_POD_TOLERATION)
         return (
             Registration(ClusterEvent(NODE, node_changed), _became_tolerated),
-            Registration(tolerations_changed, _is_own_change),
+            Registration(tolerations_changed, is_own_change),
         )
-
-
-def _is_kept_out(taints: Sequence[Taint], tolerations: Sequence[Toleration]) -> bool:
-    return any(each.effect in _HARD and not is_tolerated(each, tolerations) for each in taints)
 
 
 def _spread(nodes: NodeRows, judge: Callable[[Sequence[Taint]], int]) -> IntArray:
@@ -81,10 +76,6 @@ def _spread(nodes: NodeRows, judge: Callable[[Sequence[Taint]], int]) -> IntArra
 
 def _became_tolerated(pod: PodInfo, before: Node | None, after: Node) -> QueueingHint:
     tolerations = pod.spec.tolerations
-    was_kept_out = before is None or _is_kept_out(before.spec.taints, tolerations)
-    helps = was_kept_out and not _is_kept_out(after.spec.taints, tolerations)
+    was_kept_out = before is None or keep_out(before.spec.taints, tolerations)
+    helps = was_kept_out and not keep_out(after.spec.taints, tolerations)
     return QueueingHint.QUEUE if helps else QueueingHint.SKIP
-
-
-def _is_own_change(pod: PodInfo, before: PodInfo, after: PodInfo) -> QueueingHint:
-    return QueueingHint.QUEUE if after.uid == pod.uid else QueueingHint.SKIP

@@ -37,6 +37,7 @@ from shoal.scheduler.framework.cluster_event import (
     ClusterEvent,
     QueueingHint,
     Registration,
+    is_own_change,
     resource_name,
 )
 from shoal.scheduler.framework.cycle_state import CycleState
@@ -156,7 +157,7 @@ class Yoda:
         return (
             Registration(scv_changed, _cards_help),
             Registration(NODE_ADD),
-            Registration(labels_changed, _is_own_change),
+            Registration(labels_changed, is_own_change),
         )
 
 
@@ -172,7 +173,3 @@ def _cards_help(pod: PodInfo, before: Scv | None, after: Scv) -> QueueingHint:
         and (before is None or not demand.is_met_by(before))
     )
     return QueueingHint.QUEUE if helps else QueueingHint.SKIP
-
-
-def _is_own_change(pod: PodInfo, before: PodInfo, after: PodInfo) -> QueueingHint:
-    return QueueingHint.QUEUE if after.uid == pod.uid else QueueingHint.SKIP

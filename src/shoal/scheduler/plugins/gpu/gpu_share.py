@@ -29,6 +29,7 @@ from shoal.scheduler.framework.cluster_event import (
     ClusterEvent,
     QueueingHint,
     Registration,
+    is_own_change,
 )
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.plugin import PreFilterResult, Reads
@@ -147,7 +148,7 @@ class GpuShare:
         return (
             Registration(ASSIGNED_POD_DELETE, _gives_back),
             Registration(ClusterEvent(NODE, changes), _node_helps),
-            Registration(own_change, _is_own_change),
+            Registration(own_change, is_own_change),
         )
 
     def _chosen(self, request: GpuRequest, pod: PodInfo, row: int) -> Devices:
@@ -180,7 +181,3 @@ def _node_helps(pod: PodInfo, before: Node | None, after: Node) -> QueueingHint:
         gpu_sharing.gpu_model(before),
     )
     return QueueingHint.QUEUE if suits and is_news else QueueingHint.SKIP
-
-
-def _is_own_change(pod: PodInfo, before: PodInfo, after: PodInfo) -> QueueingHint:
-    return QueueingHint.QUEUE if after.uid == pod.uid else QueueingHint.SKIP
