@@ -6,10 +6,11 @@ other, so the default profiles are served beside the file's, in the order of the
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 
 from shoal.scheduler.config.loading import LoadedConfiguration
 from shoal.scheduler.core import Scheduler, build_scheduler
-from shoal.scheduler.framework.points import Point, ProfileError
+from shoal.scheduler.framework.points import ProfileError
 from shoal.scheduler.framework.profile import ProfileSpec
 from shoal.scheduler.framework.registry import PluginRegistry
 from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES
@@ -34,11 +35,9 @@ def build_wanted(wanted: LoadedConfiguration | None, registry: PluginRegistry) -
 
 def with_defaults(profiles: tuple[ProfileSpec, ...]) -> Iterable[ProfileSpec]:
     """And the default profiles that are not among them."""
-    order = profiles[0].points.get(Point.QUEUE_SORT)
-    points = {Point.QUEUE_SORT: order} if order else {}
     names = {profile.scheduler_name for profile in profiles}
     others = (
-        ProfileSpec(profile.scheduler_name, profile.plugins, points)
+        replace(profile, follows_order=True)
         for profile in DEFAULT_PROFILES
         if profile.scheduler_name not in names
     )

@@ -7,7 +7,6 @@ import pytest
 
 from shoal.base.backoff import Backoff
 from shoal.scheduler.framework.plugin import QueuedPodInfo
-from shoal.scheduler.framework.points import Point
 from shoal.scheduler.plugins.in_tree import in_tree_registry
 from shoal.standalone.config import ConfigError, Settings, load
 from shoal.standalone.scheduler_profiles import build_wanted, with_defaults
@@ -93,24 +92,22 @@ def test_profiles_that_cannot_be_run_are_refused(tmp_path: Path) -> None:
         build_wanted(settings(scheduler_config=path).scheduling, in_tree_registry())
 
 
-def test_the_default_profiles_are_served_in_the_files_order(tmp_path: Path) -> None:
-    path = written(
-        tmp_path,
-        """
-profiles:
-- schedulerName: mine
-  plugins:
-    queueSort: {enabled: [{name: ByName}], disabled: [{name: "*"}]}
-""",
-    )
+@pytest.mark.parametrize(
+    "plugins",
+    [
+        'queueSort: {enabled: [{name: ByName}], disabled: [{name: "*"}]}',
+        "multiPoint: {enabled: [{name: ByName}], disabled: [{name: PrioritySort}]}",
+    ],
+)
+def test_the_default_profiles_are_served_in_the_files_order(tmp_path: Path, plugins: str) -> None:
+    path = written(tmp_path, f"profiles: [{{schedulerName: mine, plugins: {{{plugins}}}}}]")
     scheduling = settings(scheduler_config=path).scheduling
     assert scheduling is not None
-    served = list(with_defaults(scheduling.profiles))
-    assert [spec.scheduler_name for spec in served] == ["mine", "default-scheduler", "shoal"]
-    assert all(Point.QUEUE_SORT in spec.points for spec in served)
     registry = in_tree_registry()
     registry.register("ByName", ByName)
-    build_wanted(scheduling, registry)
+    served = build_wanted(scheduling, registry).profiles
+    orders = {name: profile.points.queue_sort.name for name, profile in served.items()}
+    assert orders == dict.fromkeys(("mine", "default-scheduler", "shoal"), "ByName")
 
 
 def test_a_default_profile_that_the_file_has_is_the_files(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from shoal.scheduler.framework.dry_run import DryRuns
 from shoal.scheduler.framework.extension_points import ExtensionPoints, sort_out_by_point
 from shoal.scheduler.framework.plugin import Plugin
 from shoal.scheduler.framework.points import (
+    EVERYTHING,
     PluginSpec,
     Point,
     PointSpec,
@@ -31,6 +32,8 @@ class ProfileSpec:
     """These hold at every extension point that they implement."""
     points: Mapping[Point, PointSpec] = field(default_factory=dict[Point, PointSpec])
     """What is different at single points."""
+    follows_order: bool = False
+    """Whether it takes over the QueueSort of the first profile."""
 
     def specs(self) -> Iterator[tuple[Point, PluginSpec]]:
         """All plugins that are named, with the point of which a message about one of them speaks:
@@ -66,6 +69,8 @@ def build_profiles(
             raise ProfileError("scheduler name is needed")
         if spec.scheduler_name in profiles:
             raise ProfileError(f'duplicate profile with scheduler name "{spec.scheduler_name}"')
+        if spec.follows_order and first is not None:
+            spec = _ordered(spec, *first)
         profile = profiles[spec.scheduler_name] = _build(spec, registry, handle)
         order = profile.points.queue_sort.name
         first = first or (order, spec.arguments.get(order))
@@ -73,6 +78,12 @@ def build_profiles(
     if not profiles:
         raise ProfileError("at least one profile is required")
     return profiles
+
+
+def _ordered(spec: ProfileSpec, name: str, arguments: Any) -> ProfileSpec:
+    """With this QueueSort and no other."""
+    order = PointSpec((PluginSpec(name, arguments=arguments),), frozenset((EVERYTHING,)))
+    return replace(spec, points={**spec.points, Point.QUEUE_SORT: order})
 
 
 def _build(spec: ProfileSpec, registry: PluginRegistry, handle: Handle) -> Profile:
