@@ -79,15 +79,7 @@ def post_filter(answer: Any, arguments: Sequence[Any]) -> tuple[PostFilterResult
 def score(answer: Any, arguments: Sequence[Any]) -> tuple[int, Status]:
     number, said = _pair(answer, "(score, Status)")
     told = status(said)
-    return (whole_number(number, arguments) if told.is_success else 0), told
-
-
-def whole_number(answer: Any, arguments: Sequence[Any]) -> int:
-    if not isinstance(answer, numbers.Integral):
-        raise WrongAnswer(f"{_described(answer)}, where a whole number is due")
-    if not _INT64.min <= int(answer) <= _INT64.max:
-        raise WrongAnswer(f"{answer}, which is beyond 64 bits")
-    return int(answer)
+    return (_whole_number(number) if told.is_success else 0), told
 
 
 def permission(answer: Any, arguments: Sequence[Any]) -> tuple[Status, float]:
@@ -167,6 +159,14 @@ def sort_key(answer: Any, arguments: Sequence[Any]) -> Any:
     """Raises what comparing raises."""
     _ = bool(answer < answer)
     return answer
+
+
+def _whole_number(answer: Any) -> int:
+    if not isinstance(answer, numbers.Integral):
+        raise WrongAnswer(f"{_described(answer)}, where a whole number is due")
+    if not _INT64.min <= int(answer) <= _INT64.max:
+        raise WrongAnswer(f"{answer}, which is beyond 64 bits")
+    return int(answer)
 
 
 def _whole_numbers(answer: Any, size: int) -> IntArray:

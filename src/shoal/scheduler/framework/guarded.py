@@ -73,7 +73,6 @@ _STATUS_POINTS: Mapping[str, _Point] = {
     "pre_score": _Point("PreScore", answers.verdict_or_skip),
     "score": _Point("Score", answers.score),
     "score_rows": _Point("Score", answers.one_a_row),
-    "score_row": _Point("Score", answers.whole_number),
     "normalize_scores": _Point("NormalizeScore", answers.normalized_scores),
     "reserve": _Point("Reserve", answers.verdict),
     "permit": _Point("Permit", answers.permission),
@@ -87,7 +86,6 @@ _SILENT_POINTS: Mapping[str, _Point] = {
 }
 """What goes wrong here stands in no message of the pod."""
 _ROWS = _Point("Filter", answers.codes)
-_ROW = _Point("Filter", answers.whole_number)
 _REASON = _Point("Filter", answers.rejection)
 _SIGN = _Point("sign", answers.hashable)
 _SORT_KEY = _Point("QueueSort", answers.sort_key)
@@ -95,7 +93,7 @@ _LESS = _Point("QueueSort", answers.anything)
 _EVENTS = _Point("events_to_register", answers.registrations)
 _HINT = _Point("a queueing hint", answers.hint)
 
-_OWN_WAYS = ("filter_rows", "filter_row", "filter_status", "sort_key", "less", "sign")
+_OWN_WAYS = ("filter_rows", "filter_status", "sort_key", "less", "sign")
 _DATA = ("filter_reads", "filters_columns", "score_reads", "normalization", "needs")
 
 
@@ -167,12 +165,6 @@ class _GuardedPlugin:
             if code:
                 self._ask(_REASON, self._plugin.filter_status, state, pod, code)
         return codes
-
-    def _filter_row(self, state: CycleState, pod: PodInfo, node: object) -> int:
-        code: int = self._ask(_ROW, self._plugin.filter_row, state, pod, node)
-        if code:
-            self._ask(_REASON, self._plugin.filter_status, state, pod, code)
-        return code
 
     def _filter_status(self, state: CycleState, pod: PodInfo, reason_code: int) -> Status:
         answer = attempt(self._ask, _REASON, self._plugin.filter_status, state, pod, reason_code)

@@ -41,8 +41,6 @@ _COMPANIONS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("normalize_scores", ("score", "score_rows")),
     ("normalization", ("score", "score_rows")),
     ("add_pod", ("pre_filter",)),
-    ("filter_row", ("filter_rows",)),
-    ("score_row", ("score_rows",)),
 )
 """What is of no use without any of the others."""
 _CHOICES: Sequence[tuple[str, type[StrEnum]]] = (

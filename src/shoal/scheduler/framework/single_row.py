@@ -2,7 +2,7 @@
 
 Equal pods that follow each other change one row between them, and for one row the overhead of
 arrays is most of the work. Only in-tree plugins that every pod meets are worth a second form; their
-tests hold both forms to each other.
+tests hold both forms to each other. The guard around other plugins leaves it out.
 """
 
 from typing import Protocol, runtime_checkable
