@@ -1,5 +1,6 @@
 """Configuration files: what is read, which defaults hold, and how wrong ones are refused."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def test_a_file_that_says_nothing_has_all_defaults() -> None:
 
 def test_a_file_may_be_json() -> None:
     text = '{"apiVersion":"kubescheduler.config.k8s.io/v1","kind":"KubeSchedulerConfiguration"}'
-    assert load(text, DEFAULTS) == read("")
+    assert replace(load(text, DEFAULTS), text="") == replace(read(""), text="")
 
 
 def test_nulls_and_zeros_stand_for_defaults() -> None:
