@@ -69,7 +69,7 @@ class NodeVolumeLimits:
             return None
         snapshot = nodes.snapshot
         codes = np.zeros(snapshot.row_count, np.int64)
-        for csi_node in self._objects.list(CSI_NODES):
+        for csi_node in self._csi_nodes(nodes):
             row = snapshot.row(csi_node.metadata.name)
             if row is not None and csi_node.limits:
                 attached = self._volumes(snapshot.volumes.claims_on(row))
@@ -86,6 +86,15 @@ class NodeVolumeLimits:
             Registration(ASSIGNED_POD_DELETE, _detaches_volumes),
             Registration(ClusterEvent(resource_name(CLAIMS), ActionType.ADD), is_own_claim),
         )
+
+    def _csi_nodes(self, nodes: NodeRows) -> Iterable[CsiNode]:
+        """Those of the rows, which dry runs ask about one by one; others do no harm."""
+        known = self._objects.list(CSI_NODES)
+        if nodes.size >= len(known):
+            return known
+        names = (nodes.node(at).name for at in np.flatnonzero(nodes.is_present).tolist())
+        found = (self._objects.get(CSI_NODES, "", name) for name in names)
+        return [each for each in found if each is not None]
 
     def _volumes(self, claims: Iterable[ObjectKey]) -> _Volumes:
         """Those behind the claims that a storage driver attaches."""

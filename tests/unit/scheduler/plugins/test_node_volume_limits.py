@@ -82,3 +82,17 @@ def test_a_raised_limit_and_a_pod_that_ends_wake_who_waits() -> None:
     rehearsal.delete(make_pod("a"), make_pod("b"))
     rehearsal.advance(60)
     assert rehearsal.node_of("c") == "n"
+
+
+def test_room_is_made_for_volumes_on_one_of_several_nodes() -> None:
+    rehearsal = start(d=1)
+    rehearsal.add(*(make_node(name).capacity(cpu="8") for name in ("m", "o")))
+    rehearsal.put(CSI_NODES, csi_node("m", d=1))
+    rehearsal.put(CSI_NODES, csi_node("o", d=0))
+    for name, on in (("a", "n"), ("b", "m")):
+        priority = 5 if on == "m" else 0
+        rehearsal.add(make_pod(name).claim("c0" if on == "n" else "c1").priority(priority).node(on))
+    rehearsal.add(make_pod("high").claim("c2").priority(2))
+    rehearsal.advance(30)
+    assert rehearsal.node_of("high") == "n"
+    assert rehearsal.node_of("b") == "m"
