@@ -98,7 +98,7 @@ def test_a_pod_that_waits_too_long_is_taken_back_and_tried_again() -> None:
     rehearsal.advance(1)
     assert rehearsal.plugins["Doorman"].unreserved == ["a"]
     assert rehearsal.message_of("a") == (
-        "0/1 nodes are available: 1 rejected due to timeout after waiting 60s at plugin Doorman."
+        "0/1 nodes are available: 1 rejected due to timeout after waiting 1m0s at plugin Doorman."
     )
     told = [each for each in rehearsal.effects if isinstance(each, SetCondition)]
     assert told[-1].reason is UnscheduledReason.UNSCHEDULABLE
@@ -136,7 +136,7 @@ def test_the_shortest_time_counts() -> None:
 def test_nobody_waits_for_more_than_a_quarter_of_an_hour() -> None:
     rehearsal = waiting(Patient)
     rehearsal.advance(15 * 60)
-    assert "after waiting 900s at plugin Patient" in rehearsal.message_of("a")
+    assert "after waiting 15m0s at plugin Patient" in rehearsal.message_of("a")
 
 
 @pytest.mark.parametrize(

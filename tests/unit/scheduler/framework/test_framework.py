@@ -340,6 +340,24 @@ class TestWaitingPod:
             "rejected due to timeout after waiting 5s at plugin A"
         ).by("A")
 
+    @pytest.mark.parametrize(
+        ("timeout_s", "text"),
+        [
+            (0.0, "0s"),
+            (0.02, "20ms"),
+            (0.0015, "1.5ms"),
+            (1.5, "1.5s"),
+            (60.0, "1m0s"),
+            (90.25, "1m30.25s"),
+            (3600.0, "1h0m0s"),
+        ],
+    )
+    def test_its_time_is_written_as_go_writes_it(self, timeout_s: float, text: str) -> None:
+        waiting = WaitingPod(POD, "n0", {"A": timeout_s}, NOW)
+        verdict = waiting.verdict(waiting.deadline)
+        assert verdict is not None
+        assert verdict.reasons == (f"rejected due to timeout after waiting {text} at plugin A",)
+
 
 class TestProfiles:
     def test_a_plugin_stands_once(self) -> None:
