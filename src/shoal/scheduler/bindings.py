@@ -49,7 +49,12 @@ class Bindings:
     def renew(self, pod: PodInfo) -> None:
         """A newer version of a pod, to be queued again should its binding fail."""
         placement = self._open.get(pod.uid)
-        if placement is not None:
+        if placement is None:
+            return
+        if pod.spec.node_name and self._waiting.get(pod.uid) is not None:
+            # Somebody else bound it while it waited for permission here.
+            self.take_back(pod.uid)
+        else:
             placement.queued.renew(pod)
 
     def start(self, placement: Placement, now: datetime) -> Bind | Refused | None:

@@ -101,6 +101,8 @@ class Scheduler:
             case NodeDeleted(name):
                 self._intake.remove_node(name, now)
             case PodAdded(pod) | PodUpdated(pod):
+                if former := self._intake.former_self(pod):
+                    self._bindings.take_back(former)
                 info = self._intake.set_pod(pod, now)
                 if info is None:
                     self._bindings.take_back(pod.metadata.uid)
@@ -197,8 +199,12 @@ class Scheduler:
         uid = event.pod.uid
         state = self._cache.state_of(uid)
         if state is CacheState.ADDED:
-            # The answer was lost, but the pod has its node.
-            self._bindings.finish(uid)
+            pod = self._cache.pod(uid)
+            if pod is not None and pod.spec.node_name == event.node_name:
+                # The answer was lost, but the pod has its node.
+                self._bindings.finish(uid)
+            else:
+                self._bindings.take_back(uid)
             return []
         placement = self._bindings.take_back(uid)
         if placement is None or state is CacheState.INITIAL:
@@ -209,6 +215,8 @@ class Scheduler:
         """A placement was taken back: others may use the room, and the pod is tried again. Such
         a refusal never waits for an event, only for the back-off."""
         queued = refused.placement.queued
+        if self._cache.state_of(queued.pod.uid) is not CacheState.INITIAL:
+            return []  # Somebody else has bound it meanwhile.
         self._queue.reject(queued, now, _NOBODY)
         self._queue.move_all(Happening(ASSIGNED_POD_DELETE, queued.pod), now)
         status = refused.status

@@ -73,6 +73,11 @@ class Intake:
         event = object_change(change.resource, change.before, change.after)
         self._queue.move_all(Happening(event, change.before, change.after), now)
 
+    def former_self(self, pod: Pod) -> str | None:
+        """The uid of another pod that is known by this pod's name."""
+        known = self._uid_of.get(pod.metadata.key)
+        return None if known == pod.metadata.uid else known
+
     def set_pod(self, pod: Pod, now: datetime) -> PodInfo | None:
         """The pod as it is now; None where it takes no place any more."""
         key = pod.metadata.key
@@ -80,9 +85,9 @@ class Intake:
             self.remove_pod(pod, now)
             return None
         info = pod_info.of(pod)
-        known = self._uid_of.get(key)
-        if known is not None and known != info.uid:
-            self._remove(known, now)
+        former = self.former_self(pod)
+        if former is not None:
+            self._remove(former, now)
         self._uid_of[key] = info.uid
         if pod.spec.node_name:
             self._set_assigned(info, now)

@@ -37,6 +37,9 @@ from shoal.scheduler.framework.cluster_event import is_kubernetes_own
 BATCH_CYCLES = 64
 MAX_BACKLOG = 2000
 """Pods being bound at once; the scheduler waits rather than run further ahead."""
+_LONG_BATCH_S = 0.5
+"""Only a plugin that does not come back makes a batch so long."""
+_LONGEST_PAUSE_S = 10.0
 _FULL_BACKLOG_S = 0.01
 """Between two looks at a full backlog: not every call that ends is news."""
 
@@ -77,8 +80,13 @@ class SchedulerLoop:
             while True:
                 self._has_news.clear()
                 self._take_news()
+                begun_s = self._clock.monotonic()
                 rest_s = self._run_batch()
-                if rest_s == 0:
+                took_s = self._clock.monotonic() - begun_s
+                if took_s > _LONG_BATCH_S:
+                    # The API server and everybody else are on this thread: they get as long.
+                    await self._clock.sleep(min(took_s, _LONGEST_PAUSE_S))
+                elif rest_s == 0:
                     await asyncio.sleep(0)
                 else:
                     await self._rest(rest_s)

@@ -67,7 +67,9 @@ class Evaluation:
         self._asked_at = generation
         if outcome is not None:
             self.pre_filter: PreFilterOutcome = outcome
-            self._verdicts = self._verdicts_of(outcome.node_names)
+            if outcome.status.is_success:
+                # Else some plugins were not asked, and their state is not there to be shared.
+                self._verdicts = self._verdicts_of(outcome.node_names)
             self._row_filters = self._single_row_filters()
             self._reserve_rows(self._snapshot.row_count)
 

@@ -47,6 +47,7 @@ class NodeScores:
         self._scores_feasible_rows_only = any(
             slot.is_per_node for slot in (*self._moving_slots, *self._relative_slots)
         )
+        self._skipped: frozenset[str] | None = None
         self._row_plugins_without: frozenset[str] | None = None
         self._row_plugins_known: list[tuple[int, RowScorePlugin]] | None = None
         self._scored_at = _SCORED_NOTHING
@@ -98,6 +99,10 @@ class NodeScores:
             )
             if not status.is_success:
                 return status
+        if self._state.skip_score is not self._skipped:
+            # Another set of plugins is asked from here on.
+            self._skipped = self._state.skip_score
+            nodes, may_flip = snapshot.all_rows(), True
         fixed = self._refresh_fixed(verdicts, is_feasible)
         if isinstance(fixed, Status):
             return fixed

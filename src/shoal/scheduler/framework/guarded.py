@@ -134,7 +134,7 @@ class _GuardedPlugin:
             text = f"{error} in {point.label}"
         except WrongAnswer as error:
             text = f"gave a wrong answer in {point.label}: {error}"
-        except (SystemExit, GeneratorExit):
+        except (SystemExit, GeneratorExit, KeyboardInterrupt):
             text = f"tried to end the program in {point.label}"
         raise PluginError(f'plugin "{self.name}" {text}')
 

@@ -167,7 +167,7 @@ class ObjectReader(Plugin, Protocol):
 
 @runtime_checkable
 class SignPlugin(Plugin, Protocol):
-    """Lets pods that are equal for this plugin share its answers."""
+    """Lets pods that are equal for this plugin share its answers, hints included."""
 
     def sign(self, pod: PodInfo) -> Hashable | None:
         """What of the pod the answers depend on, or None: do not share."""

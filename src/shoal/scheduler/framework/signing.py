@@ -52,6 +52,8 @@ class Signer:
             (plugin.sign if isinstance(plugin, SignPlugin) else _unsigned, _reads_nodes(plugin))
             for plugin in judges
         ]
+        self.names = frozenset(each.name for each in judges if isinstance(each, SignPlugin))
+        """Plugins that sign."""
         self._known: dict[Fragments, Fragments] = {}
         self._seen = 0
 

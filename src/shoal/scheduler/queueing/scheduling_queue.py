@@ -169,12 +169,12 @@ class SchedulingQueue:
         for queued in self._unschedulable.rejected_by(plugins):
             if queued.pod.uid == besides:
                 continue
-            # Equal pods with equal rejectors are asked about once.
-            whole = queued.signature.whole
-            identity = (whole, queued.profile.scheduler_name, queued.rejectors)
-            wake = judged.get(identity) if whole is not None else None
+            identity = _identity(queued)
+            wake = judged.get(identity) if identity is not None else None
             if wake is None:
-                wake = judged[identity] = self._rules.judge(queued, happening)
+                wake = self._rules.judge(queued, happening)
+                if identity is not None:
+                    judged[identity] = wake
             self._requeue(queued, wake, now)
         for queued in self._unschedulable.gated_by(plugins):
             self._admit(queued)
@@ -255,6 +255,16 @@ class SchedulingQueue:
         heap = self._backoff if queued.rejectors else self._error_backoff
         order = (queued.retry_at(self._settings.backoff), queued.sort_key)
         heap.push(queued.pod.uid, order, queued)
+
+
+def _identity(queued: QueuedPod) -> Hashable | None:
+    """Equal for pods that an event helps alike: equal ones with equal rejectors. None where a
+    rejector does not say what makes pods equal for it."""
+    whole, profile = queued.signature.whole, queued.profile
+    if whole is None or not queued.rejectors <= profile.points.signer.names:
+        return None
+    rejectors = (queued.unschedulable_plugins, queued.pending_plugins)
+    return (whole, profile.scheduler_name, rejectors)
 
 
 def _gate(queued: QueuedPod) -> str:

@@ -244,6 +244,7 @@ def _start_time(pod: PodInfo) -> datetime | None:
 def _stands_alike(before: PodInfo, after: PodInfo) -> bool:
     return (
         before.request == after.request
+        and before.is_plain == after.is_plain
         and before.labels == after.labels
         and before.object.is_deleting == after.object.is_deleting
     )
