@@ -192,6 +192,10 @@ def ending(*_: object) -> Any:
     raise SystemExit(3)
 
 
+def interrupting(*_: object) -> Any:
+    raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize(
     ("points", "text"),
     [
@@ -215,6 +219,10 @@ def ending(*_: object) -> Any:
         (
             {"filter": ending},
             'running "Mine" filter plugin: plugin "Mine" tried to end the program in Filter',
+        ),
+        (
+            {"score": interrupting},
+            'running Score plugin "Mine": plugin "Mine" tried to end the program in Score',
         ),
     ],
 )
