@@ -26,6 +26,7 @@ from shoal.cli.output import DATA_FORMATS, CliError, OutputFormat, print_object,
 from shoal.cli.placement_story import StoryTable
 from shoal.cli.what_if_story import ROOM_LIMIT
 from shoal.client.protocol import Client
+from shoal.scheduler.config.configuration import ExtenderSection
 from shoal.scheduler.core import Scheduler, build_scheduler
 from shoal.scheduler.explaining.awaited import awaited
 from shoal.scheduler.explaining.cases import answer_of, preemption_answer_of
@@ -59,6 +60,14 @@ class PodQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class _Setup:
+    """What the scheduler runs with."""
+
+    profiles: Sequence[ProfileSpec] = DEFAULT_PROFILES
+    extenders: Sequence[ExtenderSection] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class _Findings:
     """What was found out about one pod."""
 
@@ -69,6 +78,8 @@ class _Findings:
     view: ClusterView
     profile: Profile
     explanation: Explanation
+    extenders: Sequence[ExtenderSection]
+    """Which are not asked."""
 
 
 async def explain_pod(
@@ -76,8 +87,8 @@ async def explain_pod(
 ) -> None:
     """Print the story and what the scheduler says. Raises CliError."""
     now = SystemClock().now()
-    specs = await _profile_specs(client, asked.scheduler_config)
-    served = [spec.scheduler_name for spec in specs]
+    setup = await _setup(client, asked.scheduler_config)
+    served = [spec.scheduler_name for spec in setup.profiles]
     name = pod.spec.scheduler_name
     if name not in served:
         if asked.changes is not None:
@@ -92,7 +103,7 @@ async def explain_pod(
         _print_story(pod, events, story, asked)
         return
     try:
-        findings = await _find_out(client, pod, specs, now)
+        findings = await _find_out(client, pod, setup, now)
     except ApiError as error:
         if not error.is_forbidden or asked.changes is not None:
             raise
@@ -100,26 +111,27 @@ async def explain_pod(
         _print_story(pod, events, [*story, f"  More cannot be said: {error}"], asked)
         return
     if asked.changes is not None:
-        _print_what_if(findings, specs, asked.changes, asked.output, now)
+        _print_what_if(findings, setup.profiles, asked.changes, asked.output, now)
     elif asked.output in DATA_FORMATS:
         print_object({**_facts(pod, events), **_as_json(findings)}, asked.output)
     else:
         _print_findings(findings, events, asked, story, now)
 
 
-async def _profile_specs(client: Client, path: Path | None) -> Sequence[ProfileSpec]:
-    """Of a KubeSchedulerConfiguration, with the default ones beside them as `shoal up` has them.
-    Raises CliError."""
+async def _setup(client: Client, path: Path | None) -> _Setup:
+    """Of a KubeSchedulerConfiguration, with the default profiles beside its own as `shoal up` has
+    them. Raises CliError."""
     try:
         if path is not None:
-            return tuple(with_defaults(read_scheduler_file(path).profiles))
-        text = await published(client)
-        if text is None:
-            return DEFAULT_PROFILES
-        name = f"ConfigMap {NAMESPACE}/{NAME}"
-        return tuple(with_defaults(load_scheduler_text(text, name).profiles))
+            loaded = read_scheduler_file(path)
+        else:
+            text = await published(client)
+            if text is None:
+                return _Setup()
+            loaded = load_scheduler_text(text, f"ConfigMap {NAMESPACE}/{NAME}")
     except ConfigError as error:
         raise CliError(str(error)) from error
+    return _Setup(tuple(with_defaults(loaded.profiles)), loaded.extenders)
 
 
 def build(specs: Sequence[ProfileSpec]) -> Scheduler:
@@ -130,10 +142,8 @@ def build(specs: Sequence[ProfileSpec]) -> Scheduler:
         raise CliError(f"the scheduler's profile cannot be run: {error}") from error
 
 
-async def _find_out(
-    client: Client, pod: Pod, specs: Sequence[ProfileSpec], now: datetime
-) -> _Findings:
-    scheduler = build(specs)
+async def _find_out(client: Client, pod: Pod, setup: _Setup, now: datetime) -> _Findings:
+    scheduler = build(setup.profiles)
     nodes, pods = await asyncio.gather(_list(client, NODES), _list(client, PODS))
     others = await asyncio.gather(*(_list(client, resource) for resource in scheduler.needs))
     rest = [each for each in pods if each.metadata.key != pod.metadata.key]
@@ -143,7 +153,8 @@ async def _find_out(
     onlooker = Onlooker(scheduler, view, now)
     profile = onlooker.profile(pod.spec.scheduler_name)
     assert profile is not None
-    return _Findings(pod, scene, view, profile, onlooker.explain(scene.pod, profile))
+    told = onlooker.explain(scene.pod, profile)
+    return _Findings(pod, scene, view, profile, told, setup.extenders)
 
 
 async def _list(client: Client, resource: Resource[T]) -> Sequence[T]:
@@ -183,6 +194,7 @@ def _print_findings(
         lines += placement_story.standing(pod, explanation)
         waits_for = awaited(findings.profile.points, explanation.rejectors)
         lines += placement_story.awaited_lines(waits_for)
+    lines += placement_story.extenders_line(findings.extenders)
     if asked.has_nodes:
         names = sorted(node.metadata.name for node in findings.view.nodes)
         tables.append(placement_story.node_table(explanation, names))

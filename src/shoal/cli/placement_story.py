@@ -13,6 +13,7 @@ from shoal.api.meta import find_condition
 from shoal.api.pod import Pod
 from shoal.apiserver.tables.age import human_duration
 from shoal.cli.phrases import counted
+from shoal.scheduler.config.configuration import ExtenderSection
 from shoal.scheduler.explaining.explanation import Explanation
 from shoal.scheduler.explaining.lone_verdicts import EVERY_NODE, LEFT_OUT, Refusal
 from shoal.scheduler.queueing.scheduling_queue import QueueSettings
@@ -62,12 +63,30 @@ def standing(pod: Pod, explanation: Explanation) -> list[str]:
     if explanation.feasible:
         best = explanation.scores.ranking[0] if explanation.scores.totals else "none"
         fits = f"{len(explanation.feasible)} of {counted(explanation.node_count, 'node')}"
-        tail = "" if lines else "; it is being bound, or waits for its turn"
+        tail = "" if lines else _next(pod)
         lines.append(f"  It would fit on {fits} now, best on {best}{tail}.")
         return lines
     if explanation.message not in _told(pod):
         lines.append(f"  Now: {explanation.message}")
     return lines + _way_out(explanation)
+
+
+def _next(pod: Pod) -> str:
+    """What comes of a pod that fits; the latest attempt may know more than is asked here."""
+    if _told(pod):
+        return (
+            "; that is not what its last attempt found, so either things have changed and it waits"
+            " for its turn, or it is refused by something that is not asked here"
+        )
+    return "; it is being bound, or waits for its turn"
+
+
+def extenders_line(extenders: Sequence[ExtenderSection]) -> list[str]:
+    """A warning where some have a say in where pods go."""
+    urls = [each.url_prefix for each in extenders if each.filter_verb or each.prioritize_verb]
+    if not urls:
+        return []
+    return [f"  Extenders are not asked here, and may say otherwise: {', '.join(urls)}."]
 
 
 def _told(pod: Pod) -> str:

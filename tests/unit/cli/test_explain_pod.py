@@ -117,6 +117,19 @@ async def test_profiles_and_plugins_of_ones_own_are_asked(
         await told(client, capsys, PodQuestion(scheduler_config=file))
 
 
+async def test_extenders_are_named_that_are_not_asked(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = CONFIGURATION.partition("profiles:")[0]
+    extender = 'extenders: [{urlPrefix: "http://127.0.0.1:8888/s", %s}]'
+    await put(client, make_pod("a").req(cpu="1"))
+    await publish(client, head + extender % "filterVerb: filter")
+    said = await told(client, capsys, PodQuestion())
+    assert "Extenders are not asked here, and may say otherwise: http://127.0.0.1:8888/s." in said
+    await publish(client, head + extender % "bindVerb: bind")
+    assert "Extenders" not in await told(client, capsys, PodQuestion())
+
+
 async def test_a_higher_priority_is_tried_out_with_who_would_have_to_go(
     client: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -73,6 +73,13 @@ def test_nodes_that_a_plugin_did_not_name_say_so() -> None:
     assert table.rows == [("a", "no", "Names: not among the nodes that it names")]
 
 
+def test_a_pod_that_was_refused_before_is_not_said_to_be_on_its_way() -> None:
+    told = make_pod("p").condition("PodScheduled", "False", "Unschedulable", "0/3: 3 no rack.")
+    [line] = standing(told.obj(), of_fitting(a=5))
+    assert "is being bound" not in line
+    assert line.endswith("or it is refused by something that is not asked here.")
+
+
 def test_victims_and_their_node_are_named() -> None:
     way_out = WayOut("b", ("default/x", "default/y"))
     assert standing(make_pod("p").obj(), of_rejected({}, way_out)) == [
