@@ -14,7 +14,7 @@ from shoal.scheduler.explaining.what_if import Prospect
 
 ROOM_LIMIT = 1000
 """Where counting pods ends."""
-_COUNT = re.compile(r"\d+x")
+_COUNT = re.compile(r"-?\d+x")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

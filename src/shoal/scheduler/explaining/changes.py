@@ -13,12 +13,13 @@ import msgspec
 
 from shoal.api import quantity
 from shoal.api.meta import ObjectMeta
+from shoal.api.names import label_value, qualified_name
 from shoal.api.node import Node, NodeSpec, NodeStatus, Taint
 from shoal.api.pod import Container, Pod, PodSpec, ResourceMap, ResourceRequirements, Toleration
 from shoal.api.quantity import QuantityError
 
-_COUNTED = re.compile(r"(\d+)x\s+(.*)", re.DOTALL)
-_TAINT = re.compile(r"(.*):(NoSchedule|PreferNoSchedule|NoExecute)")
+_COUNTED = re.compile(r"(-?\d+)x\s+(.*)", re.DOTALL)
+_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _NATIVE = ("cpu", "memory", "ephemeral-storage", "pods")
 _SHORT_LABELS = {
     "zone": "topology.kubernetes.io/zone",
@@ -29,6 +30,7 @@ _SHORT_LABELS = {
 _HOSTNAME = "kubernetes.io/hostname"
 _USUAL_PODS = "110"
 _MAX_NODES = 10_000
+_PRIORITIES = range(-(2**31), 2**31)
 
 
 class ChangeError(ValueError):
@@ -80,7 +82,9 @@ def drop_tolerations() -> WhatIfChange:
 
 
 def tolerate(key: str) -> WhatIfChange:
-    """Every taint of the key; `*` is every taint there is."""
+    """Every taint of the key; `*` is every taint there is. Raises ChangeError."""
+    if key != "*" and (wrong := qualified_name(key)):
+        raise ChangeError(f'--tolerate "{key}" is neither * nor the key of a taint: {wrong[0]}')
     taint = "" if key == "*" else key
     one_more = Toleration(key=taint, operator="Exists")
     return WhatIfChange(
@@ -95,6 +99,11 @@ def drop_spread() -> WhatIfChange:
 
 
 def set_priority(priority: int) -> WhatIfChange:
+    """Raises ChangeError where it is none."""
+    if priority not in _PRIORITIES:
+        raise ChangeError(
+            f"--priority {priority} is not between {_PRIORITIES[0]} and {_PRIORITIES[-1]}"
+        )
     return WhatIfChange(f"priority {priority}", _setting(priority=priority))
 
 
@@ -104,7 +113,10 @@ def add_nodes(text: str) -> WhatIfChange:
     counted = _COUNTED.fullmatch(text)
     count, parts = (int(counted[1]), counted[2]) if counted else (1, text)
     if not 1 <= count <= _MAX_NODES:
-        raise ChangeError(f"--add-node {text} asks for {count} nodes; ask for 1 to {_MAX_NODES}")
+        raise ChangeError(
+            f"--add-node {text} asks for {count} nodes; the count must be at least 1 and at most"
+            f" {_MAX_NODES}"
+        )
     model = _model_node(text, parts)
 
     def make(scene: Scene) -> Scene:
@@ -162,40 +174,84 @@ def _without(container: Container, resource: str) -> Container:
     return _with(container, resources=kept)
 
 
-def _model_node(text: str, parts: str) -> Node:
-    allocatable: ResourceMap = {"pods": _USUAL_PODS}
-    labels: dict[str, str] = {}
-    taints: list[Taint] = []
-    for part in filter(None, (each.strip() for each in parts.split(","))):
+@dataclass(slots=True)
+class _Parts:
+    """What was said of a node that is to be added."""
+
+    text: str
+    """As it was written, for messages."""
+    allocatable: ResourceMap
+    labels: dict[str, str]
+    taints: list[Taint]
+
+    def add(self, part: str) -> None:
         key, equals, value = part.partition("=")
-        if taint := _TAINT.fullmatch(part):
-            taint_key, _, taint_value = taint[1].partition("=")
-            taints.append(Taint(key=taint_key, value=taint_value, effect=taint[2]))
+        if ":" in part:
+            self.taints.append(_taint(part, self.text))
         elif not key or not equals:
             raise ChangeError(
-                f'"{part}" of --add-node {text} is none of RESOURCE=AMOUNT, LABEL=VALUE and'
+                f'"{part}" of --add-node {self.text} is none of RESOURCE=AMOUNT, LABEL=VALUE and'
                 " KEY=VALUE:EFFECT"
             )
-        elif _is_resource(key, value, text):
-            allocatable[key] = value
+        elif _is_resource(key, value, self.text):
+            self._put(self.allocatable, key, value)
         else:
-            labels[_SHORT_LABELS.get(key, key)] = value
-    if not {"cpu", "memory"} <= allocatable.keys():
+            self._put(self.labels, _SHORT_LABELS.get(key, key), value)
+
+    def _put(self, into: dict[str, Any], key: str, value: str) -> None:
+        if key in into:
+            raise ChangeError(f"--add-node {self.text} says {key} twice; say it once")
+        if wrong := [*qualified_name(key), *(label_value(value) if into is self.labels else ())]:
+            raise ChangeError(f'"{key}={value}" of --add-node {self.text} is no label: {wrong[0]}')
+        into[key] = value
+
+
+def _model_node(text: str, parts: str) -> Node:
+    said = _Parts(text, {}, {}, [])
+    for part in filter(None, (each.strip() for each in parts.split(","))):
+        said.add(part)
+    if missing := [name for name in ("cpu", "memory") if name not in said.allocatable]:
+        misread = [key for key, value in said.labels.items() if _is_sized(value)]
+        hint = f" ({' and '.join(misread)} is taken for a label)" if misread else ""
         raise ChangeError(
-            f"--add-node {text} does not say how large the node is; write it such as"
-            ' "4x cpu=32,memory=128Gi"'
+            f"--add-node {text} does not say how much {' and '.join(missing)} the node has{hint};"
+            ' write it such as "4x cpu=32,memory=128Gi"'
         )
+    allocatable = {"pods": _USUAL_PODS, **said.allocatable}
     status = NodeStatus(capacity=allocatable, allocatable=allocatable)
-    return Node(metadata=ObjectMeta(labels=labels), spec=NodeSpec(taints=taints), status=status)
+    spec = NodeSpec(taints=said.taints)
+    return Node(metadata=ObjectMeta(labels=said.labels), spec=spec, status=status)
+
+
+def _taint(part: str, text: str) -> Taint:
+    written, _, effect = part.rpartition(":")
+    key, _, value = written.partition("=")
+    if effect not in _EFFECTS:
+        raise ChangeError(
+            f'"{effect}" in "{part}" of --add-node {text} is no effect of a taint; use'
+            f" {', '.join(_EFFECTS[:-1])} or {_EFFECTS[-1]}"
+        )
+    if wrong := [*qualified_name(key), *label_value(value)]:
+        raise ChangeError(f'"{part}" of --add-node {text} is no taint: {wrong[0]}')
+    return Taint(key=key, value=value, effect=effect)
+
+
+def _is_sized(value: str) -> bool:
+    """An amount with a unit, such as `16Gi`, which labels rarely are."""
+    return value[:1].isdigit() and not value.isdigit() and _is_amount(value)
+
+
+def _is_amount(value: str) -> bool:
+    try:
+        return quantity.parse(value) >= 0
+    except QuantityError:
+        return False
 
 
 def _is_resource(key: str, value: str, text: str) -> bool:
     """Extended resources have a domain, as labels may; an amount tells them apart."""
     is_native = key in _NATIVE or key.startswith("hugepages-")
-    try:
-        is_amount = quantity.parse(value) >= 0
-    except QuantityError:
-        is_amount = False
+    is_amount = _is_amount(value)
     if is_native and not is_amount:
         raise ChangeError(f'"{value}" of --add-node {text} is not an amount of {key}')
     return is_native or (is_amount and "/" in key and "kubernetes.io/" not in key)

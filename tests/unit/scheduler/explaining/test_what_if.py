@@ -126,7 +126,16 @@ def test_counting_pods_ends_at_the_limit() -> None:
         ("0x cpu=1,memory=1Gi", "asks for 0 nodes"),
         ("99999x cpu=1,memory=1Gi", "asks for 99999 nodes"),
         ("4x", "is none of RESOURCE=AMOUNT"),
-        ("4x cpu=1", "does not say how large"),
+        ("-1x cpu=1,memory=1Gi", "the count must be at least 1"),
+        ("4x cpu=1", "does not say how much memory the node has; write it"),
+        ("zone=a", "does not say how much cpu and memory the node has; write it"),
+        ("2x cpu=8,mem=16Gi", "how much memory the node has (mem is taken for a label)"),
+        ("cpu=1,memory=1Gi,cpu=2", "says cpu twice"),
+        ("cpu=1,memory=1Gi,zone=a,topology.kubernetes.io/zone=b", "zone twice"),
+        ("cpu=1,memory=1Gi,team=red:Bad", '"Bad" in "team=red:Bad"'),
+        ("cpu=1,memory=1Gi,=red:NoSchedule", "is no taint: "),
+        ("cpu=1,memory=1Gi,a b=c", '"a b=c" of --add-node'),
+        ("cpu=1,memory=1Gi,disk=a b", '"disk=a b" of --add-node'),
         ("4x cpu=much,memory=1Gi", '"much"'),
         ("4x cpu=1,memory=1Gi,=a", '"=a"'),
     ],
@@ -142,5 +151,9 @@ def test_amounts_and_names_that_are_none_are_refused() -> None:
         changes.ask_for("cpu", "x")
     with pytest.raises(ChangeError, match='--memory "-1" is not an amount'):
         changes.ask_for("memory", "-1")
+    with pytest.raises(ChangeError, match="--priority 2147483648 is not between -2147483648 and"):
+        changes.set_priority(2**31)
+    with pytest.raises(ChangeError, match='--tolerate "" is neither'):
+        changes.tolerate("")
     with pytest.raises(ChangeError, match='there is no node "m" to remove'):
         tried(make_pod("a"), changes.remove_node("m"))
