@@ -1,6 +1,6 @@
 """Configuration files of the versions before v1, rewritten as v1 says the same.
 
-v1beta3 has the same fields. v1beta2 and v1beta1 know no `multiPoint`, tell addresses that are
+v1beta3 has the same fields, and a plugin that is gone. v1beta2 and v1beta1 know no `multiPoint`, tell addresses that are
 flags now, and elect leaders by other objects than leases. v1beta1 has score plugins that became
 strategies of NodeResourcesFit; its files are often written with the single profile of still older
 versions on top, and that is read, too. What has no counterpart is said: as a note where nothing
@@ -41,6 +41,8 @@ _LOCKS = ("endpoints", "configmaps", "endpointsleases", "configmapsleases")
 
 def as_v1(raw: JsonObject, version: str, wrong: list[Cause], notes: list[str]) -> JsonObject:
     """The file as v1 would have it; one that is not well formed is left to the reader."""
+    if version == "v1beta3":
+        _refuse_removed(raw, wrong)
     if version in ("v1", "v1beta3"):
         return raw
     file = dict(raw)
@@ -56,6 +58,22 @@ def as_v1(raw: JsonObject, version: str, wrong: list[Cause], notes: list[str]) -
         profiles = [_profile(each, f"profiles[{i}]", wrong) for i, each in enumerate(profiles)]
         file["profiles"] = profiles
     return file
+
+
+def _refuse_removed(raw: JsonObject, wrong: list[Cause]) -> None:
+    for i, profile in enumerate(_listed(raw.get("profiles"))):
+        plugins = _object(_object(profile).get("plugins"))
+        for point, section in plugins.items():
+            for j, plugin in enumerate(_listed(_object(section).get("enabled"))):
+                place = f"profiles[{i}].plugins.{point}.enabled[{j}].name"
+                wrong += _without_counterpart(place, _name(plugin))
+
+
+def _without_counterpart(path: str, name: str) -> list[Cause]:
+    if name not in _WITHOUT_COUNTERPART:
+        return []
+    text = f"has no counterpart in kube-scheduler today: {_WITHOUT_COUNTERPART[name]}"
+    return [causes.invalid(path, name, text)]
 
 
 def _rename_lock(file: JsonObject, notes: list[str]) -> None:
@@ -129,9 +147,8 @@ def _plugin_set(
     enabled: list[Any] = []
     for index, plugin in enumerate(_listed(section.get("enabled"))):
         name = _name(plugin)
-        if name in _WITHOUT_COUNTERPART:
-            text = f"has no counterpart in kube-scheduler today: {_WITHOUT_COUNTERPART[name]}"
-            wrong.append(causes.invalid(f"{path}.enabled[{index}].name", name, text))
+        if refused := _without_counterpart(f"{path}.enabled[{index}].name", name):
+            wrong += refused
         elif name in _STRATEGIES:
             strategies.append(name)
             if _FIT not in map(_name, enabled):

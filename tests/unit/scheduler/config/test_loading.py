@@ -228,6 +228,7 @@ profiles:
 
     def test_plugins_without_a_counterpart_are_refused_with_advice(self) -> None:
         text = "profiles: [{plugins: {score: {enabled: [{name: NodeLabel, weight: 2}]}}}]"
+        assert refused(text, "v1beta2") == refused(text, "v1beta3")
         assert refused(text, "v1beta2") == [
             'profiles[0].plugins.score.enabled[0].name: Invalid value: "NodeLabel": has no '
             "counterpart in kube-scheduler today: give nodeAffinity to the pods, or addedAffinity "
