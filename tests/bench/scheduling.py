@@ -6,6 +6,7 @@ from shoal.testing.scheduling_load import Constraint, Load, measure
 
 _LOADS = {
     "templates": Load(5_000, 50_000, 50),
+    "templates_in_turn": Load(5_000, 50_000, 50, in_turn=True),
     "one_template": Load(5_000, 50_000, 1),
     "all_different": Load(5_000, 10_000, 10_000),
     "anti_affinity": Load(5_000, 5_000, 50, constraint=Constraint.ANTI_AFFINITY),

@@ -24,6 +24,9 @@ def scheduler(
     constraint: Annotated[
         str, typer.Option("--with", help="What pods demand: none, anti-affinity or spread.")
     ] = "none",
+    in_turn: Annotated[
+        bool, typer.Option("--in-turn", help="Pods come one by one, not at one instant.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """How many pods a second the scheduler places, in process, with the default profile."""
@@ -39,7 +42,7 @@ def scheduler(
         fail("--nodes, --pods, --templates and --gang must be at least 1")
     progress = Console(stderr=True)
     with progress.status("making nodes and pods") as status:
-        load = Load(nodes, pods, templates, gang, Constraint(constraint))
+        load = Load(nodes, pods, templates, gang, Constraint(constraint), in_turn)
         measured = measure(load, lambda text: status.update(f"placing {pods} pods {text}"))
     if as_json:
         sys.stdout.write(msgspec.json.encode(measured).decode() + "\n")

@@ -1,10 +1,11 @@
 """A cluster and pods for measuring the scheduler's core: in process, no API, no I/O.
 
-All pods come at one instant and wait in the queue before the clock starts, so equal ones are tried
-in a row. It stops when the last one is bound, and covers cycles, bindings and their outcomes, in
-the batches of the running service. The time of a cycle is measured in a run before that, one call
-a pod. Gangs are placed by the gang cycle alone, because no queue collects them yet. Everything is
-made the same way every time.
+All pods wait in the queue before the clock starts. They have come at one instant, so equal ones are
+tried in a row, or one by one, each of another template than the one before. The clock stops when
+the last one is bound, and covers cycles, bindings and their outcomes, in the batches of the running
+service. The time of a cycle is measured in a run before that, one call a pod. Gangs are placed by
+the gang cycle alone, because no queue collects them yet. Everything is made the same way every
+time.
 """
 
 import gc
@@ -63,6 +64,8 @@ class Load:
     gang: int = 1
     """Pods that are placed together."""
     constraint: Constraint = Constraint.NONE
+    in_turn: bool = False
+    """Pods come one by one; else at one instant."""
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -73,6 +76,7 @@ class Measured(msgspec.Struct, frozen=True):
     templates: int
     gang: int
     constraint: Constraint
+    in_turn: bool
     bound: int
     """Pods that found a node."""
     pods_per_s: float
@@ -104,6 +108,7 @@ def measure(load: Load, report: Report = lambda text: None) -> Measured:
         load.templates,
         load.gang,
         load.constraint,
+        load.in_turn,
         bound=whole.bound,
         pods_per_s=round(whole.bound / whole.total_s, 1),
         cycle_ms_p50=round(float(np.percentile(single.calls_s, 50)) * 1000, 4),
@@ -141,11 +146,12 @@ def _run_lone(load: Load, batch: int) -> _Run:
     clock = time.perf_counter
     calls_s: list[float] = []
     bound = 0
-    now, tick = _START, Tick(batch)
+    now, tick = _START + timedelta(minutes=1), Tick(batch)
     with _settled():
         intake_begun_s = clock()
-        for event in events:
-            scheduler.handle(event, _START)
+        for number, event in enumerate(events):
+            came = timedelta(microseconds=number if load.in_turn else 0)
+            scheduler.handle(event, _START + came)
         begun_s = clock()
         while scheduler.next_wake(now) == now:
             now += timedelta(milliseconds=1)
