@@ -27,6 +27,7 @@ from shoal.cli.placement_story import StoryTable
 from shoal.cli.what_if_story import ROOM_LIMIT
 from shoal.client.protocol import Client
 from shoal.scheduler.config.configuration import ExtenderSection
+from shoal.scheduler.config.loading import LoadedConfiguration
 from shoal.scheduler.core import Scheduler, build_scheduler
 from shoal.scheduler.explaining.awaited import awaited
 from shoal.scheduler.explaining.cases import answer_of, preemption_answer_of
@@ -40,7 +41,7 @@ from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES
 from shoal.standalone.config import ConfigError, load_scheduler_text, read_scheduler_file
 from shoal.standalone.published_configuration import NAME, NAMESPACE, published
 from shoal.standalone.scheduler_plugins import plugin_registry
-from shoal.standalone.scheduler_profiles import with_defaults
+from shoal.standalone.scheduler_profiles import refuse_unknown_plugins, with_defaults
 
 T = TypeVar("T")
 
@@ -63,8 +64,18 @@ class PodQuestion:
 class _Setup:
     """What the scheduler runs with."""
 
-    profiles: Sequence[ProfileSpec] = DEFAULT_PROFILES
-    extenders: Sequence[ExtenderSection] = ()
+    wanted: LoadedConfiguration | None
+    """None: the default profiles."""
+
+    @property
+    def profiles(self) -> Sequence[ProfileSpec]:
+        """The default ones beside its own, as `shoal up` has them."""
+        wanted = self.wanted
+        return DEFAULT_PROFILES if wanted is None else tuple(with_defaults(wanted.profiles))
+
+    @property
+    def extenders(self) -> Sequence[ExtenderSection]:
+        return () if self.wanted is None else self.wanted.extenders
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +122,7 @@ async def explain_pod(
         _print_story(pod, events, [*story, f"  More cannot be said: {error}"], asked)
         return
     if asked.changes is not None:
-        _print_what_if(findings, setup.profiles, asked.changes, asked.output, now)
+        _print_what_if(findings, setup, asked.changes, asked.output, now)
     elif asked.output in DATA_FORMATS:
         print_object({**_facts(pod, events), **_as_json(findings)}, asked.output)
     else:
@@ -119,31 +130,34 @@ async def explain_pod(
 
 
 async def _setup(client: Client, path: Path | None) -> _Setup:
-    """Of a KubeSchedulerConfiguration, with the default profiles beside its own as `shoal up` has
-    them. Raises CliError."""
+    """Of a KubeSchedulerConfiguration. Raises CliError."""
     try:
         if path is not None:
-            loaded = read_scheduler_file(path)
-        else:
-            text = await published(client)
-            if text is None:
-                return _Setup()
-            loaded = load_scheduler_text(text, f"ConfigMap {NAMESPACE}/{NAME}")
+            return _Setup(read_scheduler_file(path))
+        text = await published(client)
+        name = f"ConfigMap {NAMESPACE}/{NAME}"
+        return _Setup(None if text is None else load_scheduler_text(text, name))
     except ConfigError as error:
         raise CliError(str(error)) from error
-    return _Setup(tuple(with_defaults(loaded.profiles)), loaded.extenders)
 
 
-def build(specs: Sequence[ProfileSpec]) -> Scheduler:
+def _build(setup: _Setup) -> Scheduler:
     """With the plugins of installed packages and of the current folder. Raises CliError."""
+    registry = plugin_registry(SystemClock(), _PLUGIN_TIMEOUT_S)
+    wanted = setup.wanted
     try:
-        return build_scheduler(specs, plugin_registry(SystemClock(), _PLUGIN_TIMEOUT_S))
+        if wanted is not None:
+            refuse_unknown_plugins(wanted, registry)
+        return build_scheduler(setup.profiles, registry)
+    except ConfigError as error:
+        raise CliError(str(error)) from error
     except ProfileError as error:
-        raise CliError(f"the scheduler's profile cannot be run: {error}") from error
+        name = "the scheduler's configuration" if wanted is None else wanted.name
+        raise CliError(f"{name} cannot be used here: {error}") from error
 
 
 async def _find_out(client: Client, pod: Pod, setup: _Setup, now: datetime) -> _Findings:
-    scheduler = build(setup.profiles)
+    scheduler = _build(setup)
     nodes, pods = await asyncio.gather(_list(client, NODES), _list(client, PODS))
     others = await asyncio.gather(*(_list(client, resource) for resource in scheduler.needs))
     rest = [each for each in pods if each.metadata.key != pod.metadata.key]
@@ -210,12 +224,12 @@ def _print_findings(
 
 def _print_what_if(
     findings: _Findings,
-    specs: Sequence[ProfileSpec],
+    setup: _Setup,
     changes: Sequence[WhatIfChange],
     output: OutputFormat,
     now: datetime,
 ) -> None:
-    trial = WhatIf(lambda: build(specs), findings.view, ROOM_LIMIT, now)
+    trial = WhatIf(lambda: _build(setup), findings.view, ROOM_LIMIT, now)
     try:
         prospects = trial.prospects(findings.scene, changes)
     except ChangeError as error:

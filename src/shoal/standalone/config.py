@@ -1,13 +1,14 @@
 """What `shoal up` is asked for: flags and shoal.yaml, checked before anything starts."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
 from shoal.agent.images import ImageMapping
-from shoal.api import quantity
+from shoal.api import causes, quantity
 from shoal.api.json_yaml import JsonYamlError, document
 from shoal.api.names import qualified_name
 from shoal.apiserver.schema.validation.resources import validate_amount
@@ -106,7 +107,10 @@ def load(
         raise ConfigError(f"--port {port} is not between 0 and 65535")
     file = _read_file(config_file)
     folder = (data_dir or default_data_dir()).expanduser().resolve()
-    scheduling = scheduler_config or file.scheduler.config
+    scheduler_path = scheduler_config or file.scheduler.config
+    scheduling = read_scheduler_file(scheduler_path) if scheduler_path else None
+    if scheduling is not None:
+        _check_files(scheduling)
     return Settings(
         data_dir=folder,
         port=port,
@@ -114,7 +118,7 @@ def load(
         images=tuple(file.images),
         ploto=file.ploto,
         scheduler=file.scheduler,
-        scheduling=read_scheduler_file(scheduling) if scheduling else None,
+        scheduling=scheduling,
         kubeconfig=(kubeconfig or folder / KUBECONFIG_NAME).expanduser().resolve(),
         nodes=nodes,
         node_resources=parse_resources(node_resources),
@@ -138,10 +142,20 @@ def read_scheduler_file(path: Path) -> LoadedConfiguration:
 def load_scheduler_text(text: str | bytes, name: str) -> LoadedConfiguration:
     """`name` is what messages call it. Raises ConfigError: a line for each cause."""
     try:
-        return load_configuration(text, DEFAULT_PROFILES[0].plugins)
+        return replace(load_configuration(text, DEFAULT_PROFILES[0].plugins), name=name)
     except ConfigurationError as error:
         lines = "".join(f"\n  {line}" for line in error.lines)
         raise ConfigError(f"{name} cannot be used:{lines}") from error
+
+
+def _check_files(scheduling: LoadedConfiguration) -> None:
+    """That what it names can be read here, where it is to be used."""
+    for path, name in scheduling.files:
+        try:
+            Path(name).read_bytes()
+        except OSError as error:
+            cause = causes.invalid(path, name, f"cannot be read: {error.strerror}")
+            raise ConfigError(f"{scheduling.name} cannot be used: {cause}") from error
 
 
 def _read_file(path: Path | None) -> ConfigFile:

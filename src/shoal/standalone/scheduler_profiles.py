@@ -5,9 +5,11 @@ other, so the default profiles are served beside the file's, in the order of the
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 
+from shoal.api import causes
 from shoal.scheduler.config.loading import LoadedConfiguration
 from shoal.scheduler.core import Scheduler, build_scheduler
 from shoal.scheduler.framework.points import ProfileError
@@ -26,11 +28,32 @@ def build_wanted(wanted: LoadedConfiguration | None, registry: PluginRegistry) -
         return build_scheduler(DEFAULT_PROFILES, registry)
     for note in wanted.notes:
         _log.warning("scheduler configuration: %s", note)
+    refuse_unknown_plugins(wanted, registry)
     settings = QueueSettings(backoff=wanted.backoff)
     try:
         return build_scheduler(with_defaults(wanted.profiles), registry, settings, wanted.extenders)
     except ProfileError as error:
-        raise ConfigError(f"the scheduler's configuration cannot be used: {error}") from error
+        raise ConfigError(f"{wanted.name} cannot be used: {error}") from error
+
+
+def refuse_unknown_plugins(wanted: LoadedConfiguration, registry: PluginRegistry) -> None:
+    """Where the file names them. Raises ConfigError: a line for each."""
+    known = {name.lower(): name for name in registry.names()}
+    unknown = [
+        causes.invalid(path, name, f"does not exist{_advice(name, known)}")
+        for path, name in wanted.enabled
+        if ":" not in name and name not in known.values()
+    ]
+    if unknown:
+        lines = "".join(f"\n  {cause}" for cause in unknown)
+        raise ConfigError(f"{wanted.name} cannot be used:{lines}")
+
+
+def _advice(name: str, known: Mapping[str, str]) -> str:
+    close = get_close_matches(name.lower(), known, n=1)
+    if close:
+        return f"; did you mean {known[close[0]]}?"
+    return "; install its package, or name its class as module:Class"
 
 
 def with_defaults(profiles: tuple[ProfileSpec, ...]) -> Iterable[ProfileSpec]:

@@ -110,7 +110,7 @@ async def test_profiles_and_plugins_of_ones_own_are_asked(
     await publish(client, None)
     assert "No profile serves" in await told(client, capsys, PodQuestion())
     file.write_text(CONFIGURATION.replace("no_small_nodes", "no_such_module"))
-    with pytest.raises(CliError, match="the scheduler's profile cannot be run"):
+    with pytest.raises(CliError, match=r"scheduler.yaml cannot be used here: .*no_such_module"):
         await told(client, capsys, PodQuestion(scheduler_config=file))
     file.write_text("kind: Nonsense")
     with pytest.raises(CliError, match="Object 'apiVersion' is missing"):

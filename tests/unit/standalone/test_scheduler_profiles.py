@@ -88,8 +88,28 @@ def test_the_references_examples_can_be_used(tmp_path: Path) -> None:
 
 def test_profiles_that_cannot_be_run_are_refused(tmp_path: Path) -> None:
     path = written(tmp_path, "profiles: [{plugins: {score: {enabled: [{name: Nobody}]}}}]")
-    with pytest.raises(ConfigError, match='ScorePlugin "Nobody" does not exist'):
+    with pytest.raises(ConfigError) as refusal:
         build_wanted(settings(scheduler_config=path).scheduling, in_tree_registry())
+    assert str(refusal.value).splitlines() == [
+        f"{path} cannot be used:",
+        '  profiles[0].plugins.score.enabled[0].name: Invalid value: "Nobody": does not exist; '
+        "install its package, or name its class as module:Class",
+    ]
+    path = written(tmp_path, "profiles: [{plugins: {multiPoint: {enabled: [{name: nodename}]}}}]")
+    with pytest.raises(ConfigError, match=r"multiPoint.enabled\[0\].*; did you mean NodeName\?"):
+        build_wanted(settings(scheduler_config=path).scheduling, in_tree_registry())
+    path = written(tmp_path, "profiles: [{plugins: {bind: {disabled: [{name: '*'}]}}}]")
+    with pytest.raises(ConfigError, match=f"{path} cannot be used: .*default-scheduler"):
+        build_wanted(settings(scheduler_config=path).scheduling, in_tree_registry())
+
+
+def test_certificates_that_cannot_be_read_are_told_before_anything_starts(tmp_path: Path) -> None:
+    extender = "{urlPrefix: 'https://e', tlsConfig: {caFile: /nowhere}}"
+    path = written(tmp_path, f"extenders: [{extender}]")
+    with pytest.raises(
+        ConfigError, match=r'extenders\[0\].tlsConfig.caFile: .* "/nowhere": cannot'
+    ):
+        settings(scheduler_config=path)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ in `argument_rules`.
 
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from shoal.api import causes
 from shoal.api.names import qualified_name
@@ -87,6 +88,12 @@ def _profiles(profiles: Sequence[ProfileSection]) -> Iterator[Cause]:
 
 
 def _plugins(profile: ProfileSection, path: str) -> Iterator[Cause]:
+    for point in ("score", "multiPoint"):
+        section = profile.plugins.score if point == "score" else profile.plugins.multi_point
+        for index, plugin in enumerate(section.enabled):
+            if plugin.weight < 0:
+                place = f"{path}.plugins.{point}.enabled[{index}].weight"
+                yield causes.invalid(place, plugin.weight, "must be positive; 0 stands for 1")
     for point, section in profile.plugins.by_point():
         for index, plugin in enumerate(section.enabled):
             place = f"{path}.plugins.{point}.enabled[{index}]"
@@ -142,6 +149,9 @@ def _extenders(extenders: Sequence[ExtenderSection], path: str) -> Iterator[Caus
     managed: set[str] = set()
     for index, extender in enumerate(extenders):
         place = f"{path}[{index}]"
+        if not _is_http_url(extender.url_prefix):
+            text = "must be an http or https URL, such as http://127.0.0.1:8888/scheduler"
+            yield causes.invalid(f"{place}.urlPrefix", extender.url_prefix, text)
         if extender.prioritize_verb and extender.weight <= 0:
             text = "must have a positive weight applied to it"
             yield causes.invalid(f"{place}.weight", extender.weight, text)
@@ -156,6 +166,14 @@ def _extenders(extenders: Sequence[ExtenderSection], path: str) -> Iterator[Caus
     if binders > 1:
         found = f"found {binders} extenders implementing bind"
         yield causes.invalid(path, found, "only one extender can implement bind")
+
+
+def _is_http_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # Brackets without an address in them, a port that is none.
+        return False
 
 
 def _extended_resource(path: str, name: str) -> Iterator[Cause]:

@@ -5,9 +5,9 @@ fields and types, strictly; the args of in-tree plugins, likewise; defaults; rul
 wrong in one step is told together, and ends the reading.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -21,6 +21,7 @@ from shoal.scheduler.config.configuration import (
     KIND,
     ClientConnectionSection,
     ExtenderSection,
+    ExtenderTls,
     LeaderElectionSection,
     PluginConfigEntry,
     ProfileSection,
@@ -48,6 +49,14 @@ class ConfigurationError(Exception):
         self.lines = tuple(lines)
 
 
+class Named(NamedTuple):
+    """Something that a field names."""
+
+    path: str
+    """Of the field."""
+    name: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedConfiguration:
     """What a file asks for."""
@@ -65,10 +74,17 @@ class LoadedConfiguration:
     """Watch nothing before this scheduler leads."""
     notes: tuple[str, ...]
     """Sentences about what is accepted and not used."""
+    enabled: tuple[Named, ...]
+    """Every plugin that it enables."""
+    files: tuple[Named, ...]
+    """Other files that it needs."""
+    name: str = "the scheduler's configuration"
+    """What messages call it."""
 
 
 def load(text: str | bytes, default_plugins: Sequence[PluginSpec]) -> LoadedConfiguration:
-    """`default_plugins` are those of a profile that changes nothing. Raises ConfigurationError."""
+    """`default_plugins` are those of a profile that changes nothing. Raises ConfigurationError.
+    Whether plugins and files that are named exist is for the caller to see."""
     raw = _parsed(text)
     version = _version(raw)
     wrong: list[Cause] = []
@@ -95,6 +111,8 @@ def load(text: str | bytes, default_plugins: Sequence[PluginSpec]) -> LoadedConf
         client_connection=file.client_connection,
         delay_cache_until_active=file.delay_cache_until_active,
         notes=(*notes, *_unused(file)),
+        enabled=tuple(_enabled(file)),
+        files=tuple(_files(file)),
     )
 
 
@@ -196,6 +214,29 @@ def _placed(
         for j, entry in enumerate(profile.plugin_config)
         if entry.name in ARGUMENT_TYPES
     ]
+
+
+def _enabled(file: SchedulerConfiguration) -> Iterator[Named]:
+    for index, profile in enumerate(file.profiles):
+        sections = (("multiPoint", profile.plugins.multi_point), *profile.plugins.by_point())
+        for point, section in sections:
+            for number, entry in enumerate(section.enabled):
+                path = f"profiles[{index}].plugins.{point}.enabled[{number}].name"
+                yield Named(path, entry.name)
+
+
+def _files(file: SchedulerConfiguration) -> Iterator[Named]:
+    """Of certificates; data goes before them."""
+    for index, extender in enumerate(file.extenders):
+        tls = extender.tls_config or ExtenderTls()
+        named = (
+            ("caFile", tls.ca_file, tls.ca_data),
+            ("certFile", tls.cert_file, tls.cert_data),
+            ("keyFile", tls.key_file, tls.key_data),
+        )
+        for field, name, data in named:
+            if name and not data:
+                yield Named(f"extenders[{index}].tlsConfig.{field}", name)
 
 
 def _unused(file: SchedulerConfiguration) -> list[str]:

@@ -1,10 +1,10 @@
 """Configuration files of the versions before v1, rewritten as v1 says the same.
 
-v1beta3 has the same fields, and a plugin that is gone. v1beta2 and v1beta1 know no `multiPoint`, tell addresses that are
-flags now, and elect leaders by other objects than leases. v1beta1 has score plugins that became
-strategies of NodeResourcesFit; its files are often written with the single profile of still older
-versions on top, and that is read, too. What has no counterpart is said: as a note where nothing
-is lost, as a cause where it is.
+v1beta3 has the same fields, and a plugin that is gone. v1beta2 and v1beta1 know no `multiPoint`,
+tell addresses that are flags now, and elect leaders by other objects than leases. v1beta1 has score
+plugins that became strategies of NodeResourcesFit; its files are often written with the single
+profile of still older versions on top, and that is read, too. What has no counterpart is said: as
+a note where nothing is lost, as a cause where it is.
 
 Source of the older fields and plugins: Kubernetes v1.22, kube-scheduler/config/v1beta1 and
 v1beta2.

@@ -11,7 +11,7 @@ as it was written, empty where the file says nothing, and to be checked by the p
 that cannot use its arguments raises ProfileError.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +83,11 @@ class PluginRegistry:
         """Names that are not registered otherwise are looked for among those that `find` gives;
         looking through all installed packages takes a while."""
         self._find_entry_points = find
+
+    def names(self) -> Iterator[str]:
+        """Of plugins that a profile may name without their module."""
+        yield from self._factories
+        yield from (each.name for each in self._find_entry_points())
 
     def find(self, name: str) -> PluginFactory | None:
         """None where nobody registered the name. Without arguments the factory makes the plugin

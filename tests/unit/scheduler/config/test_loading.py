@@ -90,8 +90,9 @@ def test_what_is_accepted_and_not_used_is_said() -> None:
 
 
 def test_ignorable_extenders_are_asked_last() -> None:
-    text = "extenders: [{urlPrefix: a, ignorable: true}, {urlPrefix: b}, {urlPrefix: c}]"
-    assert [each.url_prefix for each in read(text).extenders] == ["b", "c", "a"]
+    listed = ("{urlPrefix: 'http://a', ignorable: true}", "{urlPrefix: 'http://b'}")
+    loaded = read(f"extenders: [{', '.join(listed)}]")
+    assert [each.url_prefix for each in loaded.extenders] == ["http://b", "http://a"]
 
 
 class TestPlugins:
@@ -162,7 +163,7 @@ profiles:
 
     def test_resources_that_extenders_look_after_are_ignored_by_fit(self) -> None:
         made = profile(
-            "extenders: [{urlPrefix: e, managedResources: "
+            "extenders: [{urlPrefix: 'http://e', managedResources: "
             "[{name: a.b/gpu, ignoredByScheduler: true}, {name: a.b/c}]}]\n"
             "profiles: [{pluginConfig: [{name: NodeResourcesFit, "
             "args: {ignoredResources: [x.y/z]}}]}]"
@@ -314,19 +315,27 @@ WRONG: list[tuple[str, list[str]]] = [
      "[{name: B}]}}}]", [
         'profiles[1].plugins.queueSort: Invalid value: {"disabled":[],"enabled":["B"]}: must be'
     ]),
-    ("extenders: [{urlPrefix: e, prioritizeVerb: p}]", [
+    ("extenders: [{urlPrefix: e}, {urlPrefix: 'ftp://e'}, {urlPrefix: 'http://:80'}]", [
+        'extenders[0].urlPrefix: Invalid value: "e": must be an http or https URL',
+        'extenders[1].urlPrefix: Invalid value: "ftp://e": must be an http or https URL',
+        'extenders[2].urlPrefix: Invalid value: "http://:80": must be an http or https URL',
+    ]),
+    ("profiles: [{plugins: {score: {enabled: [{name: A, weight: -3}]}}}]", [
+        "profiles[0].plugins.score.enabled[0].weight: Invalid value: -3: must be positive"
+    ]),
+    ("extenders: [{urlPrefix: 'http://e', prioritizeVerb: p}]", [
         "extenders[0].weight: Invalid value: 0: must have a positive weight applied to it"
     ]),
-    ("extenders: [{urlPrefix: e, bindVerb: b}, {urlPrefix: f, bindVerb: b}]", [
+    ("extenders: [{urlPrefix: 'http://e', bindVerb: b}, {urlPrefix: 'http://f', bindVerb: b}]", [
         'extenders: Invalid value: "found 2 extenders implementing bind": only one extender can'
     ]),
-    ("extenders: [{urlPrefix: e, managedResources: [{name: cpu}, {name: a.b/c}, {name: a.b/c}, "
-     "{name: a b}]}]", [
+    ("extenders: [{urlPrefix: 'http://e', managedResources: [{name: cpu}, {name: a.b/c}, "
+     "{name: a.b/c}, {name: a b}]}]", [
         'extenders[0].managedResources[0].name: Invalid value: "cpu": is an invalid extended',
         'extenders[0].managedResources[2].name: Invalid value: "a.b/c": duplicate extender',
         'extenders[0].managedResources[3].name: Invalid value: "a b": name part must consist',
     ]),
-    ("extenders: [{urlPrefix: e, tlsConfig: {caData: '%'}}]", [
+    ("extenders: [{urlPrefix: 'http://e', tlsConfig: {caData: '%'}}]", [
         'extenders[0].tlsConfig.caData: Invalid value: "%": must be base64'
     ]),
     ("profiles: [{pluginConfig: [{name: NodeAffinity, args: {kind: PodArgs}}]}]", [
