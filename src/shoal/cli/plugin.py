@@ -35,8 +35,12 @@ def new(
 ) -> None:
     """Write a working plugin with its test, configuration and README."""
     module = name.replace("-", "_")
-    if not _NAME.fullmatch(name) or keyword.iskeyword(module):
+    if not _NAME.fullmatch(name):
         fail(f'"{name}" is no name for a plugin: use lower-case words joined by dashes')
+    if keyword.iskeyword(module):
+        fail(f'"{name}" is a word of Python itself; choose another name')
+    if taken := _of_shoal(class_name(name)):
+        fail(f'Shoal has a plugin {taken} already; choose another name than "{name}"')
     if find_spec(module) is not None:
         fail(f'there is a Python module {module} already; choose another name than "{name}"')
     folder = dir or Path(name)
@@ -54,13 +58,25 @@ def new(
     typer.echo(f"next: cd {folder} && pytest && cat README.md")
 
 
+def class_name(name: str) -> str:
+    """`RackSpread` for `rack-spread`."""
+    return "".join(word.capitalize() for word in name.split("-"))
+
+
+def _of_shoal(name: str) -> str | None:
+    """The in-tree plugin that is called so, in any case of letters."""
+    from shoal.scheduler.plugins.in_tree import in_tree_registry
+
+    return next((each for each in in_tree_registry().names() if each.lower() == name.lower()), None)
+
+
 def skeleton(name: str) -> Mapping[str, str]:
     """The files of a new plugin, by file name."""
     module = name.replace("-", "_")
     words = {
         "name": name,
         "module": module,
-        "class_name": "".join(word.capitalize() for word in name.split("-")),
+        "class_name": class_name(name),
     }
     from importlib.resources import files
 

@@ -101,7 +101,11 @@ def test_nothing_is_written_over(written: Path) -> None:
         ("Rack", '"Rack" is no name for a plugin: use lower-case words joined by dashes'),
         ("../up", '"../up" is no name for a plugin: use lower-case words joined by dashes'),
         ("json", 'there is a Python module json already; choose another name than "json"'),
-        ("class", '"class" is no name for a plugin: use lower-case words joined by dashes'),
+        ("class", '"class" is a word of Python itself; choose another name'),
+        (
+            "default-binder",
+            'Shoal has a plugin DefaultBinder already; choose another name than "default-binder"',
+        ),
     ],
 )
 def test_a_name_that_cannot_be_a_module_is_refused(name: str, text: str, tmp_path: Path) -> None:
