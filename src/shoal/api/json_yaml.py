@@ -4,11 +4,14 @@ What YAML knows and JSON does not is read as the real server and kubectl read it
 text that was written, and a key is always text.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import orjson
 import yaml
+
+_STREAM = re.compile('in "<[a-z ]+>", line')
 
 
 class JsonYamlError(Exception):
@@ -31,7 +34,9 @@ def documents(text: str | bytes) -> Iterator[Any]:
         for document in yaml.load_all(text, JsonYamlLoader):
             yield orjson.loads(orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS))
     except (yaml.YAMLError, TypeError, UnicodeDecodeError, RecursionError) as error:
-        raise JsonYamlError(" ".join(str(error).split())) from error
+        # The library calls every text "<byte string>"; what it is called the caller knows.
+        text = _STREAM.sub("at line", " ".join(str(error).split()))
+        raise JsonYamlError(text) from error
 
 
 def document(text: str | bytes) -> Any:

@@ -37,6 +37,13 @@ def test_what_json_cannot_hold_is_refused_in_one_line(text: str | bytes) -> None
     assert "\n" not in str(refused.value) and str(refused.value)
 
 
+@pytest.mark.parametrize("text", ["a: 1\nb: [", b"a: 1\nb: ["])
+def test_what_is_wrong_is_told_with_its_line_alone(text: str | bytes) -> None:
+    with pytest.raises(JsonYamlError, match=r" at line \d, column") as refused:
+        document(text)
+    assert " string>" not in str(refused.value)
+
+
 def test_a_single_document_is_not_two() -> None:
     with pytest.raises(JsonYamlError, match="expected a single document"):
         document("a: 1\n---\nb: 2\n")
