@@ -82,7 +82,9 @@ def explain(
         diagnosis = evaluation.diagnose()
         message = diagnosis.message
         rejectors = diagnosis.unschedulable_plugins | diagnosis.pending_plugins
-    has_way_out = not rows and (status.is_success or status.is_rejected)
+    # Without any node nobody is asked for a way, as in a cycle.
+    has_way_out = bool(snapshot.node_count) and not rows
+    has_way_out = has_way_out and (status.is_success or status.is_rejected)
     return Explanation(
         node_count=snapshot.node_count,
         refusals=lone_refusals(points, snapshot, pod),

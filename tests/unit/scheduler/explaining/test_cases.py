@@ -89,6 +89,12 @@ def test_a_case_that_preemption_does_not_help_has_no_victims() -> None:
     assert (answer["node"], answer["victims"]) == ("", [])
 
 
+def test_without_nodes_nobody_is_asked_who_could_go() -> None:
+    case = case_of(line(nodes=[]), with_preemption=True)
+    answer = preemption_answer_of(explain_case(case, in_tree_registry()))
+    assert answer["message"] == "no nodes available to schedule pods"
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
