@@ -323,7 +323,7 @@ def test_a_log_is_followed_to_its_end(shoal: Shoal, manifest: Callable[[str | by
 
 def test_version_and_help_need_no_server(shoal: Shoal) -> None:
     assert shoal("version").startswith("shoal 0.")
-    for words in ((), ("--help",), ("get", "--help")):
+    for words in ((), ("--help",), ("get", "--help"), ("bench",), ("plugin",)):
         assert "Usage: shoal" in shoal(*words)
 
 
@@ -344,6 +344,9 @@ def test_version_and_help_need_no_server(shoal: Shoal) -> None:
         (("logs", "nope"), 'pods "nope" not found'),
         (("logs", "deploy/web"), 'deployments.apps "web" not found'),
         (("explain",), "name a pod, a task, an executor pool or a deployment"),
+        (("explain", "pod", "a", "b"), "one thing is explained at a time; leave out b"),
+        (("explain", "a", "--preemption"), "--preemption is for recorded cases"),
+        (("explain", "--what-if", "--cases", "/nowhere"), "leave out names and --what-if"),
         (("explain", "--cases", "/nowhere"), "cannot read --cases /nowhere: No such file"),
         (("explain", "nope"), '"nope" in namespace "default"'),
         (("explain", "node", "nope"), 'cannot explain a "node"'),

@@ -72,6 +72,8 @@ def _target(words: Sequence[str]) -> tuple[str, str]:
         return "", words[0]
     if not slash:
         name = words[1]
+    if more := words[1 if slash else 2 :]:
+        raise CliError(f"one thing is explained at a time; leave out {', '.join(more)}")
     singular = kind.lower().partition(".")[0].removesuffix("s")
     singular = _SHORT_NAMES.get(singular, singular)
     if singular not in _RESOURCES:

@@ -42,7 +42,7 @@ def answer_cases(path: Path, *, with_preemption: bool) -> bool:
                 explanation = explain_case(case_of(line, with_preemption=with_preemption), registry)
             except CaseError as error:
                 is_success = False
-                sys.stderr.write(f"error: {path}, line {number} is not a case: {error}\n")
+                sys.stderr.write(f"error: {_named(path)}, line {number} is not a case: {error}\n")
                 continue
             answer = (preemption_answer_of if with_preemption else answer_of)(explanation)
             sys.stdout.write(msgspec.json.encode(answer).decode() + "\n")
@@ -74,3 +74,7 @@ def _lines(path: Path, file: BinaryIO) -> Iterator[bytes]:
 def _unreadable(path: Path, error: Exception) -> CliError:
     why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return CliError(f"cannot read --cases {path}: {why}; name a file with a case a line")
+
+
+def _named(path: Path) -> str:
+    return "standard input" if str(path) == "-" else str(path)

@@ -63,6 +63,8 @@ def _say_misuse(error: Exception) -> int:
     """One sentence where the parser would print a box; its exit code."""
     misuse = cast(typer.BadParameter, error)
     text = misuse.format_message().rstrip(".")
+    if not text:  # Without a subcommand there is nothing to say: the help has been printed.
+        return 0
     command = misuse.ctx.command_path if misuse.ctx is not None else "shoal"
     sys.stderr.write(f"error: {text[:1].lower()}{text[1:]}; see {command} --help\n")
     return 1
@@ -324,8 +326,8 @@ def explain(
     kubeconfig: Kubeconfig = None,
 ) -> None:
     """Say why something is waiting, what pods would fit, or why a pod is where it is."""
-    if cases is not None:
-        _answer_cases(cases, with_preemption=preemption)
+    if cases is not None or preemption:
+        _answer_cases(cases, with_preemption=preemption, is_alone=not (words or what_if))
     if not words:
         fail("name a pod, a task, an executor pool or a deployment, or a file of --cases")
     from shoal.cli import explain as explaining
@@ -353,9 +355,13 @@ def explain(
     _run(body, namespace, kubeconfig)
 
 
-def _answer_cases(path: Path, *, with_preemption: bool) -> NoReturn:
+def _answer_cases(path: Path | None, *, with_preemption: bool, is_alone: bool) -> NoReturn:
     from shoal.cli.explain_cases import answer_cases
 
+    if path is None:
+        fail("--preemption is for recorded cases; name a file of them with --cases")
+    if not is_alone:
+        fail("--cases answers the cases of its file; leave out names and --what-if")
     try:
         is_success = answer_cases(path, with_preemption=with_preemption)
     except CliError as error:
