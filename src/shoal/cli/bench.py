@@ -44,6 +44,8 @@ def scheduler(
     with progress.status("making nodes and pods") as status:
         load = Load(nodes, pods, templates, gang, Constraint(constraint), in_turn)
         measured = measure(load, lambda text: status.update(f"placing {pods} pods {text}"))
+    if measured.bound < pods:
+        sys.stderr.write(f"only {measured.bound} of {pods} pods found a node\n")
     if as_json:
         sys.stdout.write(msgspec.json.encode(measured).decode() + "\n")
         return
