@@ -88,13 +88,10 @@ def _profiles(profiles: Sequence[ProfileSection]) -> Iterator[Cause]:
 
 
 def _plugins(profile: ProfileSection, path: str) -> Iterator[Cause]:
-    for point in ("score", "multiPoint"):
-        section = profile.plugins.score if point == "score" else profile.plugins.multi_point
-        for index, plugin in enumerate(section.enabled):
-            if plugin.weight < 0:
-                place = f"{path}.plugins.{point}.enabled[{index}].weight"
-                yield causes.invalid(place, plugin.weight, "must be positive; 0 stands for 1")
+    yield from _weights(profile.plugins.score, f"{path}.plugins.score")
+    yield from _weights(profile.plugins.multi_point, f"{path}.plugins.multiPoint")
     for point, section in profile.plugins.by_point():
+        yield from _given_twice(section, f"{path}.plugins.{point}")
         for index, plugin in enumerate(section.enabled):
             place = f"{path}.plugins.{point}.enabled[{index}]"
             yield from _removed(place, plugin.name)
@@ -105,6 +102,21 @@ def _plugins(profile: ProfileSection, path: str) -> Iterator[Cause]:
             yield causes.duplicate(place, entry.name)
         seen.add(entry.name)
         yield from _removed(place, entry.name)
+
+
+def _weights(section: PluginSetSection, path: str) -> Iterator[Cause]:
+    for index, plugin in enumerate(section.enabled):
+        if plugin.weight < 0:
+            text = "must be positive; 0 stands for 1"
+            yield causes.invalid(f"{path}.enabled[{index}].weight", plugin.weight, text)
+
+
+def _given_twice(section: PluginSetSection, path: str) -> Iterator[Cause]:
+    """Kubernetes finds this only when it builds the profile, and names no field."""
+    names = [each.name for each in section.enabled]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield causes.duplicate(f"{path}.enabled[{index}].name", name)
 
 
 def _removed(path: str, name: str) -> Iterator[Cause]:

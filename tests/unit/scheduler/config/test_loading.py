@@ -320,6 +320,9 @@ WRONG: list[tuple[str, list[str]]] = [
         'extenders[1].urlPrefix: Invalid value: "ftp://e": must be an http or https URL',
         'extenders[2].urlPrefix: Invalid value: "http://:80": must be an http or https URL',
     ]),
+    ("profiles: [{plugins: {filter: {enabled: [{name: A}, {name: B}, {name: A}]}}}]", [
+        'profiles[0].plugins.filter.enabled[2].name: Duplicate value: "A"'
+    ]),
     ("profiles: [{plugins: {score: {enabled: [{name: A, weight: -3}]}}}]", [
         "profiles[0].plugins.score.enabled[0].weight: Invalid value: -3: must be positive"
     ]),
