@@ -158,10 +158,5 @@ class SchedulerLoop:
         if after is None:
             assert before is not None
             self._receive(PodDeleted(before))
-        elif before is None or before.metadata.uid != after.metadata.uid:
-            # After a gap in the watch a pod may have been deleted and created again meanwhile.
-            if before is not None:
-                self._receive(PodDeleted(before))
-            self._receive(PodAdded(after))
         else:
-            self._receive(PodUpdated(after))
+            self._receive(PodUpdated(after) if before else PodAdded(after))
