@@ -4,7 +4,7 @@ Source of the rules and formula: Kubernetes v1.36,
 pkg/scheduler/framework/plugins/noderesources/balanced_allocation.go.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 
 from shoal.scheduler.config.plugin_arguments import NodeResourcesBalancedAllocationArgs
 from shoal.scheduler.framework.cycle_state import CycleState
@@ -12,12 +12,11 @@ from shoal.scheduler.framework.plugin import Reads
 from shoal.scheduler.framework.registry import Handle
 from shoal.scheduler.framework.status import SKIP, SUCCESS, Status
 from shoal.scheduler.plugins import resource_scores
-from shoal.scheduler.plugins.resource_scores import Demand, Demands
+from shoal.scheduler.plugins.resource_scores import Demands
 from shoal.scheduler.state.node_row import NodeRow
 from shoal.scheduler.state.node_rows import NodeRows
 from shoal.scheduler.state.node_table import IntArray
 from shoal.scheduler.state.pod_info import PodInfo
-from shoal.scheduler.state.snapshot import Snapshot
 
 _STATE_KEY = "NodeResourcesBalancedAllocation/demand"
 
@@ -28,7 +27,8 @@ class NodeResourcesBalancedAllocation:
 
     def __init__(self, arguments: NodeResourcesBalancedAllocationArgs, handle: Handle) -> None:
         self._resources = [each.name for each in arguments.resources]
-        self._demands = Demands([(name, 1) for name in self._resources], non_zero=False)
+        scored = [(name, 1) for name in self._resources]
+        self._demands = Demands(_STATE_KEY, scored, _amounts, non_zero=False)
 
     def sign(self, pod: PodInfo) -> Hashable:
         return pod.request
@@ -37,29 +37,22 @@ class NodeResourcesBalancedAllocation:
         """A pod that asks for none of the resources changes no balance."""
         if not any(pod.request.amount(name) for name in self._resources):
             return SKIP
-        state.write(_STATE_KEY, self._demand(pod, nodes.snapshot))
+        self._demands.write(state, pod, nodes.snapshot)
         return SUCCESS
 
     def score_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray:
-        wanted = self._known_demand(state, pod, nodes.snapshot)
+        wanted = self._demands.read(state, pod, nodes.snapshot)
         capacity, taken = wanted.columns(nodes)
         return resource_scores.balanced_allocation(capacity, taken, wanted.column)
 
     def score_row(self, state: CycleState, pod: PodInfo, node: NodeRow) -> int:
-        wanted = self._known_demand(state, pod, node.snapshot)
+        wanted = self._demands.read(state, pod, node.snapshot)
         match wanted.shares(node):
             case [first, second] if first[0] > 0 and second[0] > 0:
                 return resource_scores.balanced_allocation_of(first, second)
             case _:
                 return int(self.score_rows(state, pod, node.as_rows())[0])
 
-    def _known_demand(self, state: CycleState, pod: PodInfo, snapshot: Snapshot) -> Demand:
-        """Worked out anew where the table has got more resources."""
-        wanted = state.read(_STATE_KEY, Demand)
-        if wanted.resource_count != len(snapshot.resources):
-            wanted = self._demand(pod, snapshot)
-            state.write(_STATE_KEY, wanted)
-        return wanted
 
-    def _demand(self, pod: PodInfo, snapshot: Snapshot) -> Demand:
-        return self._demands.of(snapshot, dict(pod.request.amounts))
+def _amounts(pod: PodInfo) -> Mapping[str, int]:
+    return dict(pod.request.amounts)

@@ -5,7 +5,7 @@ Source of the rules and texts: Kubernetes v1.36,
 pkg/scheduler/framework/plugins/noderesources/fit.go.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,12 +30,12 @@ from shoal.scheduler.framework.plugin import PreFilterResult, Reads
 from shoal.scheduler.framework.registry import Handle
 from shoal.scheduler.framework.status import SUCCESS, Code, Status
 from shoal.scheduler.plugins import resource_scores
-from shoal.scheduler.plugins.resource_scores import Demand, Demands, ScoreFormula
+from shoal.scheduler.plugins.resource_scores import Demands, ScoreFormula
 from shoal.scheduler.state import request as requests
 from shoal.scheduler.state.columns import has_any
-from shoal.scheduler.state.node_row import NON_ZERO_ROWS, NodeRow
+from shoal.scheduler.state.node_row import NodeRow
 from shoal.scheduler.state.node_rows import NodeRows
-from shoal.scheduler.state.node_table import PODS_ROW, IntArray
+from shoal.scheduler.state.node_table import NON_ZERO_ROWS, PODS_ROW, IntArray
 from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.snapshot import Snapshot
 
@@ -77,7 +77,7 @@ class NodeResourcesFit:
         self._ignored_groups = frozenset(arguments.ignored_resource_groups)
         strategy = arguments.scoring_strategy
         scored = [(each.name, each.weight) for each in strategy.resources]
-        self._demands = Demands(scored, non_zero=True)
+        self._demands = Demands(_SCORED_STATE, scored, _scored_amounts, non_zero=True)
         self._formula = _formula(strategy)
 
     def sign(self, pod: PodInfo) -> Hashable:
@@ -165,40 +165,20 @@ class NodeResourcesFit:
         return Status(Code.UNSCHEDULABLE, tuple(reasons))
 
     def pre_score(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> Status:
-        state.write(_SCORED_STATE, self._demand(pod, nodes.snapshot))
+        self._demands.write(state, pod, nodes.snapshot)
         return SUCCESS
 
     def score_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray:
         """By the scoring strategy."""
-        wanted = self._known_demand(state, pod, nodes.snapshot)
+        wanted = self._demands.read(state, pod, nodes.snapshot)
         capacity, taken = wanted.columns(nodes)
         return self._formula(capacity, taken + wanted.column, wanted.layout.weights)
 
     def score_row(self, state: CycleState, pod: PodInfo, node: NodeRow) -> int:
         if self._formula is not resource_scores.least_allocated:
             return int(self.score_rows(state, pod, node.as_rows())[0])
-        wanted = self._known_demand(state, pod, node.snapshot)
+        wanted = self._demands.read(state, pod, node.snapshot)
         return resource_scores.least_allocated_of(wanted.terms(node))
-
-    def _known_demand(self, state: CycleState, pod: PodInfo, snapshot: Snapshot) -> Demand:
-        """Worked out anew where the table has got more resources."""
-        wanted = state.read(_SCORED_STATE, Demand)
-        if wanted.resource_count != len(snapshot.resources):
-            wanted = self._demand(pod, snapshot)
-            state.write(_SCORED_STATE, wanted)
-        return wanted
-
-    def _demand(self, pod: PodInfo, snapshot: Snapshot) -> Demand:
-        request = pod.request
-        if pod.spec.resources is not None:
-            # Scores do not see what is asked for at the level of the pod.
-            request = requests.of_containers(pod.spec)
-        amounts = {
-            **dict(request.amounts),
-            requests.CPU: request.non_zero_cpu_millis,
-            requests.MEMORY: request.non_zero_memory_bytes,
-        }
-        return self._demands.of(snapshot, amounts)
 
     def events_to_register(self) -> Sequence[Registration]:
         node_changed = ActionType.ADD | ActionType.UPDATE_NODE_ALLOCATABLE
@@ -207,6 +187,18 @@ class NodeResourcesFit:
             Registration(ClusterEvent(POD, ActionType.UPDATE_POD_SCALE_DOWN), _scale_down_helps),
             Registration(ClusterEvent(NODE, node_changed), _node_helps),
         )
+
+
+def _scored_amounts(pod: PodInfo) -> Mapping[str, int]:
+    request = pod.request
+    if pod.spec.resources is not None:
+        # Scores do not see what is asked for at the level of the pod.
+        request = requests.of_containers(pod.spec)
+    return {
+        **dict(request.amounts),
+        requests.CPU: request.non_zero_cpu_millis,
+        requests.MEMORY: request.non_zero_memory_bytes,
+    }
 
 
 def _formula(strategy: ScoringStrategy) -> ScoreFormula:

@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 import numpy as np
 
+from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.plugin import MAX_NODE_SCORE
 from shoal.scheduler.state.columns import has_all
-from shoal.scheduler.state.node_row import NON_ZERO_ROWS, NodeRow
+from shoal.scheduler.state.node_row import NodeRow
 from shoal.scheduler.state.node_rows import NodeRows
-from shoal.scheduler.state.node_table import BoolArray, IntArray
+from shoal.scheduler.state.node_table import NON_ZERO_ROWS, BoolArray, IntArray
+from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.snapshot import Snapshot
 
 # Constants as arrays: NumPy takes twice as long over a short column and a Python number.
@@ -85,17 +87,38 @@ class Demand(msgspec.Struct, frozen=True):
 
 
 class Demands:
-    """Finds what pods demand of the resources that a plugin scores."""
+    """What pods demand of the resources that a plugin scores, kept in their cycle state."""
 
-    def __init__(self, scored: Sequence[tuple[str, int]], *, non_zero: bool) -> None:
-        """`scored`: names and weights. `non_zero` counts cpu and memory of pods that ask for none
-        by their defaults."""
+    def __init__(
+        self,
+        key: str,
+        scored: Sequence[tuple[str, int]],
+        amounts_of: Callable[[PodInfo], Mapping[str, int]],
+        *,
+        non_zero: bool,
+    ) -> None:
+        """`key` is that of the state; `scored`: names and weights. `non_zero` counts cpu and memory
+        of pods that ask for none by their defaults, which `amounts_of` then has, too."""
+        self._key = key
         self._scored = scored
+        self._amounts_of = amounts_of
         self._non_zero = non_zero
         self._layouts: dict[tuple[str, ...], Layout] = {}
         self._resource_count = 0
 
-    def of(self, snapshot: Snapshot, amounts: Mapping[str, int]) -> Demand:
+    def write(self, state: CycleState, pod: PodInfo, snapshot: Snapshot) -> Demand:
+        """At PreScore."""
+        demand = self._find(snapshot, self._amounts_of(pod))
+        state.write(self._key, demand)
+        return demand
+
+    def read(self, state: CycleState, pod: PodInfo, snapshot: Snapshot) -> Demand:
+        """Worked out anew where the table has got more resources."""
+        demand = state.read(self._key, Demand)
+        is_outdated = demand.resource_count != len(snapshot.resources)
+        return self.write(state, pod, snapshot) if is_outdated else demand
+
+    def _find(self, snapshot: Snapshot, amounts: Mapping[str, int]) -> Demand:
         """Scalar resources that the pod does not ask for are left out, and so are those that no
         node has."""
         resources = snapshot.resources

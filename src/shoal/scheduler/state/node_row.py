@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from shoal.scheduler.state.node_rows import NodeRows
     from shoal.scheduler.state.snapshot import Snapshot
 
-NON_ZERO_ROWS = 2
-
 
 class NodeRow:
     """Made by `NodeRows.only_row`; holds as long as nothing changes."""

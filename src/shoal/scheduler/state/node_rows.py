@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from shoal.scheduler.state.node_row import NON_ZERO_ROWS, NodeRow
-from shoal.scheduler.state.node_table import BoolArray, IntArray, NodeTable
+from shoal.scheduler.state.node_row import NodeRow
+from shoal.scheduler.state.node_table import NON_ZERO_ROWS, BoolArray, IntArray, NodeTable
 
 if TYPE_CHECKING:
     from shoal.scheduler.state.snapshot import NodeInfo, Snapshot

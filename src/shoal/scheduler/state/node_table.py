@@ -25,7 +25,8 @@ CPU_ROW, MEMORY_ROW, EPHEMERAL_STORAGE_ROW, PODS_ROW = range(4)
 """Rows of `allocatable` and `requested` that always exist; scalar resources follow."""
 
 _INITIAL_NODES = 64
-_NON_ZERO_ROWS = 2
+NON_ZERO_ROWS = 2
+"""Rows of `taken` above those of `requested`."""
 _KEPT_COLUMNS = 4096
 
 
@@ -57,7 +58,7 @@ class NodeTable:
         resources = len(self.resources)
         self.allocatable: IntArray = np.zeros((resources, _INITIAL_NODES), np.int64)
         # What pods take lies in one array, so that a pod is counted in one operation.
-        self._taken: IntArray = np.zeros((_NON_ZERO_ROWS + resources, _INITIAL_NODES), np.int64)
+        self._taken: IntArray = np.zeros((NON_ZERO_ROWS + resources, _INITIAL_NODES), np.int64)
         self.is_present: BoolArray = np.zeros(_INITIAL_NODES, np.bool_)
         self.is_unschedulable: BoolArray = np.zeros(_INITIAL_NODES, np.bool_)
         self.taint_set: IntArray = np.zeros(_INITIAL_NODES, np.int64)
@@ -71,11 +72,11 @@ class NodeTable:
 
     @property
     def non_zero(self) -> IntArray:
-        return self._taken[:_NON_ZERO_ROWS]
+        return self._taken[:NON_ZERO_ROWS]
 
     @property
     def requested(self) -> IntArray:
-        return self._taken[_NON_ZERO_ROWS:]
+        return self._taken[NON_ZERO_ROWS:]
 
     @property
     def node_count(self) -> int:
@@ -146,10 +147,10 @@ class NodeTable:
         if column is None:
             indices = [self._resource(name) for name, _ in request.amounts]
             column = np.zeros(self._taken.shape[0], np.int64)
-            column[:_NON_ZERO_ROWS] = request.non_zero_cpu_millis, request.non_zero_memory_bytes
-            column[_NON_ZERO_ROWS + PODS_ROW] = 1
+            column[:NON_ZERO_ROWS] = request.non_zero_cpu_millis, request.non_zero_memory_bytes
+            column[NON_ZERO_ROWS + PODS_ROW] = 1
             for index, (_, amount) in zip(indices, request.amounts, strict=True):
-                column[_NON_ZERO_ROWS + index] = amount
+                column[NON_ZERO_ROWS + index] = amount
             if len(self._columns) >= _KEPT_COLUMNS:
                 self._columns.clear()
             self._columns[request] = column
