@@ -70,15 +70,19 @@ class Evaluation:
             if outcome.status.is_success:
                 # Else some plugins were not asked, and their state is not there to be shared.
                 self._verdicts = self._verdicts_of(outcome.node_names)
+            skipped = self.state.skip_filter
+            self._awake_cluster_filters = [
+                slot for slot in self._cluster_filters if slot.plugin.name not in skipped
+            ]
             self._row_filters = self._single_row_filters()
             self._reserve_rows(self._snapshot.row_count)
 
     def _single_row_filters(self) -> list[tuple[int, RowFilterPlugin]] | None:
         """Those that are to be asked, with their places in the order; None where some filter
         cannot judge a row by itself."""
-        skipped = self.state.skip_filter
-        if any(slot.plugin.name not in skipped for slot in self._cluster_filters):
+        if self._awake_cluster_filters:
             return None
+        skipped = self.state.skip_filter
         awake = [slot for slot in self._pod_filters if slot.plugin.name not in skipped]
         able = [(slot.index, slot.row_plugin) for slot in awake if slot.row_plugin is not None]
         return able if len(able) == len(awake) else None
@@ -231,12 +235,9 @@ class Evaluation:
             if not status.is_success:
                 return status
         self._rejecting = self._own_rejecting
-        if self._cluster_filters:
-            skipped = self.state.skip_filter
-            awake = [slot for slot in self._cluster_filters if slot.plugin.name not in skipped]
-            if awake:
-                self._own_rejecting[rows] = rejecting
-                return self._filter_by_cluster(awake)
+        if self._awake_cluster_filters:
+            self._own_rejecting[rows] = rejecting
+            return self._filter_by_cluster(self._awake_cluster_filters)
         passed = rejecting == PASSED
         has_flipped = has_any(passed != self._is_feasible[rows])
         # Mostly rows passed and pass again; then there is nothing to write.

@@ -33,7 +33,6 @@ class ExtendedEvaluation(Evaluation):
     ) -> None:
         super().__init__(profile.points, pod, snapshot)
         self._answer = answer
-        self._extended_snapshot = snapshot
 
     def choose(self) -> int | Status:
         """As without extenders, among those that they passed. An error of an extender that is
@@ -100,4 +99,4 @@ class ExtendedEvaluation(Evaluation):
         return self._answer.scores.get(self._name(row), 0) * _SCALE
 
     def _name(self, row: int) -> str:
-        return self._extended_snapshot.node(row).name
+        return self._snapshot.node_name(row)

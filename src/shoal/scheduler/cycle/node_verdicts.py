@@ -97,8 +97,9 @@ class NodeVerdicts:
         return SUCCESS
 
     def highest(self, line: int, is_feasible: BoolArray) -> int:
-        """Raw score of any feasible node; noughts count."""
-        return int(np.where(is_feasible, self._raw[line, : is_feasible.size], 0).max())
+        """What the line is measured by."""
+        raw = self._raw[line, : is_feasible.size]
+        return scoring.highest(self.score_slots[line], raw, is_feasible)
 
     def total_scores(
         self, state: CycleState, is_feasible: BoolArray, measures: tuple[int, ...]
