@@ -12,15 +12,9 @@ from shoal.scheduler.framework.cluster_event import (
     UNSCHEDULED_POD,
     ActionType,
     ClusterEvent,
-    QueueingHint,
 )
-from shoal.scheduler.framework.plugin import EnqueueExtensions
-from shoal.scheduler.framework.registry import Handle
-from shoal.scheduler.framework.waiting_pods import WaitingPods
-from shoal.scheduler.plugins.in_tree import in_tree_registry
-from shoal.scheduler.state import pod_info
-from shoal.scheduler.state.cache import Cache
-from shoal.testing.builders import PodBuilder, make_node, make_pod
+from shoal.testing.builders import make_node, make_pod
+from tests.hints import helps
 
 POD = make_pod("a").req(cpu="2")
 ALLOCATABLE = ClusterEvent(NODE, ActionType.UPDATE_NODE_ALLOCATABLE)
@@ -35,23 +29,6 @@ LARGER = make_node("n").capacity(cpu="8")
 TAINTED = PLAIN.taint("x")
 CORDONED = PLAIN.unschedulable()
 OTHER = make_pod("b").node("n").req(cpu="3")
-
-
-def helps(name: str, event: ClusterEvent, before: Any, after: Any, pod: PodBuilder = POD) -> bool:
-    plugin = in_tree_registry().build(name, {}, Handle(Cache().snapshot, WaitingPods()))
-    assert isinstance(plugin, EnqueueExtensions)
-
-    def seen(thing: Any) -> Any:
-        if isinstance(thing, PodBuilder):
-            return pod_info.of(thing.obj())
-        return thing and thing.obj()
-
-    return any(
-        each.hint is None
-        or each.hint(pod_info.of(pod.obj()), seen(before), seen(after)) is QueueingHint.QUEUE
-        for each in plugin.events_to_register()
-        if each.event.covers(event)
-    )
 
 
 @pytest.mark.parametrize(
@@ -86,20 +63,20 @@ def helps(name: str, event: ClusterEvent, before: Any, after: Any, pod: PodBuild
     ],
 )
 def test_hints(plugin: str, event: ClusterEvent, before: Any, after: Any, expected: bool) -> None:
-    assert helps(plugin, event, before, after) is expected
+    assert helps(plugin, POD, event, before, after) is expected
 
 
 def test_a_node_that_comes_to_match_the_selector_helps() -> None:
     picky = POD.spec(nodeSelector={"disk": "ssd"})
     matching = PLAIN.labels(disk="ssd")
-    assert helps("NodeAffinity", NODE_ADD, None, matching, picky)
-    assert not helps("NodeAffinity", NODE_ADD, None, PLAIN, picky)
-    assert helps("NodeAffinity", LABEL, PLAIN, matching, picky)
-    assert not helps("NodeAffinity", LABEL, matching, matching.labels(zone="a"), picky)
-    assert not helps("NodeAffinity", ALLOCATABLE, PLAIN, matching, picky)
+    assert helps("NodeAffinity", picky, NODE_ADD, None, matching)
+    assert not helps("NodeAffinity", picky, NODE_ADD, None, PLAIN)
+    assert helps("NodeAffinity", picky, LABEL, PLAIN, matching)
+    assert not helps("NodeAffinity", picky, LABEL, matching, matching.labels(zone="a"))
+    assert not helps("NodeAffinity", picky, ALLOCATABLE, PLAIN, matching)
 
 
 def test_the_toleration_for_cordoned_nodes_helps_its_own_pod() -> None:
     tolerant = POD.toleration("node.kubernetes.io/unschedulable")
-    assert helps("NodeUnschedulable", OWN_TOLERATION, POD, tolerant)
-    assert not helps("NodeUnschedulable", OWN_TOLERATION, POD, POD.toleration("x"))
+    assert helps("NodeUnschedulable", POD, OWN_TOLERATION, POD, tolerant)
+    assert not helps("NodeUnschedulable", POD, OWN_TOLERATION, POD, POD.toleration("x"))
