@@ -177,7 +177,8 @@ async def test_removing_a_pod_ends_daemons_of_its_programs_and_deletes_its_direc
     pod = await agents.pod()
     key = await agents.start(agents.spec(pod, "sh", "-c", DAEMON.format(marker=marker)))
     await agents.wait_output(key)
-    assert host_pids(marker)
+    # Between its two programs a process has no command line for a moment.
+    assert await eventually(lambda: host_pids(marker))
     await agents.runtime.remove_pod(pod.uid)
     assert not host_pids(marker)
     assert not PodPaths(agents.root, pod.uid).directory.exists()
