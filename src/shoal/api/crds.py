@@ -4,8 +4,9 @@ them from the start."""
 from shoal.api import ploto, scv
 from shoal.api.custom_kind import CustomKind
 from shoal.api.resource import JsonObject
+from shoal.api.volcano import kinds as volcano
 
-KINDS: tuple[CustomKind, ...] = (*ploto.KINDS, *scv.KINDS)
+KINDS: tuple[CustomKind, ...] = (*ploto.KINDS, *scv.KINDS, *volcano.KINDS)
 
 
 def all_crds() -> list[JsonObject]:

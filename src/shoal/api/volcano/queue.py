@@ -1,0 +1,162 @@
+"""`Queue`: a line in which a tenant's work waits, with a share of the cluster."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from shoal.api.custom_kind import AGE, CustomKind, PrinterColumn, described
+from shoal.api.meta import ApiStruct, Object
+from shoal.api.resource import JsonObject, Resource
+from shoal.api.volcano.resource_list import ResourceList, resources
+
+GROUP = "scheduling.volcano.sh"
+VERSION = "v1beta1"
+ROOT = "root"
+"""The queue that all others are below."""
+DEFAULT = "default"
+"""The queue of work that names none."""
+
+
+class QueueState(StrEnum):
+    """Drawn in docs/states/queue.md."""
+
+    OPEN = "Open"
+    CLOSED = "Closed"
+    CLOSING = "Closing"
+    UNKNOWN = "Unknown"
+
+
+class DequeueStrategy(StrEnum):
+    FIFO = "fifo"
+    """The head of the queue keeps those behind it waiting."""
+    TRAVERSE = "traverse"
+    """Those behind a head that does not fit may go first."""
+
+
+class Guarantee(ApiStruct):
+    resource: Annotated[ResourceList, resources("What no other queue may use.")] = {}
+
+
+class NodeGroupTerms(ApiStruct):
+    required_during_scheduling_ignored_during_execution: Annotated[
+        list[str], described("Node groups that must, or must not, be used.")
+    ] = []
+    preferred_during_scheduling_ignored_during_execution: Annotated[
+        list[str], described("Node groups that are preferred, or avoided.")
+    ] = []
+
+
+class QueueAffinity(ApiStruct):
+    node_group_affinity: Annotated[
+        NodeGroupTerms | None, described("Groups of nodes for this queue.")
+    ] = None
+    node_group_anti_affinity: Annotated[
+        NodeGroupTerms | None, described("Groups of nodes not for this queue.")
+    ] = None
+
+
+class ExtendCluster(ApiStruct):
+    name: Annotated[str, described("Of the cluster.")] = ""
+    weight: Annotated[int, described("Of the cluster.")] = 0
+    capacity: Annotated[ResourceList, resources("Of the cluster.")] = {}
+
+
+class QueueSpec(ApiStruct):
+    weight: Annotated[
+        int, described("Share of what no queue deserves by name.", minimum=1, maximum=65535)
+    ] = 1
+    capability: Annotated[ResourceList, resources("Never more; unlimited where absent.")] = {}
+    deserved: Annotated[
+        ResourceList, resources("Above it the queue can be reclaimed from, below it reclaims.")
+    ] = {}
+    guarantee: Annotated[Guarantee, described("What is kept for this queue.")] = Guarantee()
+    reclaimable: Annotated[
+        bool | None, described("Whether its pods may be evicted for other queues.")
+    ] = None
+    priority: Annotated[int, described("Higher goes first, and gives last.", minimum=0)] = 0
+    parent: Annotated[
+        str,
+        described(
+            "The queue above; root where empty.",
+            maxLength=253,
+            pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$",
+        ),
+    ] = ""
+    dequeue_strategy: Annotated[
+        str,
+        described(
+            "Whether a head that does not fit keeps the rest waiting.",
+            enum=[each.value for each in DequeueStrategy],
+        ),
+    ] = DequeueStrategy.TRAVERSE.value
+    affinity: Annotated[
+        QueueAffinity | None, described("Which groups of nodes the queue uses.")
+    ] = None
+    type: Annotated[str, described("For users; nothing reads it.", maxLength=253)] = ""
+    extend_clusters: Annotated[
+        list[ExtendCluster], described("Of other systems; nothing reads it.")
+    ] = []
+
+
+class QueueReservation(ApiStruct):
+    nodes: Annotated[list[str], described("Nodes that are kept free.")] = []
+    resource: Annotated[ResourceList, resources("What is kept free.")] = {}
+
+
+class QueueStatus(ApiStruct):
+    state: Annotated[str, described("Open, Closed, Closing or Unknown.")] = ""
+    allocated: Annotated[ResourceList, resources("What its pods, and those below, hold.")] = {}
+    deserved: Annotated[
+        ResourceList, resources("The share that it is entitled to now; an addition of Shoal.")
+    ] = {}
+    pending: Annotated[int, described("PodGroups that are not admitted.")] = 0
+    inqueue: Annotated[int, described("PodGroups that are admitted, and not running.")] = 0
+    running: Annotated[int, described("PodGroups that run.")] = 0
+    unknown: Annotated[int, described("PodGroups that lost members.")] = 0
+    completed: Annotated[int, described("PodGroups that are done.")] = 0
+    reservation: Annotated[
+        QueueReservation | None, described("Of other systems; nothing reads it.")
+    ] = None
+
+
+class Queue(Object):
+    """A line in which a tenant's work waits, with a share of the cluster."""
+
+    spec: Annotated[QueueSpec, described("Its share.")] = QueueSpec()
+    status: Annotated[QueueStatus, described("What it holds, and what waits in it.")] = (
+        QueueStatus()
+    )
+
+    @property
+    def is_open(self) -> bool:
+        """A queue whose state nobody has written yet is open."""
+        return self.status.state in ("", QueueState.OPEN)
+
+
+def manifest(name: str, **spec: object) -> JsonObject:
+    """A new queue."""
+    return {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": "Queue",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+
+
+QUEUES: Resource[Queue] = Resource(GROUP, VERSION, "queues", "Queue", Queue, namespaced=False)
+
+KIND = CustomKind(
+    type=Queue,
+    group=GROUP,
+    plural="queues",
+    versions=(VERSION,),
+    short_names=("q", "queue-v1beta1"),
+    is_namespaced=False,
+    columns=(
+        PrinterColumn("PARENT", "string", ".spec.parent"),
+        PrinterColumn("STATE", "string", ".status.state"),
+        PrinterColumn("INQUEUE", "integer", ".status.inqueue"),
+        PrinterColumn("PENDING", "integer", ".status.pending"),
+        PrinterColumn("RUNNING", "integer", ".status.running"),
+        AGE,
+    ),
+)
