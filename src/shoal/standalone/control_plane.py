@@ -127,9 +127,10 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
         scheduler = services.add_scheduler(settings.scheduler, settings.scheduling, session)
         await publish(server.client, settings.scheduling.text if settings.scheduling else None)
         kube = services.add_kube_controllers()
+        volcano = services.add_volcano_controllers()
         pools = services.add_executor_pools(HttpAdviser(server.client, session), settings.ploto)
         services.add("cleanup of custom kinds", CustomCleanup(server.core).run)
-        controllers = [*kube.controllers, *pools.controllers]
+        controllers = [*kube.controllers, *volcano.controllers, *pools.controllers]
         metrics.show(Parts(server.core, scheduler, controllers, pools.roster))
         await stack.enter_async_context(ploto_served(settings.ploto, metrics, pools.is_at_work))
         await stack.enter_async_context(services.running())

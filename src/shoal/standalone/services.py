@@ -17,6 +17,7 @@ from shoal.client.informer import InformerSet
 from shoal.client.protocol import Client
 from shoal.controllers.kube.family import KubeControllers
 from shoal.controllers.ploto.webhook import ScaleAdviser
+from shoal.controllers.volcano.family import VolcanoControllers
 from shoal.scheduler.config.loading import LoadedConfiguration
 from shoal.scheduler.core import Scheduler
 from shoal.scheduler.extenders import Extenders
@@ -65,6 +66,11 @@ class Services:
     def add_kube_controllers(self) -> KubeControllers:
         family = KubeControllers(self._client, self.informers, self.recorder_of, self._clock)
         self.add("kube controllers", family.run)
+        return family
+
+    def add_volcano_controllers(self) -> VolcanoControllers:
+        family = VolcanoControllers(self._client, self.informers, self.recorder_of, self._clock)
+        self.add("volcano controllers", family.run)
         return family
 
     def add_executor_pools(self, adviser: ScaleAdviser, section: PlotoSection) -> ExecutorPools:

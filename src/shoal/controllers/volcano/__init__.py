@@ -1,5 +1,5 @@
 """Volcano's controllers: jobs, queues, PodGroups, cron jobs, flows and HyperNodes.
 
-Here belong reconcilers of Volcano's kinds and what they decide from. What does not: placing pods
-and sharing the cluster among queues, which is the scheduler's.
+Belongs here: reconcilers of Volcano's kinds and what they decide from.
+Must not: place pods or share the cluster among queues, which is the scheduler's.
 """

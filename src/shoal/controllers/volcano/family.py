@@ -1,0 +1,35 @@
+"""All controllers of Volcano's kinds, as one service."""
+
+import asyncio
+from collections.abc import Callable
+
+from shoal.base.clock import Clock
+from shoal.client.events import EventRecorder
+from shoal.client.informer import InformerSet
+from shoal.client.protocol import Client
+from shoal.controllers.runner import Controller
+
+COMPONENT = "vc-controller-manager"
+"""Who speaks in events, as in Volcano."""
+
+
+class VolcanoControllers:
+    """`informers` and the recorders are run by whoever made them."""
+
+    def __init__(
+        self,
+        client: Client,
+        informers: InformerSet,
+        recorder_of: Callable[[str], EventRecorder],
+        clock: Clock,
+    ) -> None:
+        """`recorder_of` gives the recorder of a component, the one that events name."""
+        self.controllers: list[Controller] = []
+        self._informers = informers
+
+    async def run(self) -> None:
+        """Returns only when cancelled. Nothing is decided before the first lists are there."""
+        await self._informers.wait_synced()
+        async with asyncio.TaskGroup() as group:
+            for controller in self.controllers:
+                group.create_task(controller.run())
