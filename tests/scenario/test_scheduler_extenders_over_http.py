@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from shoal.api.duration import duration
 from shoal.api.node import NODES
 from shoal.api.pod import PODS
 from shoal.apiserver.certificates import ensure_certificates
@@ -23,7 +24,6 @@ from shoal.client.informer import InformerSet
 from shoal.client.protocol import Client
 from shoal.scheduler import effects
 from shoal.scheduler.config.configuration import ExtenderSection, ExtenderTls
-from shoal.scheduler.config.duration import duration
 from shoal.scheduler.core import build_scheduler
 from shoal.scheduler.dispatcher import Dispatcher
 from shoal.scheduler.effects import AskExtenders, Bind, PodRef

@@ -5,13 +5,13 @@ import sys
 
 from shoal.agent.gpu_cards import NvidiaSmiError
 from shoal.agent.gpu_sniffer import GpuSniffer
+from shoal.api.duration import duration
 from shoal.api.node import NODES
 from shoal.api.scv import HEALTHY, ScvStatus
 from shoal.api.status import ApiError
 from shoal.base.clock import SystemClock
 from shoal.cli.output import CliError
 from shoal.client.protocol import Client, ConnectionFailed
-from shoal.scheduler.config.duration import duration
 
 
 def seconds(text: str) -> float:

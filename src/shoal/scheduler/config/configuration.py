@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import msgspec
 
+from shoal.api.duration import Duration, duration
 from shoal.api.meta import ApiStruct
-from shoal.scheduler.config.duration import Duration, duration
 from shoal.scheduler.framework.points import Point
 
 GROUP = "kubescheduler.config.k8s.io"

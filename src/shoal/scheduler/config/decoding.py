@@ -13,8 +13,8 @@ import msgspec
 from msgspec import inspect
 
 from shoal.api import causes
+from shoal.api.duration import Duration, duration
 from shoal.api.status import Cause
-from shoal.scheduler.config.duration import Duration, duration
 
 _T = TypeVar("_T")
 _INT32_MAX = 2**31 - 1

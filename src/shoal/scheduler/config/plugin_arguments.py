@@ -14,8 +14,8 @@ from typing import dataclass_transform
 
 import msgspec
 
+from shoal.api.duration import Duration, duration
 from shoal.api.pod import NodeAffinity, TopologySpreadConstraint
-from shoal.scheduler.config.duration import Duration, duration
 
 
 # Says to type checkers what msgspec does at run time, as for `ApiStruct`.

@@ -1,4 +1,4 @@
-"""Lengths of time as configuration files write them: `15s`, `1m30s`, `1.5h`.
+"""Lengths of time as Go programs and their users write them: `15s`, `1m30s`, `1.5h`.
 
 Source of the grammar: Go, time.ParseDuration.
 """
