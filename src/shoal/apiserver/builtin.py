@@ -167,6 +167,12 @@ _KINDS = (
     _Kind(kind="EndpointSlice", plural="endpointslices", group="discovery.k8s.io"),
     _Kind(kind="Lease", plural="leases", group="coordination.k8s.io"),
     _Kind(
+        kind="NetworkPolicy",
+        plural="networkpolicies",
+        group="networking.k8s.io",
+        short_names=("netpol",),
+    ),
+    _Kind(
         kind="PodDisruptionBudget",
         plural="poddisruptionbudgets",
         group="policy",

@@ -87,6 +87,7 @@ _DEFAULTS: Mapping[tuple[str, str], Default] = {
     ("apps", "Deployment"): workloads.default_deployment,
     ("apps", "ReplicaSet"): workloads.default_replica_set,
     ("discovery.k8s.io", "EndpointSlice"): services.default_endpoint_slice,
+    ("networking.k8s.io", "NetworkPolicy"): services.default_network_policy,
     ("scheduling.k8s.io", "PriorityClass"): core.default_priority_class,
     ("storage.k8s.io", "StorageClass"): volumes.default_storage_class,
 }

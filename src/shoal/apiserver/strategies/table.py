@@ -28,6 +28,7 @@ _BY_BUCKET: Mapping[str, Strategy] = {
     "endpointslices.discovery.k8s.io": EndpointSliceStrategy(),
     "leases.coordination.k8s.io": LeaseStrategy(),
     "namespaces": NamespaceStrategy(),
+    "networkpolicies.networking.k8s.io": CountedStrategy(),
     "nodes": NodeStrategy(),
     "persistentvolumeclaims": PendingStrategy(),
     "persistentvolumes": PendingStrategy(),

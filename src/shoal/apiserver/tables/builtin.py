@@ -29,6 +29,7 @@ _TABLES: Mapping[tuple[str, str], KindTable] = MappingProxyType(
         ("coordination.k8s.io", "Lease"): configuration.LEASES,
         ("discovery.k8s.io", "EndpointSlice"): services.ENDPOINT_SLICES,
         ("events.k8s.io", "Event"): events.EVENTS,
+        ("networking.k8s.io", "NetworkPolicy"): services.NETWORK_POLICIES,
         ("policy", "PodDisruptionBudget"): configuration.POD_DISRUPTION_BUDGETS,
         ("scheduling.k8s.io", "PriorityClass"): configuration.PRIORITY_CLASSES,
         ("storage.k8s.io", "CSINode"): storage.CSI_NODES,

@@ -1,4 +1,4 @@
-"""Kinds that give pods an address: Service, Endpoints, EndpointSlice."""
+"""Kinds that say how pods are reached: Service, Endpoints, EndpointSlice, NetworkPolicy."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from shoal.apiserver.tables.columns import (
     section,
     text,
 )
-from shoal.apiserver.tables.selectors import SELECTOR_COLUMN, format_labels
+from shoal.apiserver.tables.selectors import SELECTOR_COLUMN, format_labels, format_selector
 
 _SHOWN_ENDPOINTS = 3
 _ANY_PORT = "*"
@@ -92,6 +92,11 @@ def _endpoint_slice(endpoint_slice: JsonObject, now: datetime) -> list[object]:
     ]
 
 
+def _network_policy(policy: JsonObject, now: datetime) -> list[object]:
+    selector = format_selector(section(policy, "spec").get("podSelector"))
+    return [name_of(policy), selector, age_of(policy, now)]
+
+
 def _host_port(address: str, port: object) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
@@ -120,4 +125,7 @@ ENDPOINT_SLICES = KindTable(
         AGE,
     ),
     _endpoint_slice,
+)
+NETWORK_POLICIES = KindTable(
+    (NAME, text("Pod-Selector", "Pods that it is about."), AGE), _network_policy
 )

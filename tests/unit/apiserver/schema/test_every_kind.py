@@ -27,6 +27,7 @@ KINDS = [
     ("coordination.k8s.io", "Lease"),
     ("discovery.k8s.io", "EndpointSlice"),
     ("events.k8s.io", "Event"),
+    ("networking.k8s.io", "NetworkPolicy"),
     ("policy", "PodDisruptionBudget"),
     ("scheduling.k8s.io", "PriorityClass"),
     ("storage.k8s.io", "CSINode"),

@@ -285,6 +285,12 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, object]]] = [
         },
     ),
     (
+        "networking.k8s.io",
+        "NetworkPolicy",
+        {"spec": {"podSelector": SELECTOR}},
+        {"NAME": "x", "POD-SELECTOR": "app=web", "AGE": "60m"},
+    ),
+    (
         "policy",
         "PodDisruptionBudget",
         {"spec": {"minAvailable": "50%"}, "status": {"disruptionsAllowed": 1}},

@@ -1,4 +1,5 @@
-"""Defaults of services and endpoints, and the choice of a service's cluster address."""
+"""Defaults of services, endpoints and network policies, and the choice of a service's cluster
+address."""
 
 from collections.abc import Collection
 from ipaddress import IPv4Network
@@ -89,3 +90,14 @@ def default_endpoint_slice(endpoint_slice: JsonObject) -> None:
     for port in endpoint_slice.get("ports") or ():
         port.setdefault("name", "")
         port.setdefault("protocol", "TCP")
+
+
+def default_network_policy(policy: JsonObject) -> None:
+    spec: JsonObject = policy.setdefault("spec", {})
+    spec.setdefault("podSelector", {})
+    if not spec.get("policyTypes"):
+        spec["policyTypes"] = ["Ingress", *(["Egress"] if spec.get("egress") else [])]
+    for rule in (*(spec.get("ingress") or ()), *(spec.get("egress") or ())):
+        for port in rule.get("ports") or ():
+            if not port.get("protocol"):
+                port["protocol"] = "TCP"

@@ -164,6 +164,18 @@ def test_node_ports_run_out():
             {"subsets": [{"ports": [{"port": 1, "protocol": "TCP"}]}]},
         ),
         ("", "ConfigMap", {"data": {"a": "b"}}, {"data": {"a": "b"}}),
+        (
+            "networking.k8s.io",
+            "NetworkPolicy",
+            {"spec": {"egress": [{"ports": [{"port": 1}]}]}},
+            {
+                "spec": {
+                    "podSelector": {},
+                    "egress": [{"ports": [{"port": 1, "protocol": "TCP"}]}],
+                    "policyTypes": ["Ingress", "Egress"],
+                }
+            },
+        ),
     ],
 )
 def test_small_kinds_are_completed(group, kind, given, expected):
