@@ -13,14 +13,17 @@ from shoal.api.pod import NodeAffinity, NodeSelectorRequirement, NodeSelectorTer
 from shoal.api.pod import TopologySpreadConstraint as Constraint
 from shoal.api.status import Cause
 from shoal.scheduler.config.plugin_arguments import (
+    BinpackArgs,
     DefaultPreemptionArgs,
     DynamicResourcesArgs,
     InterPodAffinityArgs,
     KnownArgs,
     NodeAffinityArgs,
+    NodeGroupArgs,
     NodeResourcesBalancedAllocationArgs,
     NodeResourcesFitArgs,
     PodTopologySpreadArgs,
+    ResourceSpec,
     ScoringStrategy,
     ScoringStrategyType,
     SpreadDefaulting,
@@ -36,6 +39,10 @@ _FIELD_OPERATORS = ("In", "NotIn")
 def validate_arguments(known: KnownArgs, path: str) -> Iterator[Cause]:
     """What is wrong with a plugin's args, which stand at `path`."""
     match known:
+        case BinpackArgs(resources=resources):
+            yield from _weights(resources, f"{path}.resources")
+        case NodeGroupArgs():
+            pass
         case DefaultPreemptionArgs():
             yield from _default_preemption(known, path)
         case InterPodAffinityArgs(hard_pod_affinity_weight=weight):
@@ -133,10 +140,7 @@ def _node_resources_fit(args: NodeResourcesFitArgs, path: str) -> Iterator[Cause
 
 
 def _scoring_strategy(strategy: ScoringStrategy, path: str) -> Iterator[Cause]:
-    for index, resource in enumerate(strategy.resources):
-        if not 0 < resource.weight <= 100:
-            text = f"resource weight of {resource.name} not in valid range (0, 100]"
-            yield causes.invalid(f"{path}.resources[{index}].weight", resource.weight, text)
+    yield from _weights(strategy.resources, f"{path}.resources")
     is_by_ratio = strategy.type is ScoringStrategyType.REQUESTED_TO_CAPACITY_RATIO
     ratio, place = strategy.requested_to_capacity_ratio, f"{path}.requestedToCapacityRatio"
     if is_by_ratio and ratio is None:
@@ -146,6 +150,13 @@ def _scoring_strategy(strategy: ScoringStrategy, path: str) -> Iterator[Cause]:
         yield causes.forbidden(place, "must be nil when type is not RequestedToCapacityRatio")
     elif ratio is not None:
         yield from _shape(ratio.shape, f"{place}.shape")
+
+
+def _weights(resources: Sequence[ResourceSpec], path: str) -> Iterator[Cause]:
+    for index, resource in enumerate(resources):
+        if not 0 < resource.weight <= 100:
+            text = f"resource weight of {resource.name} not in valid range (0, 100]"
+            yield causes.invalid(f"{path}[{index}].weight", resource.weight, text)
 
 
 def _shape(shape: Sequence[UtilizationShapePoint], path: str) -> Iterator[Cause]:

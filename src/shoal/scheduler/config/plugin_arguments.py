@@ -120,11 +120,33 @@ class DynamicResourcesArgs(PluginArgs):
     binding_timeout: Duration = duration("600s")
 
 
+class BinpackArgs(PluginArgs):
+    resources: tuple[ResourceSpec, ...] = CPU_AND_MEMORY
+    """Others do not count, whatever pods ask for."""
+
+
+class QueuesWithoutAffinity(StrEnum):
+    """Where pods of queues may go that say nothing about node groups."""
+
+    ANYWHERE = "Anywhere"
+    UNLABELLED = "Unlabelled"
+    """To nodes of no group."""
+    NOWHERE = "Nowhere"
+
+
+class NodeGroupArgs(PluginArgs):
+    queues_without_affinity: QueuesWithoutAffinity = QueuesWithoutAffinity.ANYWHERE
+    inherits: bool = True
+    """A queue without an affinity has that of the nearest queue above that has one."""
+
+
 KnownArgs = (
-    DefaultPreemptionArgs
+    BinpackArgs
+    | DefaultPreemptionArgs
     | DynamicResourcesArgs
     | InterPodAffinityArgs
     | NodeAffinityArgs
+    | NodeGroupArgs
     | NodeResourcesBalancedAllocationArgs
     | NodeResourcesFitArgs
     | PodTopologySpreadArgs
@@ -133,10 +155,12 @@ KnownArgs = (
 
 
 ARGUMENT_TYPES: Mapping[str, type[KnownArgs]] = {
+    "Binpack": BinpackArgs,
     "DefaultPreemption": DefaultPreemptionArgs,
     "DynamicResources": DynamicResourcesArgs,
     "InterPodAffinity": InterPodAffinityArgs,
     "NodeAffinity": NodeAffinityArgs,
+    "NodeGroup": NodeGroupArgs,
     "NodeResourcesBalancedAllocation": NodeResourcesBalancedAllocationArgs,
     "NodeResourcesFit": NodeResourcesFitArgs,
     "PodTopologySpread": PodTopologySpreadArgs,
@@ -157,7 +181,7 @@ def completed_arguments(written: KnownArgs) -> KnownArgs:
             resources = _completed_resources(strategy.resources)
             strategy = msgspec.structs.replace(strategy, resources=resources)
             return msgspec.structs.replace(written, scoring_strategy=strategy)
-        case NodeResourcesBalancedAllocationArgs():
+        case NodeResourcesBalancedAllocationArgs() | BinpackArgs():
             resources = _completed_resources(written.resources)
             return msgspec.structs.replace(written, resources=resources)
         case _:
