@@ -22,7 +22,9 @@ _numbers = itertools.count(1)
 """For pods and nodes that nobody named."""
 
 
-class _Builder:
+class ObjectBuilder:
+    """What all builders can: metadata, spec and status by their names on the wire."""
+
     def __init__(self, manifest: JsonObject) -> None:
         self._manifest = manifest
 
@@ -62,7 +64,7 @@ class _Builder:
         return type(self)(manifest)
 
 
-class PodBuilder(_Builder):
+class PodBuilder(ObjectBuilder):
     """A pod under construction; each call adds to it."""
 
     def obj(self) -> Pod:
@@ -247,7 +249,7 @@ class PodBuilder(_Builder):
         return self._with_affinity(kind, affinity)
 
 
-class NodeBuilder(_Builder):
+class NodeBuilder(ObjectBuilder):
     """A node under construction; each call adds to it."""
 
     def obj(self) -> Node:
