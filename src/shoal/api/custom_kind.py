@@ -10,6 +10,7 @@ Source of the format: apiextensions.k8s.io/v1, Kubernetes v1.36.
 
 import inspect
 from collections.abc import Sequence
+from enum import Enum, auto
 from typing import Any
 
 import msgspec
@@ -57,6 +58,9 @@ class CustomKind(msgspec.Struct, frozen=True, kw_only=True):
     is_namespaced: bool = True
     has_status_subresource: bool = True
     """Where the type has a status: whether it is written by itself."""
+    fills_in_zeros: bool = True
+    """Whether defaults that say nothing (0, false, the empty text) are defaults of the schema too;
+    without them an object is stored as it was written."""
 
     @property
     def kind(self) -> str:
@@ -95,7 +99,8 @@ class CustomKind(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.json.decode(msgspec.json.encode(crd))
 
     def _version(self, name: str) -> JsonObject:
-        schema = _object_schema(msgspec.inspect.type_info(self.type), has_defaults=True)
+        defaults = _Defaults.ALL if self.fills_in_zeros else _Defaults.MEANINGFUL
+        schema = _object_schema(msgspec.inspect.type_info(self.type), defaults)
         # Their schemas are the server's own business.
         schema["properties"] |= {
             "apiVersion": {"type": "string"},
@@ -139,7 +144,20 @@ def described(
     return msgspec.Meta(extra={"required": required, "schema": schema, "words": words})
 
 
-def _object_schema(struct: msgspec.inspect.Type, *, has_defaults: bool) -> JsonObject:
+class _Defaults(Enum):
+    """Which of the structs' defaults a schema gets."""
+
+    ALL = auto()
+    MEANINGFUL = auto()
+    NONE = auto()
+
+    def include(self, value: object) -> bool:
+        if not isinstance(value, (bool, int, str)):
+            return False
+        return self is _Defaults.ALL or (self is _Defaults.MEANINGFUL and bool(value))
+
+
+def _object_schema(struct: msgspec.inspect.Type, defaults: _Defaults) -> JsonObject:
     assert isinstance(struct, msgspec.inspect.StructType)
     properties: JsonObject = {}
     required: list[str] = []
@@ -149,11 +167,11 @@ def _object_schema(struct: msgspec.inspect.Type, *, has_defaults: bool) -> JsonO
             facts = field.type.extra or {}
         is_required = bool(facts.get("required")) or field.required
         # What a controller has not yet written must read as absent, so status has no defaults.
-        field_has_defaults = has_defaults and field.encode_name != "status"
-        schema = _schema(field.type, has_defaults=field_has_defaults)
+        below = _Defaults.NONE if field.encode_name == "status" else defaults
+        schema = _schema(field.type, below)
         if is_required:
             required.append(field.encode_name)
-        elif field_has_defaults and isinstance(field.default, (bool, int, str)):
+        elif below.include(field.default):
             schema["default"] = field.default
         properties[field.encode_name] = schema
     whole: JsonObject = {"type": "object", "properties": properties}
@@ -162,25 +180,25 @@ def _object_schema(struct: msgspec.inspect.Type, *, has_defaults: bool) -> JsonO
     return whole
 
 
-def _schema(type: msgspec.inspect.Type, *, has_defaults: bool) -> JsonObject:
+def _schema(type: msgspec.inspect.Type, defaults: _Defaults) -> JsonObject:
     """The structural schema of one field's type."""
     match type:
         case msgspec.inspect.Metadata():
             facts = type.extra or {}
-            schema = facts.get("schema") or _schema(type.type, has_defaults=has_defaults)
+            schema = facts.get("schema") or _schema(type.type, defaults)
             return {**schema, **facts.get("words", {})}
         case msgspec.inspect.StructType():
-            return _object_schema(type, has_defaults=has_defaults)
+            return _object_schema(type, defaults)
         case msgspec.inspect.UnionType():
             # Optional: absent says it, so null need not be allowed.
             (only,) = [t for t in type.types if not isinstance(t, msgspec.inspect.NoneType)]
-            return _schema(only, has_defaults=has_defaults)
+            return _schema(only, defaults)
         case msgspec.inspect.ListType():
-            return {"type": "array", "items": _schema(type.item_type, has_defaults=has_defaults)}
+            return {"type": "array", "items": _schema(type.item_type, defaults)}
         case msgspec.inspect.DictType():
             if isinstance(type.value_type, msgspec.inspect.AnyType):
                 return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-            values = _schema(type.value_type, has_defaults=has_defaults)
+            values = _schema(type.value_type, defaults)
             return {"type": "object", "additionalProperties": values}
         case msgspec.inspect.StrType():
             return {"type": "string"}

@@ -8,7 +8,6 @@ from typing import Annotated
 from shoal.api.custom_kind import CustomKind, described
 from shoal.api.meta import Object, OwnerReference
 from shoal.api.resource import Resource
-from shoal.api.volcano.job import ANYTHING
 
 GROUP = "bus.volcano.sh"
 VERSION = "v1alpha1"
@@ -18,11 +17,17 @@ class Command(Object):
     """Something that is asked of a job or a queue, once."""
 
     action: Annotated[str, described("What to do.")] = ""
-    target: Annotated[OwnerReference | None, described("Whose it is.", schema=ANYTHING)] = None
+    target: Annotated[OwnerReference | None, described("What it is about.")] = None
     reason: Annotated[str, described("In one word.")] = ""
     message: Annotated[str, described("For people.")] = ""
 
 
 COMMANDS: Resource[Command] = Resource(GROUP, VERSION, "commands", "Command", Command)
 
-KIND = CustomKind(type=Command, group=GROUP, plural="commands", versions=(VERSION,))
+KIND = CustomKind(
+    type=Command,
+    group=GROUP,
+    plural="commands",
+    versions=(VERSION,),
+    fills_in_zeros=False,
+)

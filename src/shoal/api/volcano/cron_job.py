@@ -57,11 +57,13 @@ KIND = CustomKind(
     group=GROUP,
     plural="cronjobs",
     versions=(VERSION,),
+    fills_in_zeros=False,
     short_names=("cronvcjob", "cronvj"),
     columns=(
-        PrinterColumn("Schedule", "string", ".spec.schedule"),
-        PrinterColumn("Suspend", "boolean", ".spec.suspend"),
-        PrinterColumn("LastScheduleTime", "date", ".status.lastScheduleTime"),
         AGE,
+        # Additions of Shoal.
+        PrinterColumn("Schedule", "string", ".spec.schedule", priority=1),
+        PrinterColumn("Suspend", "boolean", ".spec.suspend", priority=1),
+        PrinterColumn("LastScheduleTime", "date", ".status.lastScheduleTime", priority=1),
     ),
 )

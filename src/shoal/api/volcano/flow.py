@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Annotated
 
+import msgspec
+
 from shoal.api.custom_kind import AGE, CustomKind, PrinterColumn, described
 from shoal.api.meta import ApiStruct, Object
 from shoal.api.resource import JsonObject, Resource
@@ -15,7 +17,7 @@ VERSION = "v1alpha1"
 class HttpGet(ApiStruct):
     task_name: Annotated[str, described("Task of the job before.")] = ""
     path: Annotated[str, described("Of the request.")] = ""
-    port: Annotated[int, described("Of the pods.", minimum=1, maximum=65535)] = 80
+    port: Annotated[int, described("Of the pods.", minimum=0, maximum=65535)] = 80
     http_header: Annotated[
         JsonObject | None, described("A header: name and value.", schema=ANYTHING)
     ] = None
@@ -23,7 +25,7 @@ class HttpGet(ApiStruct):
 
 class TcpSocket(ApiStruct):
     task_name: Annotated[str, described("Task of the job before.")] = ""
-    port: Annotated[int, described("Of the pods.", minimum=1, maximum=65535)] = 80
+    port: Annotated[int, described("Of the pods.", minimum=0, maximum=65535)] = 80
 
 
 class TaskStatus(ApiStruct):
@@ -85,7 +87,9 @@ class FlowJobStatus(ApiStruct):
 
 class FlowCondition(ApiStruct):
     phase: Annotated[str, described("Of the job.")] = ""
-    create_timestamp: Annotated[datetime | None, described("When it was made.")] = None
+    create_timestamp: Annotated[datetime | None, described("When it was made.")] = msgspec.field(
+        default=None, name="createTime"
+    )
     running_duration: Annotated[str | None, described("How long it has run.")] = None
     task_status_count: Annotated[
         JsonObject, described("Pods of each task by phase.", schema=ANYTHING)
@@ -142,6 +146,7 @@ KINDS = (
         group=GROUP,
         plural="jobflows",
         versions=(VERSION,),
+        fills_in_zeros=False,
         short_names=("jf",),
         columns=(PrinterColumn("Status", "string", ".status.state.phase"), AGE),
     ),
@@ -150,6 +155,7 @@ KINDS = (
         group=GROUP,
         plural="jobtemplates",
         versions=(VERSION,),
+        fills_in_zeros=False,
         short_names=("jt",),
         columns=(AGE,),
     ),

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from shoal.api.custom_kind import AGE, CustomKind, PrinterColumn, described
+from shoal.api.custom_kind import AGE, CustomKind, PrinterColumn, Rule, described
 from shoal.api.meta import ApiStruct, Condition, LabelSelector, Object
 from shoal.api.resource import Resource
 from shoal.api.volcano.job import ANYTHING
@@ -14,11 +14,11 @@ HYPER_NODE = "HyperNode"
 
 
 class ExactMatch(ApiStruct):
-    name: Annotated[str, described("The member's name.", required=True, minLength=1)] = ""
+    name: Annotated[str, described("The member's name.")] = ""
 
 
 class RegexMatch(ApiStruct):
-    pattern: Annotated[str, described("Of the members' names.", required=True, minLength=1)] = ""
+    pattern: Annotated[str, described("Of the members' names.")] = ""
 
 
 class MemberSelector(ApiStruct):
@@ -29,11 +29,24 @@ class MemberSelector(ApiStruct):
     ] = None
 
 
+_ONE_OF_THREE = (
+    Rule(
+        "has(self.exactMatch) || has(self.regexMatch) || has(self.labelMatch)",
+        "Either ExactMatch or RegexMatch or LabelMatch must be specified",
+    ),
+    Rule(
+        "(has(self.exactMatch) ? 1 : 0) + (has(self.regexMatch) ? 1 : 0)"
+        " + (has(self.labelMatch) ? 1 : 0) <= 1",
+        "Only one of ExactMatch, RegexMatch, or LabelMatch can be specified",
+    ),
+)
+
+
 class Member(ApiStruct):
     type: Annotated[
         str, described("Node or HyperNode.", required=True, enum=[NODE, HYPER_NODE])
     ] = ""
-    selector: Annotated[MemberSelector, described("Which.", required=True)] = MemberSelector()
+    selector: Annotated[MemberSelector, described("Which.", rules=_ONE_OF_THREE)] = MemberSelector()
 
 
 class HyperNodeSpec(ApiStruct):
@@ -46,7 +59,7 @@ class HyperNodeStatus(ApiStruct):
     conditions: Annotated[
         list[Condition], described("What is wrong with it.", list_key="type")
     ] = []
-    node_count: Annotated[int, described("Nodes in it, at any depth.")] = 0
+    node_count: Annotated[int, described("Nodes in it, at any depth.", minimum=0)] = 0
 
 
 class HyperNode(Object):
@@ -65,10 +78,12 @@ KIND = CustomKind(
     group=GROUP,
     plural="hypernodes",
     versions=(VERSION,),
+    fills_in_zeros=False,
     short_names=("hn",),
     is_namespaced=False,
     columns=(
         PrinterColumn("Tier", "string", ".spec.tier"),
+        PrinterColumn("TierName", "string", ".spec.tierName"),
         PrinterColumn("NodeCount", "integer", ".status.nodeCount"),
         AGE,
     ),

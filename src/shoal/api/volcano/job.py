@@ -10,6 +10,7 @@ from shoal.api.meta import ApiStruct, Object
 from shoal.api.resource import JsonObject, Resource
 from shoal.api.volcano.lifecycle import LifecyclePolicy
 from shoal.api.volcano.pod_group import NetworkTopology
+from shoal.api.volcano.queue import DEFAULT, OPTIONAL_NAME
 
 GROUP = "batch.volcano.sh"
 VERSION = "v1alpha1"
@@ -43,19 +44,28 @@ class DependsOn(ApiStruct):
 
 
 class PartitionPolicy(ApiStruct):
-    total_partitions: Annotated[int, described("How many parts.")] = 0
-    partition_size: Annotated[int, described("Pods of a part.")] = 0
+    total_partitions: Annotated[int, described("How many parts.", required=True)] = 0
+    partition_size: Annotated[int, described("Pods of a part.", required=True)] = 0
     network_topology: Annotated[
         NetworkTopology | None, described("How close together the pods of a part must be.")
     ] = None
-    min_partitions: Annotated[int, described("Parts that must be placed.", minimum=0)] = 0
+    min_partitions: Annotated[
+        int, described("Parts that must be placed.", minimum=0, default=0)
+    ] = 0
 
 
 class TaskSpec(ApiStruct):
-    name: Annotated[str, described("Of the task; default<index> where empty.")] = ""
-    replicas: Annotated[int, described("How many pods.")] = 0
+    name: Annotated[
+        str,
+        described(
+            "Of the task; default<index> where empty.",
+            maxLength=63,
+            pattern="^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
+        ),
+    ] = ""
+    replicas: Annotated[int, described("How many pods.", minimum=0)] = 0
     min_available: Annotated[
-        int | None, described("Fewer of them are not placed; replicas where absent.")
+        int | None, described("Fewer of them are not placed; replicas where absent.", minimum=0)
     ] = None
     template: Annotated[
         JsonObject, described("The core/v1 PodTemplateSpec of its pods.", schema=ANYTHING)
@@ -67,7 +77,7 @@ class TaskSpec(ApiStruct):
         str,
         described(
             "NUMA policy of its pods.",
-            enum=["", "none", "best-effort", "restricted", "single-numa-node"],
+            enum=["none", "best-effort", "restricted", "single-numa-node"],
         ),
     ] = ""
     max_retry: Annotated[
@@ -82,17 +92,20 @@ class TaskSpec(ApiStruct):
 
 
 class VolumeSpec(ApiStruct):
-    mount_path: Annotated[str, described("Where all containers find it.", required=True)] = ""
-    volume_claim_name: Annotated[str, described("An existing claim.")] = ""
+    mount_path: Annotated[
+        str,
+        described("Where all containers find it.", required=True, minLength=1, pattern="^[^:]+$"),
+    ] = ""
+    volume_claim_name: Annotated[str, described("An existing claim.", maxLength=253)] = ""
     volume_claim: Annotated[
         JsonObject | None, described("Spec of a new claim.", schema=ANYTHING)
     ] = None
 
 
 class JobSpec(ApiStruct):
-    scheduler_name: Annotated[str, described("Who places the pods.")] = ""
+    scheduler_name: Annotated[str, described("Who places the pods.", maxLength=63)] = ""
     min_available: Annotated[
-        int, described("Fewer pods are not placed; all tasks' minimum where 0.")
+        int, described("Fewer pods are not placed; all tasks' minimum where 0.", minimum=0)
     ] = 0
     volumes: Annotated[list[VolumeSpec], described("Mounted into all containers.")] = []
     tasks: Annotated[list[TaskSpec], described("What runs.", minItems=1)] = []
@@ -110,12 +123,27 @@ class JobSpec(ApiStruct):
     running_estimate: Annotated[
         str | None, described("How long it is expected to run, such as 2h.")
     ] = None
-    queue: Annotated[str, described("The queue that it waits in; default where empty.")] = ""
-    max_retry: Annotated[int, described("How often it may be restarted; 3 where 0.")] = 0
+    queue: Annotated[
+        str,
+        described(
+            "The queue that it waits in; default where empty.",
+            maxLength=253,
+            pattern=OPTIONAL_NAME,
+            default=DEFAULT,
+        ),
+    ] = ""
+    max_retry: Annotated[
+        int,
+        described(
+            "How often it may be restarted; 3 where 0.", minimum=0, default=DEFAULT_MAX_RETRY
+        ),
+    ] = 0
     ttl_seconds_after_finished: Annotated[
-        int | None, described("Removed this long after it finished; kept where absent.")
+        int | None, described("Removed this long after it finished; kept where absent.", minimum=0)
     ] = None
-    priority_class_name: Annotated[str, described("Higher goes first in its queue.")] = ""
+    priority_class_name: Annotated[
+        str, described("Higher goes first in its queue.", maxLength=253, pattern=OPTIONAL_NAME)
+    ] = ""
     min_success: Annotated[
         int | None, described("This many pods that succeeded complete the job.", minimum=1)
     ] = None
@@ -125,7 +153,9 @@ class JobSpec(ApiStruct):
 
 
 class JobState(ApiStruct):
-    phase: Annotated[str, described("Pending, Running, Completed, ...")] = ""
+    phase: Annotated[
+        str, described("Pending, Running, ...", enum=[each.value for each in JobPhase])
+    ] = ""
     reason: Annotated[str, described("In one word.")] = ""
     message: Annotated[str, described("For people.")] = ""
     last_transition_time: Annotated[datetime | None, described("When the phase changed.")] = None
@@ -198,12 +228,13 @@ KIND = CustomKind(
     group=GROUP,
     plural="jobs",
     versions=(VERSION,),
+    fills_in_zeros=False,
     short_names=("vcjob", "vj"),
     columns=(
         PrinterColumn("STATUS", "string", ".status.state.phase"),
         PrinterColumn("minAvailable", "integer", ".status.minAvailable"),
         PrinterColumn("RUNNINGS", "integer", ".status.running"),
-        AGE,
+        PrinterColumn("AGE", AGE.type, AGE.json_path),
         PrinterColumn("QUEUE", "string", ".spec.queue", priority=1),
     ),
 )

@@ -7,7 +7,7 @@ from typing import Annotated
 from shoal.api.custom_kind import AGE, CustomKind, PrinterColumn, described
 from shoal.api.meta import ApiStruct, LabelSelector, Object
 from shoal.api.resource import JsonObject, Resource
-from shoal.api.volcano.queue import DEFAULT, GROUP, VERSION
+from shoal.api.volcano.queue import DEFAULT, GROUP, OPTIONAL_NAME, VERSION
 from shoal.api.volcano.resource_list import ResourceList, resources
 
 
@@ -40,7 +40,17 @@ class NetworkTopology(ApiStruct):
     ] = None
     highest_tier_name: Annotated[str, described("The same by the tier's name.", maxLength=253)] = ""
 
+    @property
+    def is_contradictory(self) -> bool:
+        """Whether it names a tier in both ways."""
+        return self.highest_tier_allowed is not None and bool(self.highest_tier_name)
 
+
+_ATOMIC_NAMES: JsonObject = {
+    "type": "array",
+    "items": {"type": "string"},
+    "x-kubernetes-list-type": "atomic",
+}
 _SELECTOR: JsonObject = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
 
@@ -50,12 +60,17 @@ class SubGroupPolicy(ApiStruct):
         NetworkTopology | None, described("Where members of one subgroup stay together.")
     ] = None
     sub_group_size: Annotated[int, described("Members of a subgroup.", minimum=1)] = 1
-    min_sub_groups: Annotated[int, described("Subgroups that must be placed.", minimum=0)] = 0
+    min_sub_groups: Annotated[
+        int, described("Subgroups that must be placed.", minimum=0, default=0)
+    ] = 0
     label_selector: Annotated[
         LabelSelector | None, described("Which members it is about.", schema=_SELECTOR)
     ] = None
     match_label_keys: Annotated[
-        list[str], described("Members with equal values of these labels are one subgroup.")
+        list[str],
+        described(
+            "Members with equal values of these labels are one subgroup.", schema=_ATOMIC_NAMES
+        ),
     ] = []
 
 
@@ -64,8 +79,12 @@ class PodGroupSpec(ApiStruct):
         int, described("Fewer are not placed; 0 for pods that do not need each other.", minimum=0)
     ] = 0
     min_task_member: Annotated[dict[str, int], described("The same by task.")] = {}
-    queue: Annotated[str, described("The queue that it waits in.")] = DEFAULT
-    priority_class_name: Annotated[str, described("Higher goes first in its queue.")] = ""
+    queue: Annotated[
+        str, described("The queue that it waits in.", maxLength=253, pattern=OPTIONAL_NAME)
+    ] = DEFAULT
+    priority_class_name: Annotated[
+        str, described("Higher goes first in its queue.", maxLength=253)
+    ] = ""
     min_resources: Annotated[
         ResourceList | None, resources("What its queue must have room for to admit it.")
     ] = None
@@ -87,11 +106,13 @@ class PodGroupCondition(ApiStruct):
 
 
 class PodGroupStatus(ApiStruct):
-    phase: Annotated[str, described("Pending, Inqueue, Running, Unknown or Completed.")] = ""
+    phase: Annotated[
+        str, described("How far they have come.", enum=[each.value for each in PodGroupPhase])
+    ] = ""
     conditions: Annotated[list[PodGroupCondition], described("Why it waits.")] = []
-    running: Annotated[int, described("Members that run.")] = 0
-    succeeded: Annotated[int, described("Members that succeeded.")] = 0
-    failed: Annotated[int, described("Members that failed.")] = 0
+    running: Annotated[int, described("Members that run.", minimum=0)] = 0
+    succeeded: Annotated[int, described("Members that succeeded.", minimum=0)] = 0
+    failed: Annotated[int, described("Members that failed.", minimum=0)] = 0
 
 
 class PodGroup(Object):
@@ -116,13 +137,14 @@ KIND = CustomKind(
     group=GROUP,
     plural="podgroups",
     versions=(VERSION,),
+    fills_in_zeros=False,
     short_names=("pg", "podgroup-v1beta1"),
     has_status_subresource=False,
     columns=(
         PrinterColumn("STATUS", "string", ".status.phase"),
         PrinterColumn("minMember", "integer", ".spec.minMember"),
         PrinterColumn("RUNNINGS", "integer", ".status.running"),
-        AGE,
+        PrinterColumn("AGE", AGE.type, AGE.json_path),
         PrinterColumn("QUEUE", "string", ".spec.queue", priority=1),
     ),
 )

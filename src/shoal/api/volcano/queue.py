@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import Annotated
 
+import msgspec
+
 from shoal.api.custom_kind import AGE, CustomKind, PrinterColumn, described
 from shoal.api.meta import ApiStruct, Object
 from shoal.api.resource import JsonObject, Resource
@@ -14,6 +16,8 @@ ROOT = "root"
 """The queue that all others are below."""
 DEFAULT = "default"
 """The queue of work that names none."""
+OPTIONAL_NAME = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$"
+"""Pattern of a field that names an object, or nothing."""
 
 
 class QueueState(StrEnum):
@@ -78,7 +82,7 @@ class QueueSpec(ApiStruct):
         described(
             "The queue above; root where empty.",
             maxLength=253,
-            pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$",
+            pattern=OPTIONAL_NAME,
         ),
     ] = ""
     dequeue_strategy: Annotated[
@@ -103,16 +107,20 @@ class QueueReservation(ApiStruct):
 
 
 class QueueStatus(ApiStruct):
-    state: Annotated[str, described("Open, Closed, Closing or Unknown.")] = ""
+    state: Annotated[
+        str, described("What may be done with it.", enum=[each.value for each in QueueState])
+    ] = ""
     allocated: Annotated[ResourceList, resources("What its pods, and those below, hold.")] = {}
     deserved: Annotated[
         ResourceList, resources("The share that it is entitled to now; an addition of Shoal.")
     ] = {}
-    pending: Annotated[int, described("PodGroups that are not admitted.")] = 0
-    inqueue: Annotated[int, described("PodGroups that are admitted, and not running.")] = 0
-    running: Annotated[int, described("PodGroups that run.")] = 0
-    unknown: Annotated[int, described("PodGroups that lost members.")] = 0
-    completed: Annotated[int, described("PodGroups that are done.")] = 0
+    pending: Annotated[int, described("PodGroups that are not admitted.", minimum=0)] = 0
+    inqueue: Annotated[
+        int, described("PodGroups that are admitted, and not running.", minimum=0)
+    ] = 0
+    running: Annotated[int, described("PodGroups that run.", minimum=0)] = 0
+    unknown: Annotated[int, described("PodGroups that lost members.", minimum=0)] = 0
+    completed: Annotated[int, described("PodGroups that are done.", minimum=0)] = 0
     reservation: Annotated[
         QueueReservation | None, described("Of other systems; nothing reads it.")
     ] = None
@@ -142,6 +150,14 @@ def manifest(name: str, **spec: object) -> JsonObject:
     }
 
 
+def built_in_queues() -> list[JsonObject]:
+    """The queues that every cluster has."""
+    return [
+        manifest(ROOT, weight=1, reclaimable=False),
+        manifest(DEFAULT, weight=1, reclaimable=True),
+    ]
+
+
 QUEUES: Resource[Queue] = Resource(GROUP, VERSION, "queues", "Queue", Queue, namespaced=False)
 
 KIND = CustomKind(
@@ -149,14 +165,16 @@ KIND = CustomKind(
     group=GROUP,
     plural="queues",
     versions=(VERSION,),
+    fills_in_zeros=False,
     short_names=("q", "queue-v1beta1"),
     is_namespaced=False,
     columns=(
         PrinterColumn("PARENT", "string", ".spec.parent"),
-        PrinterColumn("STATE", "string", ".status.state"),
-        PrinterColumn("INQUEUE", "integer", ".status.inqueue"),
-        PrinterColumn("PENDING", "integer", ".status.pending"),
-        PrinterColumn("RUNNING", "integer", ".status.running"),
-        AGE,
+        # The rest is an addition of Shoal, out of the way of scripts that count columns.
+        PrinterColumn("STATE", "string", ".status.state", priority=1),
+        PrinterColumn("INQUEUE", "integer", ".status.inqueue", priority=1),
+        PrinterColumn("PENDING", "integer", ".status.pending", priority=1),
+        PrinterColumn("RUNNING", "integer", ".status.running", priority=1),
+        msgspec.structs.replace(AGE, priority=1),
     ),
 )
