@@ -8,6 +8,7 @@ from shoal.client.events import EventRecorder
 from shoal.client.informer import InformerSet
 from shoal.client.protocol import Client
 from shoal.controllers.runner import Controller
+from shoal.controllers.volcano.queue import queue_controller
 
 COMPONENT = "vc-controller-manager"
 """Who speaks in events, as in Volcano."""
@@ -24,7 +25,10 @@ class VolcanoControllers:
         clock: Clock,
     ) -> None:
         """`recorder_of` gives the recorder of a component, the one that events name."""
-        self.controllers: list[Controller] = []
+        recorder = recorder_of(COMPONENT)
+        self.controllers: list[Controller] = [
+            queue_controller(client, informers, recorder, clock),
+        ]
         self._informers = informers
 
     async def run(self) -> None:
