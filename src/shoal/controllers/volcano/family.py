@@ -8,6 +8,7 @@ from shoal.client.events import EventRecorder
 from shoal.client.informer import InformerSet
 from shoal.client.protocol import Client
 from shoal.controllers.runner import Controller
+from shoal.controllers.volcano.cron_job import cron_job_controller
 from shoal.controllers.volcano.queue import queue_controller
 
 COMPONENT = "vc-controller-manager"
@@ -28,6 +29,7 @@ class VolcanoControllers:
         recorder = recorder_of(COMPONENT)
         self.controllers: list[Controller] = [
             queue_controller(client, informers, recorder, clock),
+            cron_job_controller(client, informers, recorder, clock),
         ]
         self._informers = informers
 
