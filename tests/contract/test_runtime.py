@@ -158,3 +158,11 @@ async def test_a_container_of_an_unknown_program_cannot_start(agents: Agents) ->
         message='exec: "no-such-program": executable file not found in $PATH'
     )
     assert await agents.runtime.start(spec) == answer
+
+
+async def test_hosts_are_written_for_prepared_pods_only(agents: Agents) -> None:
+    await agents.pod()
+    assert await agents.runtime.write_hosts("pod-1", "127.1.2.3 other\n")
+    assert not await agents.runtime.write_hosts("pod-2", "")
+    await agents.runtime.remove_pod("pod-1")
+    assert not await agents.runtime.write_hosts("pod-1", "")

@@ -147,6 +147,16 @@ async def test_hostname_and_hosts_are_the_pods(agents: Agents) -> None:
     assert os.uname().nodename != "pod-1"
 
 
+async def test_a_running_container_sees_its_hosts_change(agents: Agents) -> None:
+    pod = await agents.pod()
+    script = "echo ready; until grep -q new /etc/hosts; do sleep 0.01; done; cat /etc/hosts"
+    key = await agents.start(agents.spec(pod, "sh", "-c", script))
+    await agents.wait_output(key)
+    await agents.runtime.write_hosts(pod.uid, "::1 new\n")
+    assert (await agents.next_exit()).exit_code == 0
+    assert agents.output(key) == ["ready", "::1 new"]
+
+
 async def test_last_words_go_to_the_termination_message_path(agents: Agents) -> None:
     pod = await agents.pod()
     for path in ("/dev/termination-log", "/shoal-test/words"):

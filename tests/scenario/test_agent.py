@@ -6,7 +6,7 @@ import pytest
 
 from shoal.agent.node_context import NodeConfig
 from shoal.agent.runtime.protocol import ContainerKey, ExecResult
-from shoal.api.core import CONFIG_MAPS, EVENTS, LEASES
+from shoal.api.core import CONFIG_MAPS, ENDPOINTS, EVENTS, LEASES, SERVICES
 from shoal.api.node import NODES
 from shoal.api.pod import PODS
 from shoal.api.status import ApiError
@@ -18,6 +18,21 @@ from shoal.testing.runtime import FakeMachine, read_command
 from tests.waiting import eventually
 
 NS = "default"
+
+
+HEADLESS = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "job"},
+    "spec": {"clusterIP": "None", "selector": {"app": "a"}},
+}
+
+
+def endpoints_of_job(*addresses):
+    """Of `HEADLESS`; `addresses` are (ip, hostname)."""
+    subset = {"addresses": [{"ip": ip, "hostname": name} for ip, name in addresses]}
+    metadata = {"name": "job"}
+    return {"apiVersion": "v1", "kind": "Endpoints", "metadata": metadata, "subsets": [subset]}
 
 
 class World:
@@ -327,3 +342,35 @@ async def test_two_hundred_pods_at_once_all_run(world):
 
         await world.until(all_run)
     assert len(world.machine.starts) == len(set(world.machine.starts)) == 200
+
+
+async def test_names_of_a_headless_service_come_to_pods_that_run_and_go_again(world):
+    async with world.agent():
+        await world.create("p", run("serve"))
+        pod = await world.until_phase("p", "Running")
+        await world.client.create(SERVICES, HEADLESS, NS)
+        await world.client.create(ENDPOINTS, endpoints_of_job(("127.9.9.9", "w-0")), NS)
+
+        async def until_named(is_named):
+            async def look():
+                await world.clock.advance(1)
+                text = world.machine.pods[pod.metadata.uid].hosts_text
+                return ("127.9.9.9\tw-0.job.default" in text) == is_named
+
+            await world.until(look, f"named: {is_named}")
+
+        await until_named(True)
+        await world.client.patch(ENDPOINTS, "job", {"subsets": None}, NS)
+        await until_named(False)
+
+
+async def test_a_restarted_agent_brings_hosts_up_to_date(world):
+    async with world.agent():
+        await world.create("p", run("serve"))
+        pod = await world.until_phase("p", "Running")
+    await world.client.create(SERVICES, HEADLESS, NS)
+    await world.client.create(ENDPOINTS, endpoints_of_job(("127.9.9.9", "w-0")), NS)
+    async with world.agent():
+        await world.until(
+            lambda: "\tw-0.job\t" in world.machine.pods[pod.metadata.uid].hosts_text, "the name"
+        )

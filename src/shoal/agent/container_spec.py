@@ -1,24 +1,26 @@
 """From a container as its author wrote it to a `ContainerSpec` with everything resolved."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from shoal.agent.environment import ConfigProblem, hostname
 from shoal.agent.expansion import expand
 from shoal.agent.hosts_file import hosts_text
 from shoal.agent.images import Program
 from shoal.agent.runtime.protocol import ContainerKey, ContainerSpec, Limits, Mount, PodSandbox
+from shoal.agent.service_names import HostEntry
 from shoal.api import quantity
 from shoal.api.pod import Container, Pod, SecurityContext
 
 
-def make_sandbox(pod: Pod, pod_ip: str) -> PodSandbox:
+def make_sandbox(pod: Pod, pod_ip: str, services: Iterable[HostEntry] = ()) -> PodSandbox:
+    """`services` are the names that its hosts file begins with; others may follow."""
     return PodSandbox(
         uid=pod.metadata.uid,
         namespace=pod.metadata.namespace,
         name=pod.metadata.name,
         hostname=hostname(pod),
         pod_ip=pod_ip,
-        hosts_text=hosts_text(pod, pod_ip),
+        hosts_text=hosts_text(pod, pod_ip, services),
         shares_processes=pod.spec.share_process_namespace,
         uses_host_network=pod.spec.host_network,
     )

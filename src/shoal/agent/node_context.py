@@ -13,6 +13,7 @@ from shoal.agent.lifecycle.messages import RecordEvent
 from shoal.agent.reference_reader import ReferenceReader
 from shoal.agent.runtime.paths import PodPaths
 from shoal.agent.runtime.protocol import Runtime
+from shoal.agent.service_names import ServiceNames
 from shoal.api.pod import Pod, ResourceMap
 from shoal.base.clock import Clock
 from shoal.client.protocol import Client
@@ -42,6 +43,7 @@ class NodeContext:
     runtime: Runtime
     clock: Clock
     references: ReferenceReader
+    names: ServiceNames
     checks: Checks
     record: EventSink
     pods_dir: Path

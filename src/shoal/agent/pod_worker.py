@@ -17,6 +17,7 @@ from shoal.agent.checks import Checked
 from shoal.agent.container_spec import make_sandbox
 from shoal.agent.container_start import start_container
 from shoal.agent.downward import NodeFacts
+from shoal.agent.hosts_file import keep_hosts
 from shoal.agent.lifecycle.core import handle, next_wake, outstanding
 from shoal.agent.lifecycle.messages import (
     Action,
@@ -77,6 +78,7 @@ class PodWorker:
         self._wanted_grace_s: float | None = None
         self._alarm: tuple[datetime, asyncio.Task[None]] | None = None
         self._preparing: asyncio.Task[None] | None = None
+        self._prepared = asyncio.Event()
         self._hooks: set[asyncio.Task[None]] = set()
         self._removal: RemovePod | None = None
 
@@ -106,6 +108,7 @@ class PodWorker:
             side_tasks = [
                 group.create_task(self._writer.run()),
                 group.create_task(self._keep_volumes()),
+                group.create_task(self._keep_hosts()),
             ]
             self._prober.stop()
             for action in outstanding(self._state):
@@ -124,6 +127,8 @@ class PodWorker:
         self._state, actions = handle(self._state, event, now)
         for action in actions:
             self._carry_out(action, group)
+        if self._state.is_prepared:
+            self._prepared.set()
         self._prober.follow(self._state, group)
         self._set_alarm(next_wake(self._state, now), group)
         # What is already waiting will change the status again; write it once.
@@ -171,7 +176,9 @@ class PodWorker:
     async def _set_up(self) -> Prepared | PrepareFailed:
         try:
             self._places = await self._volumes.make(self._pod, self._facts)
-            await self._context.runtime.prepare_pod(make_sandbox(self._pod, self._facts.pod_ip))
+            names = self._context.names.entries(self._pod.metadata.namespace)
+            sandbox = make_sandbox(self._pod, self._facts.pod_ip, names)
+            await self._context.runtime.prepare_pod(sandbox)
         except VolumeProblem as problem:
             return PrepareFailed(
                 reason="FailedMount",
@@ -208,6 +215,13 @@ class PodWorker:
         )
         error = "" if result.is_success else result.message or "failed"
         self.tell(HookEnded(key=action.key, hook=action.hook, error=error))
+
+    async def _keep_hosts(self) -> None:
+        context = self._context
+        await self._prepared.wait()
+        await keep_hosts(
+            lambda: self._pod, self._facts.pod_ip, context.names, context.runtime, context.clock
+        )
 
     async def _keep_volumes(self) -> None:
         while True:

@@ -112,6 +112,7 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
             runtime=choice.runtime,
             clock=clock,
             references=ReferenceReader(server.client),
+            names=services.service_names(),
             checks=Checks(choice.runtime, session, clock),
             record=PodEvents(services.recorder_of("kubelet")).record,
             pods_dir=pods_dir,

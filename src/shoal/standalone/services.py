@@ -9,6 +9,8 @@ import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from shoal.agent.service_names import ServiceNames
+from shoal.api.core import ENDPOINTS, SERVICES
 from shoal.base.clock import Clock
 from shoal.base.supervision import keep_running
 from shoal.client.events import EventRecorder
@@ -47,6 +49,11 @@ class Services:
         recorder = EventRecorder(self._client, component, self._clock, socket.gethostname())
         self.add(f"events of {component}", recorder.run)
         return recorder
+
+    def service_names(self) -> ServiceNames:
+        """For the hosts files of pods."""
+        informer = self.informers.informer
+        return ServiceNames(informer(SERVICES), informer(ENDPOINTS))
 
     def add_scheduler(
         self, section: SchedulerSection, wanted: LoadedConfiguration | None, session: HttpSession

@@ -19,6 +19,8 @@ from shoal.agent.node_context import NodeConfig, NodeContext
 from shoal.agent.node_status import MachineFacts
 from shoal.agent.pod_events import PodEvents
 from shoal.agent.reference_reader import ReferenceReader
+from shoal.agent.service_names import ServiceNames
+from shoal.api.core import ENDPOINTS, SERVICES
 from shoal.api.pod import PODS
 from shoal.client.events import EventRecorder
 from shoal.client.http_session import HttpSession
@@ -52,6 +54,7 @@ async def fake_machine_agent(
             runtime=runtime,
             clock=clock,
             references=ReferenceReader(client),
+            names=ServiceNames(informers.informer(SERVICES), informers.informer(ENDPOINTS)),
             checks=Checks(runtime, session, clock),
             record=PodEvents(recorder).record,
             pods_dir=pods_dir,

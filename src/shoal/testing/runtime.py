@@ -9,7 +9,7 @@ it is told to stop. Passes tests/contract/test_runtime.py, as the real ones do.
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shoal.agent.runtime.protocol import (
@@ -139,6 +139,12 @@ class FakeRuntime:
 
     async def prepare_pod(self, pod: PodSandbox) -> None:
         self._machine.pods[pod.uid] = pod
+
+    async def write_hosts(self, uid: str, text: str) -> bool:
+        pod = self._machine.pods.get(uid)
+        if pod is not None:
+            self._machine.pods[uid] = replace(pod, hosts_text=text)
+        return pod is not None
 
     async def start(self, spec: ContainerSpec) -> StartResult:
         machine = self._machine

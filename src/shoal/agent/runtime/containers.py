@@ -21,6 +21,7 @@ from shoal.agent.runtime.pod_records import (
     RecordedContainer,
     container_exit,
     read_pods,
+    rewrite_hosts,
     time_of,
     write_pod,
 )
@@ -103,6 +104,11 @@ class ShimRuntime:
     async def prepare_pod(self, pod: PodSandbox) -> None:
         await asyncio.to_thread(write_pod, PodPaths(self._root, pod.uid), pod)
         self._pods.add(pod.uid)
+
+    async def write_hosts(self, uid: str, text: str) -> bool:
+        if uid not in self._pods:
+            return False
+        return await asyncio.to_thread(rewrite_hosts, PodPaths(self._root, uid), text)
 
     async def start(self, spec: ContainerSpec) -> StartResult:
         task = self._starting.get(spec.key)

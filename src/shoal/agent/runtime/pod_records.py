@@ -67,6 +67,23 @@ def write_pod(paths: PodPaths, pod: PodSandbox) -> None:
     temporary.replace(paths.sandbox_record)
 
 
+def rewrite_hosts(paths: PodPaths, text: str) -> bool:
+    """Change the hosts file in place: containers have this very file mounted. False where there
+    is none any more."""
+    content = text.encode()
+    try:
+        file = os.open(paths.etc / "hosts", os.O_WRONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        # Shortened last, so that who reads meanwhile finds the lines at the top.
+        os.pwrite(file, content, 0)
+        os.ftruncate(file, len(content))
+    finally:
+        os.close(file)
+    return True
+
+
 def read_pods(root: Path) -> Sequence[RecordedPod]:
     """All prepared pods. What was begun and never came to run is deleted, so that it can be
     begun again."""

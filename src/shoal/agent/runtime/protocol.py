@@ -198,6 +198,11 @@ class Runtime(Protocol):
         """Make what the containers share. Doing it twice changes nothing. Raises OSError."""
         ...
 
+    async def write_hosts(self, uid: str, text: str) -> bool:
+        """Change what a prepared pod has as /etc/hosts, seen at once by containers that run.
+        False, with nothing done, where the pod is not prepared or gone. Raises OSError."""
+        ...
+
     async def start(self, spec: ContainerSpec) -> StartResult:
         """Start an attempt of a prepared pod. Starting one that was already started answers when
         that was, running or not, and starts nothing."""
