@@ -6,7 +6,7 @@ been killed; the next life starts from what the API holds.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -55,7 +55,7 @@ class MortalClient:
 
 
 @asynccontextmanager
-async def life(client: Client, clock: VirtualClock, *factories: Factory) -> AsyncIterator[None]:
+async def life(client: Client, clock: VirtualClock, *factories: Factory) -> AsyncGenerator[None]:
     """One life of some controllers; what they tell people is written whether they die or not."""
     informers = InformerSet(client, clock, random.Random(0))
     recorder = EventRecorder(getattr(client, "_client", client), "test", clock)

@@ -1,6 +1,6 @@
 """Queues on a cluster in memory: commands, subtrees, and controllers that are killed."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -100,14 +100,14 @@ class Team:
 
 
 @asynccontextmanager
-async def make_team() -> AsyncIterator[Team]:
+async def make_team() -> AsyncGenerator[Team]:
     clock = VirtualClock()
     async with memory_cluster(clock=clock, crds=all_crds()) as cluster:
         yield Team(cluster.client, clock)
 
 
 @pytest.fixture
-async def team() -> AsyncIterator[Team]:
+async def team() -> AsyncGenerator[Team]:
     async with make_team() as team:
         yield team
 

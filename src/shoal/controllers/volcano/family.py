@@ -9,6 +9,7 @@ from shoal.client.informer import InformerSet
 from shoal.client.protocol import Client
 from shoal.controllers.runner import Controller
 from shoal.controllers.volcano.cron_job import cron_job_controller
+from shoal.controllers.volcano.hyper_node import hyper_node_controller
 from shoal.controllers.volcano.queue import queue_controller
 
 COMPONENT = "vc-controller-manager"
@@ -29,6 +30,7 @@ class VolcanoControllers:
         recorder = recorder_of(COMPONENT)
         self.controllers: list[Controller] = [
             queue_controller(client, informers, recorder, clock),
+            hyper_node_controller(client, informers, clock),
             cron_job_controller(client, informers, recorder, clock),
         ]
         self._informers = informers
