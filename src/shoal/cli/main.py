@@ -6,7 +6,6 @@ help and completion stay quick. Whatever a user can mend ends as one sentence an
 
 import os
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 
@@ -14,7 +13,19 @@ import typer
 
 import shoal
 from shoal.cli import bench, plugin
+from shoal.cli.options import (
+    AllNamespaces,
+    Fields,
+    Files,
+    GracePeriod,
+    Kubeconfig,
+    Labels,
+    Namespace,
+    Words,
+    run_connected,
+)
 from shoal.cli.output import CliError, OutputFormat, fail
+from shoal.cli.volcano import flow_commands, job_commands, queue_commands, top_commands
 
 if TYPE_CHECKING:
     from shoal.client.protocol import Client
@@ -27,26 +38,16 @@ app = typer.Typer(
 )
 app.add_typer(plugin.app, name="plugin")
 app.add_typer(bench.app, name="bench")
+app.add_typer(queue_commands.app, name="queue")
+app.add_typer(job_commands.app, name="job")
+app.add_typer(job_commands.pod_app, name="pod")
+app.add_typer(flow_commands.flow_app, name="jobflow")
+app.add_typer(flow_commands.flow_app, name="flow", hidden=True)
+app.add_typer(flow_commands.template_app, name="jobtemplate")
+app.add_typer(top_commands.app, name="top")
 
 _USAGE_ERROR = cast(type[Exception], typer.BadParameter.__base__)
 """What the parser raises about a command line; typer gives it no public name."""
-
-Words = Annotated[list[str], typer.Argument(metavar="KIND [NAME]...", show_default=False)]
-Namespace = Annotated[
-    str, typer.Option("--namespace", "-n", help="Defaults to the kubeconfig's.", show_default=False)
-]
-AllNamespaces = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces.")]
-Labels = Annotated[str, typer.Option("--selector", "-l", help="Label selector.")]
-Fields = Annotated[str, typer.Option("--field-selector", help="Field selector.")]
-Files = Annotated[
-    list[str] | None, typer.Option("--filename", "-f", help="File, folder, or - for stdin.")
-]
-Kubeconfig = Annotated[
-    Path | None, typer.Option("--kubeconfig", help="Defaults to $KUBECONFIG, then shoal's own.")
-]
-GracePeriod = Annotated[
-    int | None, typer.Option("--grace-period", help="Seconds a pod may take to end.")
-]
 
 
 def main() -> None:
@@ -68,28 +69,6 @@ def _say_misuse(error: Exception) -> int:
     command = misuse.ctx.command_path if misuse.ctx is not None else "shoal"
     sys.stderr.write(f"error: {text[:1].lower()}{text[1:]}; see {command} --help\n")
     return 1
-
-
-def _run(
-    call: Callable[["Client", str], Awaitable[None]], namespace: str, kubeconfig: Path | None
-) -> None:
-    """Connect, call with the namespace to look in, and turn what went wrong into one sentence."""
-    import asyncio
-
-    from shoal.api.status import ApiError
-    from shoal.cli.connecting import connected
-
-    async def body() -> None:
-        async with connected(kubeconfig) as (client, usual_namespace):
-            await call(client, namespace or usual_namespace)
-
-    try:
-        asyncio.run(body())
-    except (CliError, ApiError, OSError) as error:
-        if isinstance(error, BrokenPipeError):
-            # The reader of our output has gone; there is nobody left to tell.
-            os._exit(0)
-        fail(str(error))
 
 
 def _show_version(is_wanted: bool) -> None:
@@ -205,7 +184,7 @@ def get(
         else:
             await reading.get(client, words, asked, output)
 
-    _run(body, namespace, kubeconfig)
+    run_connected(body, namespace, kubeconfig)
 
 
 @app.command()
@@ -213,7 +192,9 @@ def describe(words: Words, namespace: Namespace = "", kubeconfig: Kubeconfig = N
     """Show an object in full, with its events."""
     from shoal.cli import reading
 
-    _run(lambda client, where: reading.describe(client, words, where), namespace, kubeconfig)
+    run_connected(
+        lambda client, where: reading.describe(client, words, where), namespace, kubeconfig
+    )
 
 
 @app.command()
@@ -240,7 +221,9 @@ def logs(
         tail_lines=tail,
         timestamps=timestamps,
     )
-    _run(lambda client, where: reading.logs(client, pod, where, options), namespace, kubeconfig)
+    run_connected(
+        lambda client, where: reading.logs(client, pod, where, options), namespace, kubeconfig
+    )
 
 
 @app.command()
@@ -250,7 +233,9 @@ def apply(filename: Files = None, namespace: Namespace = "", kubeconfig: Kubecon
 
     if not filename:
         fail("name a file, a folder or - with -f")
-    _run(lambda client, where: writing.apply(client, filename, where), namespace, kubeconfig)
+    run_connected(
+        lambda client, where: writing.apply(client, filename, where), namespace, kubeconfig
+    )
 
 
 @app.command()
@@ -282,7 +267,7 @@ def delete(
         if wait:
             await writing.wait_gone(client, gone)
 
-    _run(body, namespace, kubeconfig)
+    run_connected(body, namespace, kubeconfig)
 
 
 @app.command()
@@ -352,7 +337,7 @@ def explain(
         asked = PodQuestion(output, nodes, scheduler_config, tried)
         await explaining.explain(client, names, namespace, asked)
 
-    _run(body, namespace, kubeconfig)
+    run_connected(body, namespace, kubeconfig)
 
 
 def _answer_cases(path: Path | None, *, with_preemption: bool, is_alone: bool) -> NoReturn:
@@ -412,7 +397,7 @@ def gpu_sniffer(
         name = node or sniffing.this_machine()
         await sniffing.sniff(client, name, sniffing.seconds(interval), is_once=once)
 
-    _run(body, "", kubeconfig)
+    run_connected(body, "", kubeconfig)
 
 
 @app.command()

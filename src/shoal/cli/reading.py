@@ -18,7 +18,8 @@ from shoal.cli.output import (
 from shoal.client.discovery import ServedResource, discover
 from shoal.client.protocol import Client, LogOptions
 
-_TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+TABLE_FORMAT = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+"""What to accept, for objects as the server prints them."""
 
 
 class Asked:
@@ -83,7 +84,7 @@ async def _print_table(
     if asked.fields and not name:
         query["fieldSelector"] = asked.fields
     path = resource.path(namespace, name)
-    table = await client.request("GET", path, query=query, accept=_TABLE)
+    table = await client.request("GET", path, query=query, accept=TABLE_FORMAT)
     rows: list[JsonObject] = table.get("rows") or []
     if not rows:
         where = f" in {namespace} namespace" if namespace else ""
