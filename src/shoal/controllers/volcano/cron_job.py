@@ -171,7 +171,7 @@ def _read_concurrency(policy: str) -> ConcurrencyPolicy:
     try:
         return ConcurrencyPolicy(policy)
     except ValueError:
-        # Let through by another definition of the kind; no policy has only one job at a time.
+        # Let through by another definition of the kind: as without a policy.
         return ConcurrencyPolicy.ALLOW
 
 
