@@ -36,7 +36,9 @@ class Shortage(msgspec.Struct, frozen=True):
     dimensions: tuple[str, ...]
     """Resources, sorted."""
     is_closed: bool = False
-    """The queue is not open; then there are no dimensions."""
+    """The queue is not open, or does not exist; then there are no dimensions."""
+    has_children: bool = False
+    """Only queues without children hold pods; then there are no dimensions."""
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -70,7 +72,9 @@ class QueuePolicy(Protocol):
         ...
 
     def gives(self, victim: Claim, reclaimer: Claim) -> bool:
-        """Whether the victim's queue, as it stands now, must give this pod to the reclaimer's."""
+        """Whether the victim's queue, as it stands now, must give this pod to the reclaimer's.
+        The reclaimer's request is not allocated yet; victims that are already chosen are
+        released."""
         ...
 
     def victim_order_key(self, queue: str, reclaimer_queue: str) -> tuple[Any, ...]:
@@ -95,6 +99,11 @@ class QueuePolicy(Protocol):
 
     def deserved(self, queue: str) -> Amounts:
         """What the queue is entitled to now."""
+        ...
+
+    def is_within_share(self, queue: str, min_resources: Mapping[str, int]) -> bool:
+        """Whether the queue would be entitled to a group if it asked for it, so that it does not
+        matter how much of the cluster is promised to others."""
         ...
 
 

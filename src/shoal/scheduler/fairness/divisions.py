@@ -1,0 +1,34 @@
+"""From rules to the policy of a round: which division, and which of its functions are on."""
+
+from collections.abc import Mapping
+
+from shoal.api.volcano.queue import Queue
+from shoal.scheduler.fairness.fair import FairPolicy
+from shoal.scheduler.fairness.queue_policy import QueuePolicy, QueuePolicyMaker, QueueUsage
+from shoal.scheduler.fairness.queue_tree import QueueTree
+from shoal.scheduler.fairness.round_policy import RoundPolicy
+from shoal.scheduler.fairness.rules import Division, Rules
+from shoal.scheduler.fairness.switched import SwitchedPolicy, are_all_on
+from shoal.scheduler.state.request import Amounts
+
+
+def policy_of(rules: Rules) -> QueuePolicyMaker:
+    """Makes the policy of each round under these rules."""
+
+    def make(
+        queues: Mapping[str, Queue], usage: Mapping[str, QueueUsage], total: Amounts
+    ) -> QueuePolicy:
+        policy = _undivided_or(rules, queues, usage, total)
+        return policy if are_all_on(rules) else SwitchedPolicy(policy, rules)
+
+    return make
+
+
+def _undivided_or(
+    rules: Rules, queues: Mapping[str, Queue], usage: Mapping[str, QueueUsage], total: Amounts
+) -> RoundPolicy:
+    match rules.division:
+        case Division.FAIR:
+            return FairPolicy(queues, usage, total)
+        case _:
+            return RoundPolicy(QueueTree(queues, usage, is_flat=True), total)
