@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from shoal.api.resource import JsonObject
 from shoal.api.volcano.job import Job
-from shoal.controllers.volcano.job_plugins.arguments import Arguments
+from shoal.controllers.volcano.job_plugins.flags import Flags
 from shoal.controllers.volcano.job_plugins.hosts import find_task
 from shoal.controllers.volcano.job_plugins.plugin import PodContext
 from shoal.controllers.volcano.job_plugins.pod_edits import main_containers
@@ -24,9 +24,9 @@ class HcclRankPlugin:
     name = "hcclrank"
 
     def __init__(self, words: Sequence[str]) -> None:
-        arguments = Arguments(words)
-        self._master = arguments.text("master", "master")
-        self._worker = arguments.text("worker", "worker")
+        flags = Flags(words)
+        self._master = flags.text("master", "master")
+        self._worker = flags.text("worker", "worker")
 
     def on_pod(self, pod: JsonObject, context: PodContext) -> None:
         annotations: dict[str, str] = pod["metadata"].setdefault("annotations", {})

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from shoal.api.resource import JsonObject
 from shoal.api.volcano.job import Job
-from shoal.controllers.volcano.job_plugins.arguments import Arguments
+from shoal.controllers.volcano.job_plugins.flags import Flags
 from shoal.controllers.volcano.job_plugins.hosts import find_task, task_hosts
 from shoal.controllers.volcano.job_plugins.plugin import PodContext
 from shoal.controllers.volcano.job_plugins.pod_edits import (
@@ -25,10 +25,10 @@ class MpiPlugin:
     name = "mpi"
 
     def __init__(self, words: Sequence[str]) -> None:
-        arguments = Arguments(words)
-        self._master = arguments.text("master", "master")
-        self._worker = arguments.text("worker", "worker")
-        self._port = arguments.number("port", DEFAULT_PORT)
+        flags = Flags(words)
+        self._master = flags.text("master", "master")
+        self._worker = flags.text("worker", "worker")
+        self._port = flags.number("port", DEFAULT_PORT)
 
     def on_pod(self, pod: JsonObject, context: PodContext) -> None:
         containers = all_containers(pod)

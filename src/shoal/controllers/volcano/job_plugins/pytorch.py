@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from shoal.api.resource import JsonObject
 from shoal.api.volcano.job import Job
-from shoal.controllers.volcano.job_plugins.arguments import Arguments
+from shoal.controllers.volcano.job_plugins.flags import Flags
 from shoal.controllers.volcano.job_plugins.hosts import domain_name, find_task
 from shoal.controllers.volcano.job_plugins.plugin import PodContext
 from shoal.controllers.volcano.job_plugins.pod_edits import (
@@ -42,13 +42,13 @@ class PytorchPlugin:
     name = "pytorch"
 
     def __init__(self, words: Sequence[str]) -> None:
-        arguments = Arguments(words)
-        self._master = arguments.text("master", "master")
-        self._worker = arguments.text("worker", "worker")
-        self._port = arguments.number("port", DEFAULT_PORT)
-        self._waits = arguments.switch("wait-master-enabled", False)
-        self._timeout_s = arguments.number("wait-master-timeout", DEFAULT_TIMEOUT_S)
-        self._image = arguments.text("wait-master-image", DEFAULT_IMAGE)
+        flags = Flags(words)
+        self._master = flags.text("master", "master")
+        self._worker = flags.text("worker", "worker")
+        self._port = flags.number("port", DEFAULT_PORT)
+        self._waits = flags.switch("wait-master-enabled", False)
+        self._timeout_s = flags.number("wait-master-timeout", DEFAULT_TIMEOUT_S)
+        self._image = flags.text("wait-master-image", DEFAULT_IMAGE)
 
     def on_pod(self, pod: JsonObject, context: PodContext) -> None:
         master = find_task(context.job, self._master)

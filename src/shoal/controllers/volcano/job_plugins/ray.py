@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from shoal.api.resource import JsonObject
 from shoal.api.volcano.job import Job
 from shoal.api.volcano.keys import TASK_SPEC
-from shoal.controllers.volcano.job_plugins.arguments import Arguments
+from shoal.controllers.volcano.job_plugins.flags import Flags
 from shoal.controllers.volcano.job_plugins.hosts import domain_name, find_task
 from shoal.controllers.volcano.job_plugins.plugin import PodContext
 from shoal.controllers.volcano.job_plugins.pod_edits import main_containers, open_port
@@ -21,15 +21,15 @@ class RayPlugin:
     name = "ray"
 
     def __init__(self, words: Sequence[str]) -> None:
-        arguments = Arguments(words)
-        self._head = arguments.text("head", "head")
-        self._head_container = arguments.text("headContainer", "head")
-        self._worker = arguments.text("worker", "worker")
-        self._worker_container = arguments.text("workerContainer", "worker")
+        flags = Flags(words)
+        self._head = flags.text("head", "head")
+        self._head_container = flags.text("headContainer", "head")
+        self._worker = flags.text("worker", "worker")
+        self._worker_container = flags.text("workerContainer", "worker")
         self._ports = {
-            "gcs": arguments.number("port", 6379),
-            "dashboard": arguments.number("dashboardPort", 8265),
-            "client-server": arguments.number("clientPort", 10001),
+            "gcs": flags.number("port", 6379),
+            "dashboard": flags.number("dashboardPort", 8265),
+            "client-server": flags.number("clientPort", 10001),
         }
 
     def on_pod(self, pod: JsonObject, context: PodContext) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from shoal.api.resource import JsonObject
 from shoal.api.volcano.job import Job
-from shoal.controllers.volcano.job_plugins.arguments import Arguments
+from shoal.controllers.volcano.job_plugins.flags import Flags
 from shoal.controllers.volcano.job_plugins.hosts import domain_name, host_name, named_indices
 from shoal.controllers.volcano.job_plugins.plugin import PodContext
 from shoal.controllers.volcano.job_plugins.pod_edits import mount
@@ -36,12 +36,10 @@ class SshPlugin:
     name = "ssh"
 
     def __init__(self, words: Sequence[str], keys: KeySource) -> None:
-        arguments = Arguments(words)
-        self._path = arguments.text("ssh-key-file-path", DEFAULT_PATH)
-        self._port = arguments.number("ssh-port", DEFAULT_PORT)
-        self._own = KeyPair(
-            arguments.text("ssh-private-key", ""), arguments.text("ssh-public-key", "")
-        )
+        flags = Flags(words)
+        self._path = flags.text("ssh-key-file-path", DEFAULT_PATH)
+        self._port = flags.number("ssh-port", DEFAULT_PORT)
+        self._own = KeyPair(flags.text("ssh-private-key", ""), flags.text("ssh-public-key", ""))
         self._keys = keys
 
     @property

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from shoal.api.resource import JsonObject
 from shoal.api.volcano.job import Job, TaskSpec
 from shoal.api.volcano.keys import JOB_NAME, JOB_NAMESPACE
-from shoal.controllers.volcano.job_plugins.arguments import Arguments
+from shoal.controllers.volcano.job_plugins.flags import Flags
 from shoal.controllers.volcano.job_plugins.hosts import task_hosts
 from shoal.controllers.volcano.job_plugins.plugin import PodContext
 from shoal.controllers.volcano.job_plugins.pod_edits import add_variables, all_containers, mount
@@ -22,10 +22,10 @@ class SvcPlugin:
     name = "svc"
 
     def __init__(self, words: Sequence[str]) -> None:
-        arguments = Arguments(words)
-        self._shows_unready = arguments.switch("publish-not-ready-addresses", False)
-        self._has_policy = not arguments.switch("disable-network-policy", False)
-        self._injects_hosts = arguments.switch("inject-hosts-env", True)
+        flags = Flags(words)
+        self._shows_unready = flags.switch("publish-not-ready-addresses", False)
+        self._has_policy = not flags.switch("disable-network-policy", False)
+        self._injects_hosts = flags.switch("inject-hosts-env", True)
 
     def on_pod(self, pod: JsonObject, context: PodContext) -> None:
         spec = pod["spec"]

@@ -9,7 +9,7 @@ import orjson
 
 from shoal.api.resource import JsonObject
 from shoal.api.volcano.job import Job
-from shoal.controllers.volcano.job_plugins.arguments import Arguments
+from shoal.controllers.volcano.job_plugins.flags import Flags
 from shoal.controllers.volcano.job_plugins.hosts import domain_name, find_task
 from shoal.controllers.volcano.job_plugins.plugin import PodContext
 from shoal.controllers.volcano.job_plugins.pod_edits import (
@@ -27,9 +27,9 @@ class TensorflowPlugin:
     name = "tensorflow"
 
     def __init__(self, words: Sequence[str]) -> None:
-        arguments = Arguments(words)
-        self._task_of = {role: arguments.text(role, role) for role in _ROLES}
-        self._port = arguments.number("port", DEFAULT_PORT)
+        flags = Flags(words)
+        self._task_of = {role: flags.text(role, role) for role in _ROLES}
+        self._port = flags.number("port", DEFAULT_PORT)
 
     def on_pod(self, pod: JsonObject, context: PodContext) -> None:
         tasks = context.job.spec.tasks

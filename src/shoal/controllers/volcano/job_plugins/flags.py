@@ -11,7 +11,7 @@ _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
-class Arguments:
+class Flags:
     """Answers by the flag's name, without dashes; the last of equal flags counts."""
 
     def __init__(self, words: Sequence[str]) -> None:
