@@ -11,7 +11,7 @@ from shoal.controllers.ploto.planning import Waiting, why_waiting
 from shoal.controllers.ploto.pool import PoolKey
 from shoal.controllers.ploto.roster import Roster
 from shoal.controllers.ploto.task_writes import TaskWrites
-from shoal.controllers.ploto.together import all_of
+from shoal.controllers.together import all_of
 from shoal.controllers.reconciler import Result
 
 _BATCH = 16

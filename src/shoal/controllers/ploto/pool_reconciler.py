@@ -10,7 +10,7 @@ from shoal.controllers.ploto.pool import PoolKey
 from shoal.controllers.ploto.pool_roster import PoolRoster
 from shoal.controllers.ploto.roster import Roster
 from shoal.controllers.ploto.task_writes import TaskWrites
-from shoal.controllers.ploto.together import all_of
+from shoal.controllers.together import all_of
 from shoal.controllers.reconciler import Result
 
 EXPLAIN_DELAY_S = 0.2
