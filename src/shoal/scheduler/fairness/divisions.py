@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 from shoal.api.volcano.queue import Queue
+from shoal.scheduler.fairness.capacity import CapacityPolicy
 from shoal.scheduler.fairness.fair import FairPolicy
+from shoal.scheduler.fairness.proportion import ProportionPolicy
 from shoal.scheduler.fairness.queue_policy import QueuePolicy, QueuePolicyMaker, QueueUsage
 from shoal.scheduler.fairness.queue_tree import QueueTree
 from shoal.scheduler.fairness.round_policy import RoundPolicy
@@ -30,5 +32,15 @@ def _undivided_or(
     match rules.division:
         case Division.FAIR:
             return FairPolicy(queues, usage, total)
-        case _:
+        case Division.PROPORTION:
+            return ProportionPolicy(queues, usage, total)
+        case Division.CAPACITY:
+            return CapacityPolicy(
+                queues,
+                usage,
+                total,
+                is_flat=not rules.hierarchy,
+                ancestor_reclaim_level=rules.ancestor_reclaim_level,
+            )
+        case Division.NONE:
             return RoundPolicy(QueueTree(queues, usage, is_flat=True), total)

@@ -59,6 +59,17 @@ class Account(msgspec.Struct, eq=False):
         amounts.subtract(promised, self.elastic)
         return promised
 
+    def limit_within(self, available: Mapping[str, int], guaranteed: Mapping[str, int]) -> Amounts:
+        """What is not guaranteed to others, and no more than the capability: Volcano's
+        `realCapability`. `guaranteed`: to all that share what is available, this one included."""
+        limit = {
+            name: amount - guaranteed.get(name, 0) + self.guarantee.get(name, 0)
+            for name, amount in available.items()
+        }
+        for name, amount in self.capability.items():
+            limit[name] = min(amount, limit.get(name, amount))
+        return limit
+
 
 class QueueTree:
     """`is_flat`: parents do not count, and there is no root."""
