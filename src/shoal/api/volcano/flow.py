@@ -1,6 +1,7 @@
 """`JobFlow` and `JobTemplate`: jobs that follow each other."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -12,6 +13,16 @@ from shoal.api.volcano.job import ANYTHING
 
 GROUP = "flow.volcano.sh"
 VERSION = "v1alpha1"
+
+
+class JobFlowPhase(StrEnum):
+    """Drawn in docs/states/job-flow.md."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCEED = "Succeed"
+    FAILED = "Failed"
+    TERMINATING = "Terminating"
 
 
 class HttpGet(ApiStruct):
@@ -98,6 +109,8 @@ class FlowCondition(ApiStruct):
 
 class FlowState(ApiStruct):
     phase: Annotated[str, described("Pending, Running, Succeed, Failed or Terminating.")] = ""
+    reason: Annotated[str, described("Why it does not go on, in one word; of Shoal.")] = ""
+    message: Annotated[str, described("The same for people; of Shoal.")] = ""
 
 
 class JobFlowStatus(ApiStruct):
@@ -120,6 +133,14 @@ class JobFlow(Object):
 
     spec: Annotated[JobFlowSpec, described("The steps.")] = JobFlowSpec()
     status: Annotated[JobFlowStatus, described("How far it has come.")] = JobFlowStatus()
+
+    @property
+    def phase(self) -> JobFlowPhase:
+        """A flow without a phase, or with one nobody knows, has not been looked at: Pending."""
+        try:
+            return JobFlowPhase(self.status.state.phase)
+        except ValueError:
+            return JobFlowPhase.PENDING
 
 
 class JobTemplateStatus(ApiStruct):
