@@ -92,8 +92,8 @@ class SchedulerLoop:
                     await self._rest(rest_s)
 
     async def _follow_needs(self) -> None:
-        """Watch what plugins need. A collection of Kubernetes' own that this server does not serve
-        holds nothing and never will; those of others may be defined later, and are waited for."""
+        """Watch what plugins need. A collection that this server does not serve holds nothing, so
+        nobody waits for it; one that others may yet define is news when they do."""
         served = {each.resource.group_resource for each in await discover(self._client)}
         while self._needs:
             resource = self._needs.pop()
@@ -101,7 +101,8 @@ class SchedulerLoop:
                 continue
             informer = self._informer_set.informer(resource)
             informer.add_handler(partial(self._object_changed, resource))
-            self._informers.append(informer)
+            if resource.group_resource in served:
+                self._informers.append(informer)
 
     def _take_news(self) -> None:
         # What was told at once happened at once, so that equal pods of a burst stand together.

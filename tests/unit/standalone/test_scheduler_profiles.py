@@ -7,7 +7,7 @@ import pytest
 
 from shoal.base.backoff import Backoff
 from shoal.scheduler.framework.plugin import QueuedPodInfo
-from shoal.scheduler.plugins.in_tree import in_tree_registry
+from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES, in_tree_registry
 from shoal.standalone.config import ConfigError, Settings, load
 from shoal.standalone.scheduler_profiles import build_wanted, with_defaults
 from tests.tree import PROJECT
@@ -127,13 +127,14 @@ def test_the_default_profiles_are_served_in_the_files_order(tmp_path: Path, plug
     registry.register("ByName", ByName)
     served = build_wanted(scheduling, registry).profiles
     orders = {name: profile.points.queue_sort.name for name, profile in served.items()}
-    assert orders == dict.fromkeys(("mine", "default-scheduler", "shoal"), "ByName")
+    assert orders == dict.fromkeys(("mine", "default-scheduler", "shoal", "volcano"), "ByName")
 
 
 def test_a_default_profile_that_the_file_has_is_the_files(tmp_path: Path) -> None:
     path = written(tmp_path, "profiles: [{plugins: {multiPoint: {disabled: [{name: NodeName}]}}}]")
     scheduling = settings(scheduler_config=path).scheduling
     assert scheduling is not None
-    first, second = with_defaults(scheduling.profiles)
-    assert (first.scheduler_name, second.scheduler_name) == ("default-scheduler", "shoal")
-    assert len(first.plugins) == len(second.plugins) - 1
+    served = {each.scheduler_name: each for each in with_defaults(scheduling.profiles)}
+    assert list(served) == ["default-scheduler", "shoal", "volcano"]
+    own, default = served["default-scheduler"].plugins, DEFAULT_PROFILES[0].plugins
+    assert [each for each in default if each.name != "NodeName"] == list(own)

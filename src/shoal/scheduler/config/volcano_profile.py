@@ -43,8 +43,8 @@ _FILTERS: Mapping[str, str] = {
     "PodTopologySpread": "predicate.PodTopologySpreadEnable",
     "InterPodAffinity": "predicate.PodAffinityEnable",
 }
-"""Those of `predicates`, in the order in which they are asked, with the argument that switches each;
-those without one hold as long as `predicates` does, and that of resources always."""
+"""Those of `predicates`, in the order in which they are asked, each with the argument that switches
+it; those without one hold as long as `predicates` does, and that of resources always."""
 _PROPORTIONAL = "predicate.ProportionalEnable"
 _ABSENT_FILTERS = (
     _PROPORTIONAL,

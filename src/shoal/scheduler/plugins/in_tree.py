@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from shoal.scheduler.config.plugin_arguments import DEFAULT_ARGUMENTS
 from shoal.scheduler.framework.profile import PluginSpec, ProfileSpec
 from shoal.scheduler.framework.registry import PluginFactory, PluginRegistry
+from shoal.scheduler.plugins.binpack import Binpack
 from shoal.scheduler.plugins.default_binder import DefaultBinder
 from shoal.scheduler.plugins.default_preemption import DefaultPreemption
 from shoal.scheduler.plugins.gpu.fgd import FgdScore
@@ -18,6 +19,7 @@ from shoal.scheduler.plugins.gpu.policies import (
 from shoal.scheduler.plugins.image_locality import ImageLocality
 from shoal.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from shoal.scheduler.plugins.node_affinity import NodeAffinity
+from shoal.scheduler.plugins.node_group import NodeGroup
 from shoal.scheduler.plugins.node_name import NodeName
 from shoal.scheduler.plugins.node_ports import NodePorts
 from shoal.scheduler.plugins.node_resources_balanced_allocation import (
@@ -54,6 +56,8 @@ _FACTORIES: Mapping[str, PluginFactory] = {
     "ImageLocality": ImageLocality,
     "DefaultPreemption": DefaultPreemption,
     "DefaultBinder": DefaultBinder,
+    "Binpack": Binpack,
+    "NodeGroup": NodeGroup,
     "yoda": Yoda,
     "GpuShare": GpuShare,
     "FGDScore": FgdScore,
@@ -85,9 +89,13 @@ _DEFAULT_PLUGINS = (
     PluginSpec("DefaultBinder"),
 )
 
+# Pods whose queue says nothing about groups of nodes are not touched.
+_SHOAL_PLUGINS = (*_DEFAULT_PLUGINS, PluginSpec("NodeGroup", weight=2))
+
 DEFAULT_PROFILES = (
     ProfileSpec("default-scheduler", _DEFAULT_PLUGINS),
-    ProfileSpec("shoal", _DEFAULT_PLUGINS),
+    ProfileSpec("shoal", _SHOAL_PLUGINS),
+    ProfileSpec("volcano", _SHOAL_PLUGINS),
 )
 
 

@@ -34,7 +34,7 @@ def build(*specs: ProfileSpec, registry: PluginRegistry | None = None) -> Any:
 
 
 def test_the_default_profiles_can_be_built() -> None:
-    assert list(build(*DEFAULT_PROFILES)) == ["default-scheduler", "shoal"]
+    assert list(build(*DEFAULT_PROFILES)) == ["default-scheduler", "shoal", "volcano"]
 
 
 def entry_point(name: str, target: str) -> EntryPoint:
