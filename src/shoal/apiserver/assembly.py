@@ -2,6 +2,7 @@
 
 import random
 
+from shoal.apiserver.admission import Admission, NoAdmission
 from shoal.apiserver.builtin import builtin_kinds
 from shoal.apiserver.core import Core, PodLogs, TokenIssuer
 from shoal.apiserver.registry import Registry
@@ -13,8 +14,15 @@ from shoal.store.protocol import Store
 
 
 def assemble(
-    store: Store, *, clock: Clock, rng: random.Random, pod_logs: PodLogs, tokens: TokenIssuer
+    store: Store,
+    *,
+    clock: Clock,
+    rng: random.Random,
+    pod_logs: PodLogs,
+    tokens: TokenIssuer,
+    admission: Admission | None = None,
 ) -> Core:
+    """Without an `admission` nobody else has a say."""
     return Core(
         store=store,
         registry=Registry(builtin_kinds(), served_from_crd, store),
@@ -24,4 +32,5 @@ def assemble(
         tokens=tokens,
         streams=OpenStreams(),
         requests=RequestCounts(clock),
+        admission=admission or NoAdmission(),
     )

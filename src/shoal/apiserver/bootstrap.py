@@ -10,6 +10,7 @@ from typing import Any
 from shoal.api.core import ENDPOINTS, NAMESPACES, PRIORITY_CLASSES, SERVICE_ACCOUNTS, SERVICES
 from shoal.api.resource import JsonObject, Resource
 from shoal.api.status import ApiError
+from shoal.api.volcano.queue import QUEUES, built_in_queues
 from shoal.apiserver.schema.defaults.services import SERVICE_NETWORK
 from shoal.client.protocol import Client
 
@@ -38,7 +39,9 @@ _PRIORITY_CLASSES = (
 
 
 async def bootstrap(client: Client, crds: Iterable[JsonObject] = ()) -> None:
-    """Makes the must-exist objects, and definitions as `crds` has them."""
+    """Makes the must-exist objects, and definitions as `crds` has them. Where queues are among
+    them, so are the built-in ones."""
+    crds = list(crds)
     for name in _NAMESPACES:
         await _ensure(client, NAMESPACES, {"metadata": {"name": name}})
     await _ensure(client, SERVICE_ACCOUNTS, {"metadata": {"name": "default"}}, "default")
@@ -47,6 +50,9 @@ async def bootstrap(client: Client, crds: Iterable[JsonObject] = ()) -> None:
         await _ensure(client, PRIORITY_CLASSES, body)
     for crd in crds:
         await apply_crd(client, crd)
+    if any(crd["metadata"]["name"] == QUEUES.group_resource for crd in crds):
+        for queue in built_in_queues():
+            await _ensure_untouched(client, QUEUES, queue)
 
 
 async def publish_server(client: Client, host: str, port: int) -> None:
@@ -92,6 +98,16 @@ async def _apply(
         if not error.is_already_exists:
             raise
         await client.patch(resource, body["metadata"]["name"], patch, namespace)
+
+
+async def _ensure_untouched(client: Client, resource: Resource[Any], body: JsonObject) -> None:
+    """As `_ensure`; does not ask for the creation of what is there, which rules might refuse."""
+    try:
+        await client.get(resource, body["metadata"]["name"])
+    except ApiError as error:
+        if not error.is_not_found:
+            raise
+        await _ensure(client, resource, body)
 
 
 async def _ensure(

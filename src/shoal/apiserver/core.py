@@ -10,6 +10,7 @@ import msgspec
 
 from shoal.api.pod import Pod
 from shoal.api.resource import JsonObject
+from shoal.apiserver.admission import Admission
 from shoal.apiserver.registry import Registry
 from shoal.apiserver.request_counts import RequestCounts
 from shoal.apiserver.streams import OpenStreams
@@ -82,3 +83,4 @@ class Core:
     tokens: TokenIssuer
     streams: OpenStreams
     requests: RequestCounts
+    admission: Admission

@@ -51,11 +51,18 @@ async def create(core: Core, target: Target, body: JsonObject, options: WriteOpt
     if base:
         metadata["name"] = generated_name(base, core.rng)
     _fill(metadata, core)
+    admission = core.admission.of(target.group_resource)
+    if admission is not None:
+        admission.fill_in(body, None)
     strategy = strategy_of(served)
     strategy.prepare_create(core, target, body)
     if strategy.has_generation:
         metadata["generation"] = 1
     _validate(target, body)
+    if admission is not None:
+        refusal = admission.refusal(body, None)
+        if refusal is not None:
+            raise refusal
     if options.dry_run:
         return _dry_run(core, target, body, warnings)
     for attempt in range(_NAME_ATTEMPTS):

@@ -45,6 +45,7 @@ async def delete(core: Core, target: Target, deletion: Deletion) -> Deleted:
         entry = get_entry(core, target)
         check_uid(target, entry, deletion.uid)
         check_resource_version(target, entry, deletion.resource_version)
+        _check_admission(core, target, entry)
         marked = _marked(core, target, entry, deletion)
         try:
             return await _carry_out(core, target, entry, marked, deletion)
@@ -71,6 +72,15 @@ async def delete_collection(
             if not (error.is_not_found or error.is_conflict):
                 raise
     return list(listed.values)
+
+
+def _check_admission(core: Core, target: Target, entry: Entry) -> None:
+    admission = core.admission.of(target.group_resource)
+    if admission is None or not admission.sees_deletions:
+        return
+    refusal = admission.refusal(None, load(target.served, entry.value))
+    if refusal is not None:
+        raise refusal
 
 
 async def _carry_out(

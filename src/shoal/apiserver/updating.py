@@ -142,6 +142,9 @@ def _settle(core: Core, target: Target, old: JsonObject, new: JsonObject) -> _Ou
     served = target.served
     strategy = strategy_of(served)
     new = _keep_server_owned(target, strategy, old, new)
+    admission = None if target.subresource else core.admission.of(target.group_resource)
+    if admission is not None:
+        admission.fill_in(new, old)
     strategy.prepare_update(core, target, new, old)
     if strategy.has_generation and strategy.desired(new) != strategy.desired(old):
         new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
@@ -149,6 +152,9 @@ def _settle(core: Core, target: Target, old: JsonObject, new: JsonObject) -> _Ou
     causes = served.schema.validate(new, old)
     if causes:
         raise invalid(served.resource.group, served.resource.kind, target.name, causes)
+    refusal = admission.refusal(new, old) if admission is not None else None
+    if refusal is not None:
+        raise refusal
     old["metadata"].pop("resourceVersion", None)
     new["metadata"].pop("resourceVersion", None)
     is_deletion = _is_last_finalizer_gone(strategy, new)

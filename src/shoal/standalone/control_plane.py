@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from shoal.admission.built_in import VolcanoAdmission
 from shoal.agent.addresses import PodAddresses
 from shoal.agent.agent import Agent
 from shoal.agent.checks import Checks
@@ -43,7 +44,9 @@ from shoal.apiserver.endpoints import ApiEndpoints
 from shoal.apiserver.kubeconfig import write_kubeconfig
 from shoal.apiserver.local import LocalClient
 from shoal.apiserver.private_files import read_or_write_private
+from shoal.apiserver.schema.pod_templates import pod_template_causes
 from shoal.apiserver.server import ApiServer
+from shoal.apiserver.stored_objects import StoredObjects
 from shoal.base.clock import Clock
 from shoal.client.http_session import HttpSession
 from shoal.client.protocol import Client
@@ -170,7 +173,12 @@ async def _served(
     store = await SqliteStore.open(settings.data_dir / "store.db", clock=clock)
     try:
         core = assemble(
-            store, clock=clock, rng=random.SystemRandom(), pod_logs=pod_logs, tokens=tokens
+            store,
+            clock=clock,
+            rng=random.SystemRandom(),
+            pod_logs=pod_logs,
+            tokens=tokens,
+            admission=VolcanoAdmission(StoredObjects(store), pod_template_causes),
         )
         endpoints = ApiEndpoints(core, metrics)
         client = LocalClient(core, endpoints)

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from shoal.admission.built_in import VolcanoAdmission
 from shoal.api.resource import JsonObject
 from shoal.apiserver.assembly import assemble
 from shoal.apiserver.auth import Authenticator, ServiceAccountTokens
@@ -21,7 +22,9 @@ from shoal.apiserver.custom_cleanup import CustomCleanup
 from shoal.apiserver.endpoints import ApiEndpoints
 from shoal.apiserver.kubeconfig import write_kubeconfig
 from shoal.apiserver.local import LocalClient
+from shoal.apiserver.schema.pod_templates import pod_template_causes
 from shoal.apiserver.server import ApiServer
+from shoal.apiserver.stored_objects import StoredObjects
 from shoal.apiserver.subresources.logs import NoPodLogs
 from shoal.base.clock import Clock, SystemClock
 from shoal.client.protocol import Client
@@ -50,12 +53,14 @@ async def memory_cluster(
 ) -> AsyncGenerator[MemoryCluster]:
     """A bootstrapped cluster. Pass a VirtualClock to hold time still."""
     clock = clock or SystemClock()
+    store = store or MemoryStore()
     core = assemble(
-        store or MemoryStore(),
+        store,
         clock=clock,
         rng=random.Random(seed),
         pod_logs=pod_logs or NoPodLogs(),
         tokens=ServiceAccountTokens(_TOKEN_KEY, clock),
+        admission=VolcanoAdmission(StoredObjects(store), pod_template_causes),
     )
     endpoints = ApiEndpoints(core, NoMetrics())
     client = LocalClient(core, endpoints)
