@@ -12,13 +12,22 @@ from typing import Any, assert_never
 
 from shoal.api.core import EventType
 from shoal.api.meta import find_condition, held_since
+from shoal.api.policy import BUDGETS
 from shoal.api.resource import Resource
+from shoal.api.volcano.hyper_node import HYPER_NODES
 from shoal.scheduler import effects
 from shoal.scheduler.bindings import Bindings, Refused
 from shoal.scheduler.config.configuration import ExtenderSection
 from shoal.scheduler.cycle.diagnosis import Diagnosis
 from shoal.scheduler.cycle.evaluations import Evaluations
-from shoal.scheduler.cycle.gang_cycle import NOT_NOMINATED, Gang, GangCycle, Rejection
+from shoal.scheduler.cycle.gang_cycle import (
+    NOT_NOMINATED,
+    Gang,
+    GangCycle,
+    Placement,
+    Rejection,
+)
+from shoal.scheduler.cycle.rounds import Rounds
 from shoal.scheduler.effects import (
     Bind,
     Effect,
@@ -42,13 +51,17 @@ from shoal.scheduler.events import (
     Tick,
 )
 from shoal.scheduler.extender_rounds import ExtenderRounds
+from shoal.scheduler.fairness.rules import Rules
 from shoal.scheduler.framework import status as statuses
 from shoal.scheduler.framework.cluster_event import ASSIGNED_POD_DELETE
 from shoal.scheduler.framework.profile import Profile, ProfileSpec, build_profiles
 from shoal.scheduler.framework.registry import Handle, PluginRegistry
 from shoal.scheduler.framework.waiting_pods import WaitingPods
+from shoal.scheduler.gang_scheduling import GangScheduling
+from shoal.scheduler.gangs.book import GangBook
 from shoal.scheduler.intake import Intake
 from shoal.scheduler.nominating import Nominating
+from shoal.scheduler.plugins.disruption_budgets import DisruptionBudgets
 from shoal.scheduler.queueing.queued_pod import QueuedPod
 from shoal.scheduler.queueing.rooms import Room
 from shoal.scheduler.queueing.scheduling_queue import QueueSettings, SchedulingQueue
@@ -57,6 +70,9 @@ from shoal.scheduler.state.cache import Cache, CacheState
 from shoal.scheduler.state.objects import Objects
 
 _NOBODY: frozenset[str] = frozenset()
+GANG_NEEDS = (*GangBook.needs, HYPER_NODES, BUDGETS)
+GANG_MEMBERS_PER_CYCLE = 8
+"""How many members of gangs are placed in the time of one cycle of a lone pod."""
 
 
 class Scheduler:
@@ -78,15 +94,23 @@ class Scheduler:
         self._nominating = Nominating(
             handle.nominations, handle.awaited_victims, handle.waiting_pods, self._queue
         )
-        self._intake = Intake(cache, handle.objects, self._queue, profiles, self._nominating)
+        book = GangBook(handle.objects)
+        self._intake = Intake(cache, handle.objects, self._queue, profiles, self._nominating, book)
         self.needs: tuple[Resource[Any], ...] = tuple(
-            dict.fromkeys(each for p in profiles.values() for each in p.points.needs)
+            dict.fromkeys(
+                (*(each for p in profiles.values() for each in p.points.needs), *GANG_NEEDS)
+            )
         )
         """Collections of which the scheduler wants to be told, beyond nodes and pods."""
         evaluations = Evaluations(cache.snapshot)
         self._cycle = GangCycle(cache, evaluations, handle.nominations)
         self._extenders = ExtenderRounds(extenders, evaluations, cache.snapshot)
         self._bindings = Bindings(cache, handle.waiting_pods, self._extenders.binder)
+        budgets = DisruptionBudgets(handle.objects)
+        rounds = Rounds(
+            cache, self._cycle, book, handle.objects, handle.nominations, budgets.violating
+        )
+        self.gangs = GangScheduling(book, rounds, self._start)
 
     @property
     def cache(self) -> Cache:
@@ -119,6 +143,7 @@ class Scheduler:
                 return self._bind_failed(event, now)
             case EvictFailed(pod):
                 self._nominating.eviction_failed(pod.uid)
+                self.gangs.book.eviction_failed(pod.uid)
             case ExtendersAnswered():
                 return self._answered(event, now)
             case Tick(max_cycles):
@@ -127,9 +152,17 @@ class Scheduler:
                 assert_never(event)
         return []
 
+    def set_rules(self, rules: Rules) -> None:
+        """How queues and gangs are treated from the next round on."""
+        self.gangs.set_rules(rules)
+
     def next_wake(self, now: datetime) -> datetime | None:
         """When a `Tick` next has something to do: `now` where a pod is ready, None for never."""
-        times = (self._queue.next_wake(now), self._bindings.next_wake(now))
+        times = (
+            self._queue.next_wake(now),
+            self._bindings.next_wake(now),
+            self.gangs.next_wake(now),
+        )
         return min((each for each in times if each is not None), default=None)
 
     def statistics(self) -> Mapping[Room, int]:
@@ -144,6 +177,7 @@ class Scheduler:
             if queued is None:
                 break
             done += self._schedule(queued, now)
+        done += self.gangs.run(max_cycles * GANG_MEMBERS_PER_CYCLE, now)
         # What plugins allowed or rejected during these cycles.
         return done + self._after_permission(now)
 
@@ -167,15 +201,16 @@ class Scheduler:
         done: list[Effect] = []
         for placement in outcome.placements:
             self._queue.done(placement.queued.pod.uid)
-            self._nominating.placed(placement.queued.pod.uid)
-            result = self._bindings.start(placement, now)
-            if isinstance(result, Bind):
-                done.append(result)
-            elif result is not None:
-                done += self._refused(result, now)
+            done += self._start(placement, now)
         for rejection in outcome.rejections:
             done += self._rejected(rejection, now)
         return done
+
+    def _start(self, placement: Placement, now: datetime) -> list[Effect]:
+        """Begin to bind a pod that has its place."""
+        self._nominating.placed(placement.queued.pod.uid)
+        result = self._bindings.start(placement, now)
+        return self._bound_or_refused([result], now) if result is not None else []
 
     def _after_permission(self, now: datetime) -> list[Effect]:
         return self._bound_or_refused(self._bindings.permitted(now), now)
@@ -217,7 +252,8 @@ class Scheduler:
         queued = refused.placement.queued
         if self._cache.state_of(queued.pod.uid) is not CacheState.INITIAL:
             return []  # Somebody else has bound it meanwhile.
-        self._queue.reject(queued, now, _NOBODY)
+        if not self.gangs.displaced(queued.pod.uid, now):
+            self._queue.reject(queued, now, _NOBODY)
         self._queue.move_all(Happening(ASSIGNED_POD_DELETE, queued.pod), now)
         status = refused.status
         diagnosis = Diagnosis(1, dict.fromkeys(status.reasons, 1))

@@ -32,6 +32,7 @@ from shoal.scheduler.effects import (
     PodRef,
     RecordEvent,
     SetCondition,
+    WriteStatus,
 )
 from shoal.scheduler.events import BindFailed, BindSucceeded, EvictFailed, ExtendersAnswered
 from shoal.scheduler.extenders import ExtenderError, Extenders
@@ -44,7 +45,7 @@ _RETRIES = 4
 _RETRY_BACKOFF = Backoff(initial_s=0.1, max_s=2.0)
 _RETRIED_REASONS = frozenset(("Conflict", "InternalError", "ServiceUnavailable", "TooManyRequests"))
 
-Call = Bind | SetCondition | Evict | ClearNomination | PatchPod | AskExtenders
+Call = Bind | SetCondition | Evict | ClearNomination | PatchPod | AskExtenders | WriteStatus
 """Effects that are calls to the API server, or to extenders."""
 
 Report = Callable[[BindSucceeded | BindFailed | EvictFailed | ExtendersAnswered], None]
@@ -116,6 +117,9 @@ class Dispatcher:
         if isinstance(call, AskExtenders | PatchPod):
             calls.append(call)
             return
+        if isinstance(call, WriteStatus):
+            calls[:] = [call]  # What is not written yet says less.
+            return
         # A condition that has not been written yet says less than what is written later.
         unwritten = [each for each in calls if isinstance(each, SetCondition)]
         calls[:] = [each for each in calls if not isinstance(each, SetCondition)]
@@ -135,6 +139,8 @@ class Dispatcher:
                 await self._best_effort(call.pod, lambda: self._patch_status(call.pod, cleared))
             case PatchPod():
                 await self._best_effort(call.pod, lambda: self._steps.carry_out(call))
+            case WriteStatus():
+                await self._best_effort(call.pod, lambda: self._write_status(call))
             case AskExtenders():
                 assert self._extenders is not None
                 self._report(await self._extenders.ask(call))
@@ -188,6 +194,17 @@ class Dispatcher:
             status["nominatedNodeName"] = wanted.nominated_node_name or None
         await self._patch_status(wanted.pod, status)
 
+    async def _write_status(self, wanted: WriteStatus) -> None:
+        ref = wanted.pod
+        await self._client.patch(
+            wanted.resource,
+            ref.name,
+            {"metadata": {"uid": ref.uid}, **wanted.patch},
+            ref.namespace,
+            type=PatchType.MERGE,
+            subresource="status" if wanted.is_subresource else "",
+        )
+
     async def _evict(self, evict: Evict) -> None:
         condition = {
             "type": "DisruptionTarget",
@@ -214,7 +231,7 @@ class Dispatcher:
         pod = event.pod
         metadata = ObjectMeta(namespace=pod.namespace, name=pod.name, uid=pod.uid)
         note = _shortened(event.note)
-        self._recorder.record(PODS, metadata, event.type, event.reason, note)
+        self._recorder.record(event.resource, metadata, event.type, event.reason, note)
 
 
 def _merged(unwritten: SetCondition, call: Call) -> Call:

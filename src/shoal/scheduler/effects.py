@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from shoal.api.core import EventType
-from shoal.api.pod import Pod
+from shoal.api.pod import PODS, Pod
 from shoal.api.resource import JsonObject, Resource
 
 
@@ -36,6 +36,8 @@ class UnscheduledReason(StrEnum):
 
     UNSCHEDULABLE = "Unschedulable"
     """Plugins rejected the pod."""
+    SCHEDULABLE = "Schedulable"
+    """It has to wait for the rest of its gang."""
     SCHEDULER_ERROR = "SchedulerError"
     """Something failed: a plugin, a binding."""
 
@@ -55,13 +57,28 @@ class SetCondition:
 
 
 class RecordEvent(msgspec.Struct, frozen=True):
-    """Tell people: an Event object about the pod."""
+    """Tell people: an Event object about the pod, or about another object."""
 
     pod: PodRef
     type: EventType
     reason: str
     action: str
     note: str
+    resource: Resource[Any] = PODS
+    """Of what `pod` refers to."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteStatus:
+    """Merge a status into an object that is no pod. A later one about the same object takes the
+    place of one that is not written yet."""
+
+    pod: PodRef
+    """Refers to the object; the namespace is empty for cluster-wide kinds."""
+    resource: Resource[Any]
+    patch: JsonObject
+    is_subresource: bool
+    """Whether the kind's status is written by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,4 +152,13 @@ class AskExtenders(msgspec.Struct, frozen=True):
     node_names: tuple[str, ...]
 
 
-Effect = Bind | SetCondition | RecordEvent | Evict | ClearNomination | PatchPod | AskExtenders
+Effect = (
+    Bind
+    | SetCondition
+    | RecordEvent
+    | Evict
+    | ClearNomination
+    | PatchPod
+    | AskExtenders
+    | WriteStatus
+)

@@ -11,6 +11,7 @@ from datetime import datetime
 from shoal.api.meta import ObjectKey
 from shoal.api.node import Node
 from shoal.api.pod import Pod
+from shoal.api.volcano.keys import GROUP_NAME
 from shoal.scheduler.events import ObjectChanged
 from shoal.scheduler.framework.cluster_event import (
     ASSIGNED_POD,
@@ -23,6 +24,7 @@ from shoal.scheduler.framework.cluster_event import (
     pod_changes,
 )
 from shoal.scheduler.framework.profile import Profile
+from shoal.scheduler.gangs.book import GangBook, awaits_group, group_key_of
 from shoal.scheduler.nominating import Nominating
 from shoal.scheduler.queueing.scheduling_queue import SchedulingQueue
 from shoal.scheduler.queueing.wake_rules import Happening
@@ -40,12 +42,14 @@ class Intake:
         queue: SchedulingQueue,
         profiles: Mapping[str, Profile],
         nominating: Nominating,
+        book: GangBook,
     ) -> None:
         self._cache = cache
         self._objects = objects
         self._queue = queue
         self._profiles = profiles
         self._nominating = nominating
+        self._book = book
         self._uid_of: dict[ObjectKey, str] = {}
         """Which life of each name is known, because a recreated pod may come as an update."""
 
@@ -53,12 +57,15 @@ class Intake:
         before = self._cache.node(node.metadata.name)
         self._cache.set_node(node)
         events = [NODE_ADD] if before is None else node_changes(before, node)
+        if events:
+            self._book.wake_all()
         for event in events:
             self._queue.move_all(Happening(event, before, node), now)
 
     def remove_node(self, name: str, now: datetime) -> None:
         before = self._cache.node(name)
         if before is not None:
+            self._book.wake_all()
             self._cache.remove_node(name)
             self._queue.move_all(Happening(NODE_DELETE, before), now)
 
@@ -70,6 +77,10 @@ class Intake:
         else:
             self._objects.set(change.resource, key, change.after)
         self._cache.touch_node(key.name)
+        if change.resource in self._book.needs:
+            self._book.change_object(change, now)
+        else:
+            self._book.wake_all()
         event = object_change(change.resource, change.before, change.after)
         self._queue.move_all(Happening(event, change.before, change.after), now)
 
@@ -82,7 +93,7 @@ class Intake:
         """The pod as it is now; None where it takes no place any more."""
         key = pod.metadata.key
         if pod.is_finished:
-            self.remove_pod(pod, now)
+            self._finish(pod, now)
             return None
         info = pod_info.of(pod)
         former = self.former_self(pod)
@@ -100,6 +111,16 @@ class Intake:
         if known is not None and known == (pod.metadata.uid or known):
             del self._uid_of[pod.metadata.key]
             self._remove(known, now)
+        self._book.remove_pod(pod.metadata.uid)
+
+    def _finish(self, pod: Pod, now: datetime) -> None:
+        """It takes no room any more; its gang still counts it."""
+        key = pod.metadata.key
+        if self._uid_of.get(key) == pod.metadata.uid:
+            del self._uid_of[key]
+            self._remove(pod.metadata.uid, now, is_gone=False)
+        if GROUP_NAME in pod.metadata.annotations:
+            self._book.set_pod(pod_info.of(pod), None, now)
 
     def _set_assigned(self, pod: PodInfo, now: datetime) -> None:
         self._queue.remove(pod.uid)
@@ -108,17 +129,24 @@ class Intake:
             self._nominating.victim_leaves(pod.uid)
         before = self._cache.pod(pod.uid)
         node_name = pod.spec.node_name
+        if group_key_of(pod) is not None:
+            self._book.set_pod(pod, None, now)
         if before is None or self._cache.state_of(pod.uid) is CacheState.ASSUMED:
             self._cache.add(pod, node_name)
             self._queue.move_all(Happening(ASSIGNED_POD_ADD, None, pod), now)
             return
         self._cache.update(pod, node_name)
+        if before.object.is_deleting != pod.object.is_deleting:
+            self._book.wake_all()
         for event in pod_changes(before, pod, ASSIGNED_POD):
             self._queue.move_all(Happening(event, before, pod), now)
 
     def _set_waiting(self, pod: PodInfo, now: datetime) -> None:
         profile = self._profiles.get(pod.spec.scheduler_name)
         if profile is None or self._cache.state_of(pod.uid) is not CacheState.INITIAL:
+            return
+        if group_key_of(pod) is not None or awaits_group(pod):
+            self._set_member(pod, profile, now)
             return
         queued = self._queue.get(pod.uid)
         before = queued.pod if queued else None
@@ -128,7 +156,17 @@ class Intake:
             self._queue.update(pod, now)
         self._nominating.see(before, pod, now)
 
-    def _remove(self, uid: str, now: datetime) -> None:
+    def _set_member(self, pod: PodInfo, profile: Profile, now: datetime) -> None:
+        """A waiting pod of a gang; one that is to get a group waits outside for that."""
+        self._queue.remove(pod.uid)
+        if group_key_of(pod) is not None:
+            member = self._book.member(pod.uid)
+            self._nominating.see(member.pod if member else None, pod, now)
+            self._book.set_pod(pod, profile, now)
+
+    def _remove(self, uid: str, now: datetime, *, is_gone: bool = True) -> None:
+        if is_gone:
+            self._book.remove_pod(uid)
         queued = self._queue.get(uid)
         self._queue.remove(uid)
         if queued is not None:
@@ -137,4 +175,5 @@ class Intake:
         pod = self._cache.pod(uid)
         if pod is not None:
             self._cache.remove(uid)
+            self._book.wake_all()
             self._queue.move_all(Happening(ASSIGNED_POD_DELETE, pod), now)

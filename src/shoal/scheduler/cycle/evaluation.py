@@ -27,7 +27,7 @@ from shoal.scheduler.framework.single_row import RowFilterPlugin
 from shoal.scheduler.framework.status import SUCCESS, Code, Status, unresolvable
 from shoal.scheduler.state.columns import has_all, has_any
 from shoal.scheduler.state.node_rows import NodeRows
-from shoal.scheduler.state.node_table import IntArray
+from shoal.scheduler.state.node_table import BoolArray, IntArray
 from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.snapshot import Snapshot
 
@@ -135,6 +135,17 @@ class Evaluation:
             self._verdicts, is_feasible, count, self._changed, may_flip=may_flip
         )
         return self._scores.best_row() if status.is_success else status
+
+    def choose_among(self, rows: BoolArray) -> int | Status:
+        """As `choose`, of rows that are True here; others do not count for scores either way."""
+        choice = self.choose()
+        if isinstance(choice, Status):
+            return choice
+        count = self._snapshot.row_count
+        possible = self._is_feasible[:count] & rows[:count]
+        if self._feasible_count == 1 or not has_any(possible):
+            return choice if possible[choice] else _NO_NODE
+        return self._scores.best_row_of(possible)
 
     def judge(self) -> Status:
         """Bring the verdicts up to date: a rejection or an error where PreFilter or a failing

@@ -26,6 +26,7 @@ from shoal.scheduler.framework.profile import Profile
 from shoal.scheduler.framework.status import Code, Status, unschedulable
 from shoal.scheduler.queueing.queued_pod import QueuedPod
 from shoal.scheduler.state.cache import Cache
+from shoal.scheduler.state.node_table import BoolArray
 from shoal.scheduler.state.statement import Statement
 
 GANG_REJECTED = unschedulable("pod group is unschedulable")
@@ -94,7 +95,7 @@ class GangCycle:
         placements: list[Placement] = []
         rejections: list[Rejection] = []
         for queued in gang.members:
-            result = self._place(statement, queued, gang.answer)
+            result = self.place(statement, queued, gang.answer)
             if isinstance(result, Placement):
                 placements.append(result)
             else:
@@ -114,11 +115,15 @@ class GangCycle:
         rejections += [_rejected_with_gang(each) for each in placements]
         return GangOutcome((), rejections)
 
-    def _place(
-        self, statement: Statement, queued: QueuedPod, answer: ExtendersAnswered | None
+    def place(
+        self,
+        statement: Statement,
+        queued: QueuedPod,
+        answer: ExtendersAnswered | None = None,
+        rows: BoolArray | None = None,
     ) -> Placement | Rejection:
-        """One member onto the statement."""
-        evaluation, choice = self._choose(queued, answer)
+        """One member onto the statement; on one of these rows, where they are given."""
+        evaluation, choice = self._choose(queued, answer, rows)
         self._latest = evaluation
         if isinstance(choice, Status):
             if choice.is_rejected:
@@ -141,16 +146,34 @@ class GangCycle:
         return Rejection(queued, status, _diagnosis_of(status), NOT_NOMINATED)
 
     def _choose(
-        self, queued: QueuedPod, answer: ExtendersAnswered | None
+        self,
+        queued: QueuedPod,
+        answer: ExtendersAnswered | None,
+        rows: BoolArray | None = None,
     ) -> tuple[Evaluation, int | Status]:
         """The node that the pod is nominated to, if it fits there; else the best one."""
         evaluation = self._evaluation(queued, queued.profile, answer)
         if self._nominations:
             row = self._beside_nominated.own_row(queued.pod, queued.profile, evaluation)
-            if row is not None and _is_passed(self._cache.snapshot.node_name(row), answer):
+            if row is not None and self._is_allowed(row, answer, rows):
                 return evaluation, row
             evaluation = self._heedful(queued, evaluation, answer)
-        return evaluation, evaluation.choose()
+        return evaluation, evaluation.choose() if rows is None else evaluation.choose_among(rows)
+
+    def _is_allowed(
+        self, row: int, answer: ExtendersAnswered | None, rows: BoolArray | None
+    ) -> bool:
+        is_inside = rows is None or bool(rows[row])
+        return is_inside and (
+            answer is None or self._cache.snapshot.node_name(row) in answer.passed
+        )
+
+    def take_back(self, statement: Statement, placement: Placement) -> None:
+        """The latest placement of the statement, as if it had not been made."""
+        self._unreserve(placement)
+        statement.forget_last()
+        if placement.nominated_node_name:
+            self._nominations.set(placement.queued.pod, placement.nominated_node_name)
 
     def _unreserve(self, placement: Placement) -> None:
         queued = placement.queued
@@ -197,10 +220,6 @@ def _with_way_out(rejection: Rejection, evaluation: Evaluation) -> Rejection:
     )
     diagnosis = replace(rejection.diagnosis, post_filter_message=status.message)
     return replace(rejection, diagnosis=diagnosis, post_filter=result)
-
-
-def _is_passed(node_name: str, answer: ExtendersAnswered | None) -> bool:
-    return answer is None or node_name in answer.passed
 
 
 def _diagnosis_of(status: Status) -> Diagnosis:

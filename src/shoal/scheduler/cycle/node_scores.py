@@ -67,6 +67,11 @@ class NodeScores:
         """The lowest row of those with the highest total."""
         return int(self._total[: self._snapshot.row_count].argmax())
 
+    def best_row_of(self, rows: BoolArray) -> int:
+        """The same of those that are True here."""
+        total = self._total[: self._snapshot.row_count]
+        return int(np.where(rows, total, _NOT_FEASIBLE - 1).argmax())
+
     def total(self, row: int) -> int:
         return int(self._total[row])
 

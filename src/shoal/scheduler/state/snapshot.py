@@ -110,6 +110,12 @@ class Snapshot:
         view.flags.writeable = False
         return view
 
+    @property
+    def is_unschedulable(self) -> BoolArray:
+        view = self._table.is_unschedulable[: self.row_count]
+        view.flags.writeable = False
+        return view
+
     def select(self, rows: Rows) -> NodeRows:
         """These rows with their columns."""
         size = rows.stop - rows.start if isinstance(rows, slice) else rows.size

@@ -1,0 +1,92 @@
+"""The action `enqueue`: groups are admitted, and their pods may be made.
+
+A group without minResources is admitted at once. Any other is if its queue has room for them and
+the cluster is not promised away already; one that waited longer than its `sla-waiting-time` is
+admitted whatever is free. A queue whose strategy is fifo admits nobody past its head. Source of the
+rules and texts: Volcano v1.15, actions/enqueue and plugins overcommit and sla.
+"""
+
+from collections.abc import Iterable
+
+from shoal.api.volcano.pod_group import PodGroupPhase
+from shoal.api.volcano.queue import DequeueStrategy
+from shoal.scheduler.cycle.round import Round, shortage_text
+from shoal.scheduler.fairness.overcommit import Overcommit
+from shoal.scheduler.gangs.group import Group, Reason, Verdict
+from shoal.scheduler.gangs.order import sla_deadline
+
+
+def admit(round: Round, groups: Iterable[Group]) -> None:
+    """Of these groups, those that wait for it."""
+    waiting = [each for each in groups if each.phase is PodGroupPhase.PENDING and each.is_known]
+    if not waiting:
+        return
+    overcommit = _overcommit(round)
+    lines: dict[str, list[Group]] = {}
+    for group in sorted(waiting, key=round.order):
+        lines.setdefault(group.queue, []).append(group)
+    for name in sorted(lines, key=round.policy.order_key):
+        queue = round.book.queue(name)
+        is_fifo = queue is not None and queue.spec.dequeue_strategy == DequeueStrategy.FIFO
+        for group in lines[name]:
+            reason = _objection(round, overcommit, group)
+            if reason:
+                _hold_back(round, group, reason)
+                if is_fifo:
+                    break
+            else:
+                _admit(round, overcommit, group)
+
+
+def _overcommit(round: Round) -> Overcommit | None:
+    factor = round.rules.overcommit_factor
+    if factor is None:
+        return None
+    inqueue: dict[str, int] = {}
+    for usage in round.book.usage().values():
+        for name, amount in usage.inqueue.items():
+            inqueue[name] = inqueue.get(name, 0) + amount
+    return Overcommit(factor, round.total, round.used, inqueue)
+
+
+def _objection(round: Round, overcommit: Overcommit | None, group: Group) -> str:
+    """Why the group is not admitted; empty where it is."""
+    queue = round.book.queue(group.queue)
+    if queue is None:
+        return f"queue {group.queue} does not exist"
+    if not queue.is_open:
+        return f"queue {group.queue} is not open"
+    wanted = group.min_resources
+    if wanted is None:
+        return ""
+    if round.rules.sla_job_enqueued:
+        deadline = sla_deadline(group, round.rules)
+        if deadline is not None and deadline <= round.now:
+            return ""
+    shortage = round.policy.admission_shortage(group.queue, wanted)
+    if shortage is not None:
+        return shortage_text(shortage)
+    # Others have to make room for what a queue deserves, however full the cluster is.
+    if overcommit is None or round.policy.is_within_share(group.queue, wanted):
+        return ""
+    overused = overcommit.overused(wanted)
+    if not overused:
+        return ""
+    return f"resource in cluster is overused: {', '.join(f'overused {each}' for each in overused)}"
+
+
+def _hold_back(round: Round, group: Group, reason: str) -> None:
+    verdict = Verdict(Reason.NOT_ENOUGH_RESOURCES, reason)
+    if group.verdict != verdict:
+        round.outcome.held_back.append((group, reason))
+    round.refuse(group, verdict)
+
+
+def _admit(round: Round, overcommit: Overcommit | None, group: Group) -> None:
+    round.outcome.admitted.append(group)
+    if group.min_resources is not None:
+        round.policy.admit(group.queue, group.min_resources)
+        if overcommit is not None:
+            overcommit.admit(group.min_resources)
+    group.verdict = None
+    round.book.set_phase(group, PodGroupPhase.INQUEUE)

@@ -1,0 +1,262 @@
+"""The actions `allocate` and `backfill`: groups get nodes that are free.
+
+The queue with the lowest share goes first, and in it the first group; after each turn shares are
+taken anew. A turn places the group's minimum or nothing, and one member more where it has that. A
+group that would fit but for pods that are about to end is nominated to their nodes and waits. A
+queue whose strategy is fifo has no turn past a head that does not fit.
+
+Source of the rules: Volcano v1.15, actions/allocate and actions/backfill.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from shoal.api.volcano.pod_group import PodGroupPhase
+from shoal.api.volcano.queue import DequeueStrategy
+from shoal.scheduler.cycle.attempts import Attempt, try_group
+from shoal.scheduler.cycle.round import Refusal, Round
+from shoal.scheduler.cycle.transaction import Goal, Transaction
+from shoal.scheduler.fairness.rules import Action
+from shoal.scheduler.gangs.group import Group, Reason, Verdict
+from shoal.scheduler.gangs.member import Member
+from shoal.scheduler.gangs.order import GroupKey, members_in_order
+
+_GATED_OR_NONE = 0
+
+
+def allocate(round: Round, groups: Iterable[Group]) -> bool:
+    """Whether all had their turn; else the round has placed as many as it may."""
+    lines = _Lines(round, [each for each in groups if _may_start(round, each)])
+    has_backfill = Action.BACKFILL in round.rules.actions
+    while (queue := lines.next_queue()) is not None:
+        if round.budget <= 0:
+            return False
+        group = lines.pop(queue)
+        if round.rules.overused and round.policy.is_overused(queue):
+            lines.drop(queue)
+            continue
+        members = lines.members_of(group, with_best_effort=has_backfill)
+        if _turn(round, group, members):
+            if members:
+                lines.push(group)
+            continue
+        round.tried_in_vain.add(group.uid)
+        if lines.is_fifo(queue):
+            lines.drop(queue)
+    return True
+
+
+def backfill(round: Round, groups: Iterable[Group]) -> None:
+    """Members that ask for nothing but a place go wherever there is one, each by itself."""
+    lines = _Lines(round, [each for each in groups if _may_start(round, each)])
+    while (queue := lines.next_queue()) is not None:
+        group = lines.pop(queue)
+        for member in members_in_order(group, round.rules):
+            if member.is_best_effort:
+                transaction = Transaction(round, group)
+                if transaction.try_member(member) is None:
+                    transaction.commit()
+
+
+def _may_start(round: Round, group: Group) -> bool:
+    """Whether the group is admitted, and has as many pods as it needs."""
+    if not group.is_known or group.waiting_count == _GATED_OR_NONE:
+        return False
+    if group.phase is PodGroupPhase.PENDING:
+        if Action.ENQUEUE in round.rules.actions:
+            return False
+        round.book.set_phase(group, PodGroupPhase.INQUEUE)
+    if not round.rules.gang_job_ready:
+        return True
+    valid = group.ready_count + group.waiting_count
+    least = group.spec_min_member
+    if valid < least:
+        text = f"Not enough valid tasks for gang-scheduling, valid: {valid}, min: {least}"
+        round.refuse(group, Verdict(Reason.NOT_ENOUGH_TASKS, text))
+        return False
+    if _lacks_role(group):
+        text = "Not enough valid pods of each task for gang-scheduling"
+        round.refuse(group, Verdict(Reason.NOT_ENOUGH_PODS_OF_TASK, text))
+        return False
+    return True
+
+
+def _lacks_role(group: Group) -> bool:
+    least = group.role_minimums
+    if not least:
+        return False
+    valid = dict(group.ready_by_role)
+    for member in group.waiting():
+        valid[member.role] = valid.get(member.role, 0) + 1
+    return any(valid.get(role, 0) < count for role, count in least.items())
+
+
+def _turn(round: Round, group: Group, members: deque[Member]) -> bool:
+    """Whether the group got something. Members that had their chance are taken off `members`."""
+    is_gang = round.rules.gang_job_ready
+    goal = Goal(group, is_gang=is_gang, counted=_best_effort_elsewhere(round, group, is_gang))
+    if is_gang and not group.is_ready:
+        attempt = try_group(round, group, list(members), goal)
+        members_left = {each.uid for each in members} - {
+            each.uid for each in attempt.transaction.members
+        }
+    else:
+        attempt, members_left = _one_more(round, group, members, goal)
+    if attempt.is_success:
+        group.verdict = None
+        attempt.transaction.commit()
+        kept = [each for each in members if each.uid in members_left]
+        members.clear()
+        members.extend(kept)
+        return True
+    members.clear()
+    if not _await_room(round, group, goal):
+        _explain(round, group, attempt)
+    return False
+
+
+def _one_more(
+    round: Round, group: Group, members: deque[Member], goal: Goal
+) -> tuple[Attempt, set[str]]:
+    """The first member that finds a place; those before it had their chance."""
+    refusals: list[Refusal] = []
+    attempt = Attempt(Transaction(round, group), (), is_success=False)
+    left = [*members]
+    while left:
+        attempt = try_group(round, group, [left.pop(0)], goal)
+        if attempt.is_success:
+            break
+        refusals += attempt.refusals
+    round.outcome.refusals += refusals if attempt.is_success else []
+    done = Attempt(attempt.transaction, refusals, attempt.is_success, attempt.plan)
+    return done, {each.uid for each in left}
+
+
+def _best_effort_elsewhere(round: Round, group: Group, is_gang: bool) -> Sequence[Member]:
+    """Members that `backfill` would place, where that is a matter of its own; they count as if
+    they had a place."""
+    if not is_gang or Action.BACKFILL in round.rules.actions:
+        return ()
+    return [each for each in group.waiting() if each.is_best_effort]
+
+
+def _await_room(round: Round, group: Group, goal: Goal) -> bool:
+    """Nominate the group to nodes that will do once pods that are about to end are gone."""
+    if group.awaited:
+        return True
+    for member in group.waiting():
+        # Room that was promised and is not there, though nobody has to go any more.
+        round.nominations.remove(member.uid)
+    leaving = [each.pod for each in round.book.leaving.values()]
+    if not leaving:
+        return False
+    members = members_in_order(group, round.rules)
+    with round.cache.supposing(without=leaving):
+        attempt = try_group(round, group, members, goal)
+        plan = attempt.transaction.take_back() if attempt.is_success else []
+    for member, node_name in plan:
+        round.nominate(member, node_name)
+    return bool(plan)
+
+
+def _explain(round: Round, group: Group, attempt: Attempt) -> None:
+    """Why the group waits, for itself and for each of its members."""
+    planned = [Refusal(member, "", possible_node=node_name) for member, node_name in attempt.plan]
+    refusals = [*attempt.refusals, *planned]
+    round.outcome.refusals += refusals
+    if not group.is_ready and attempt.refusals:
+        text = gang_message(group, attempt.refusals, len(planned))
+        round.refuse(group, Verdict(Reason.NOT_ENOUGH_RESOURCES, text))
+
+
+def gang_message(group: Group, refusals: Sequence[Refusal], placeable: int) -> str:
+    """As Volcano's users know it (v1.15, plugins/gang and api/job_info.go)."""
+    least = group.spec_min_member
+    waiting = group.waiting_count
+    missing = max(least - group.ready_count - placeable, 0)
+    parts = [f"{waiting - placeable} Unschedulable"]
+    if placeable:
+        parts.append(f"{placeable} Schedulable")
+    origin = refusals[0]
+    return (
+        f"{missing}/{len(group.members)} tasks in gang unschedulable: pod group is not ready, "
+        f"{waiting} Pending, {least} minAvailable; Pending: {', '.join(parts)}. "
+        f"Origin reason is {origin.member.pod.name}: {origin.message}"
+    )
+
+
+class _Lines:
+    """Groups in line, by queue."""
+
+    def __init__(self, round: Round, groups: Iterable[Group]) -> None:
+        self._round = round
+        self._lines: dict[str, list[tuple[GroupKey, int, Group]]] = {}
+        self._count = 0
+        self._members: dict[str, deque[Member]] = {}
+        for group in groups:
+            self._enter(group)
+        self._fifo = {name for name in self._lines if _is_fifo(round, name)}
+        if self._fifo:
+            self._drop_overtakers()
+        self._queues = [(round.policy.order_key(name), name) for name in self._lines]
+        heapq.heapify(self._queues)
+
+    def next_queue(self) -> str | None:
+        """The one with the lowest order that has groups."""
+        policy, queues = self._round.policy, self._queues
+        while queues:
+            known, name = queues[0]
+            if not self._lines.get(name):
+                heapq.heappop(queues)
+                continue
+            # Shares only grow in a round, so that a stale order is too low, never too high.
+            now = policy.order_key(name)
+            if now == known:
+                return name
+            heapq.heapreplace(queues, (now, name))
+        return None
+
+    def pop(self, queue: str) -> Group:
+        """The first group in line."""
+        _, _, group = heapq.heappop(self._lines[queue])
+        return group
+
+    def push(self, group: Group) -> None:
+        """Again in line, where it belongs now."""
+        self._enter(group)
+
+    def drop(self, queue: str) -> None:
+        """Nobody of it has another turn."""
+        self._lines.pop(queue, None)
+
+    def is_fifo(self, queue: str) -> bool:
+        return queue in self._fifo
+
+    def members_of(self, group: Group, *, with_best_effort: bool) -> deque[Member]:
+        """Those that have not had their chance, in order."""
+        members = self._members.get(group.uid)
+        if members is None:
+            ordered = members_in_order(group, self._round.rules)
+            wanted = (each for each in ordered if with_best_effort or not each.is_best_effort)
+            members = self._members[group.uid] = deque(wanted)
+        return members
+
+    def _enter(self, group: Group) -> None:
+        self._count += 1
+        line = self._lines.setdefault(group.queue, [])
+        heapq.heappush(line, (self._round.order(group), self._count, group))
+
+    def _drop_overtakers(self) -> None:
+        """In a fifo queue, nobody goes before a group that was tried in vain and comes first."""
+        for group in self._round.book:
+            if not group.is_parked or group.queue not in self._fifo or not group.waiting_count:
+                continue
+            line = self._lines.get(group.queue)
+            if line and self._round.order(group) < line[0][0]:
+                self._lines[group.queue] = []
+
+
+def _is_fifo(round: Round, name: str) -> bool:
+    queue = round.book.queue(name)
+    return queue is not None and queue.spec.dequeue_strategy == DequeueStrategy.FIFO

@@ -1,0 +1,240 @@
+"""The actions `reclaim` and `preempt`: a group that has to wait takes room from others.
+
+Victims are taken in order, on supposition, until the group's minimum finds places; then every
+victim without which it would still fit is spared again, the most important first. Nobody is evicted
+unless the whole minimum will fit. The group is nominated to the nodes, and bound when its victims
+are gone.
+
+A victim that comes back does not evict its evictor: in a queue only groups of higher priority
+preempt, and between queues `QueuePolicy.gives` refuses what could be taken back. Source of the
+rules: Volcano v1.15, actions/reclaim, actions/preempt, actions/gangpreempt; on purpose different:
+docs/reference/volcano-differences.md.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from shoal.api.volcano.pod_group import PodGroupPhase
+from shoal.scheduler.cycle.attempts import place_in
+from shoal.scheduler.cycle.domains import Rows
+from shoal.scheduler.cycle.round import Eviction, Purpose, Round
+from shoal.scheduler.cycle.transaction import Goal, Transaction
+from shoal.scheduler.cycle.victims import Bundle, Terms, bundles
+from shoal.scheduler.fairness.queue_policy import Claim
+from shoal.scheduler.fairness.rules import Rules
+from shoal.scheduler.gangs.group import Group
+from shoal.scheduler.gangs.member import Member
+from shoal.scheduler.gangs.order import members_in_order
+from shoal.scheduler.state.pod_info import PodInfo
+
+
+@dataclass(slots=True)
+class _Taken:
+    """A bundle that is off its nodes on supposition."""
+
+    bundle: Bundle
+    supposed: ExitStack
+
+
+def make_room(round: Round, groups: Iterable[Group], terms: Terms) -> None:
+    """For those of the groups that are below their minimum, in order of queues and lines."""
+    starving = [each for each in groups if _is_starving(round, each)]
+    if not starving:
+        return
+    policy, is_reclaim = round.policy, terms.purpose is Purpose.RECLAIM
+    starving.sort(key=lambda each: (policy.order_key(each.queue), round.order(each)))
+    for group in starving:
+        if is_reclaim and round.rules.overused and policy.is_overused(group.queue):
+            continue
+        queue = round.book.queue(group.queue)
+        if queue is None or not queue.is_open:
+            continue
+        candidates = bundles(round, group, terms)
+        for rows in round.domains.of_group(group) if round.rules.network_topology else (None,):
+            if _Search(round, group, terms, candidates, rows).run():
+                break
+
+
+def _is_starving(round: Round, group: Group) -> bool:
+    if not group.is_known or not group.waiting_count or group.awaited:
+        return False
+    if group.phase is PodGroupPhase.PENDING:
+        return False
+    return _has_too_little(round, group)
+
+
+def _has_too_little(round: Round, group: Group) -> bool:
+    """Every plugin that says anything must say so."""
+    rules: Rules = round.rules
+    nominated = sum(1 for each in group.waiting() if round.nominations.node_of(each.uid))
+    votes: list[bool] = []
+    if rules.gang_job_starving:
+        votes.append(group.ready_count + nominated < group.spec_min_member or not group.is_ready)
+    if rules.priority_job_starving:
+        votes.append(nominated < group.waiting_count)
+    return bool(votes) and all(votes)
+
+
+class _Search:
+    """For victims whose going lets one group in, in one part of the cluster."""
+
+    def __init__(
+        self, round: Round, group: Group, terms: Terms, candidates: Sequence[Bundle], rows: Rows
+    ) -> None:
+        self._round = round
+        self._group = group
+        self._terms = terms
+        self._candidates = candidates
+        self._is_reclaim = terms.purpose is Purpose.RECLAIM
+        self._members = [
+            each
+            for each in members_in_order(group, round.rules)
+            if each.pod.spec.preemption_policy != "Never"
+        ]
+        self._transaction = Transaction(round, group, rows, is_entitled=self._is_reclaim)
+        self._goal = Goal(group, is_gang=round.rules.gang_job_pipelined)
+        self._taken: list[_Taken] = []
+        self._all_taken = ExitStack()
+
+    def run(self) -> bool:
+        """Whether the group got room, or will have it."""
+        leaving = [each.pod for each in self._round.book.leaving.values()]
+        with self._round.cache.supposing(without=leaving), self._all_taken:
+            is_enough = self._place()
+            for bundle in self._candidates:
+                if is_enough:
+                    break
+                if self._may_take(bundle):
+                    self._take(bundle)
+                    is_enough = self._place()
+            if is_enough:
+                self._spare_all()
+                self._settle()
+            else:
+                self._give_up()
+        return is_enough
+
+    def _place(self) -> bool:
+        """Place what fits now; whether it is enough."""
+        placed = {each.uid for each in self._transaction.members}
+        left = [each for each in self._members if each.uid not in placed]
+        if left and not self._goal.is_met(self._transaction):
+            # Subgroups are placed as wholes, so a part that did not do is tried anew.
+            place_in(self._round, self._group, self._transaction, left, self._goal)
+        return self._goal.is_met(self._transaction) and bool(self._transaction.placements)
+
+    def _may_take(self, bundle: Bundle) -> bool:
+        best_effort_only = all(each.is_best_effort for each in self._members)
+        if best_effort_only and not all(each.is_best_effort for each in bundle.members):
+            return False
+        if self._round.rules.pdb:
+            going = [m.pod for taken in self._taken for m in taken.bundle.members]
+            going += [each.pod for each in bundle.members]
+            if any(self._round.violates_budget(going)):
+                return False
+        if not self._is_reclaim:
+            return True
+        return self._gives(bundle)
+
+    def _gives(self, bundle: Bundle) -> bool:
+        """Whether the bundle's queue must give all of it, one after the other."""
+        policy, needed = self._round.policy, self._next_claim()
+        given: list[Member] = []
+        for member in bundle.members:
+            claim = Claim(bundle.group.queue, member.amounts)
+            if not policy.gives(claim, needed):
+                break
+            policy.release(claim.queue, claim.request)
+            given.append(member)
+        for member in given:
+            policy.allocate(bundle.group.queue, member.amounts)
+        return len(given) == len(bundle.members)
+
+    def _next_claim(self) -> Claim:
+        """Of the member for which room is being made."""
+        placed = {each.uid for each in self._transaction.members}
+        waiting = next((each for each in self._members if each.uid not in placed), None)
+        return Claim(self._group.queue, waiting.amounts if waiting else {})
+
+    def _take(self, bundle: Bundle) -> None:
+        supposed = self._all_taken.enter_context(ExitStack())
+        pods = [each.pod for each in bundle.members]
+        supposed.enter_context(self._round.cache.supposing(without=pods))
+        for member in bundle.members:
+            self._round.policy.release(bundle.group.queue, member.amounts)
+        self._taken.append(_Taken(bundle, supposed))
+
+    def _spare_all(self) -> None:
+        """Put back every bundle without which the group fits, the last one taken first."""
+        spared = [each for each in reversed(self._taken[:]) if self._spare(each)]
+        if not spared or all(is_judged_by_room(each.pod) for each in self._members):
+            return
+        # What members say of pods nearby is known only by placing them anew.
+        self._transaction.take_back()
+        if not self._place():
+            for taken in spared:
+                self._take(taken.bundle)
+            self._transaction.take_back()
+            self._place()
+
+    def _spare(self, taken: _Taken) -> bool:
+        """Whether the bundle stays."""
+        if not self._fits_beside(taken.bundle):
+            return False
+        taken.supposed.close()
+        self._taken.remove(taken)
+        return True
+
+    def _fits_beside(self, bundle: Bundle) -> bool:
+        """Whether the bundle can stay where it is; if so, its queue holds it again."""
+        policy, queue = self._round.policy, bundle.group.queue
+        for member in bundle.members:
+            policy.allocate(queue, member.amounts)
+        stays = self._transaction.stands_within_limits() and all(
+            self._has_room(member) for member in bundle.members
+        )
+        if not stays:
+            for member in bundle.members:
+                policy.release(queue, member.amounts)
+        return stays
+
+    def _has_room(self, victim: Member) -> bool:
+        """Whether the node still has what the victim asks for."""
+        snapshot = self._round.cache.snapshot
+        row = snapshot.row(victim.node_name)
+        if row is None:
+            return True
+        node = snapshot.node(row)
+        if node.requested("pods") >= node.allocatable("pods"):
+            return False
+        return all(
+            node.requested(name) + amount <= node.allocatable(name)
+            for name, amount in victim.pod.request.amounts
+        )
+
+    def _settle(self) -> None:
+        """Evict, and nominate the group to where it will go."""
+        plan = self._transaction.take_back()
+        for member, node_name in plan:
+            self._round.policy.allocate(self._group.queue, member.amounts)
+            self._round.nominate(member, node_name)
+        for taken in self._taken:
+            for victim in taken.bundle.members:
+                self._round.outcome.evictions.append(
+                    Eviction(victim, taken.bundle.group, self._group, self._terms.purpose)
+                )
+                self._round.book.evict(victim)
+        uids = [each.uid for taken in self._taken for each in taken.bundle.members]
+        self._round.book.await_victims(self._group, uids)
+
+    def _give_up(self) -> None:
+        self._transaction.take_back()
+        for taken in self._taken:
+            for member in taken.bundle.members:
+                self._round.policy.allocate(taken.bundle.group.queue, member.amounts)
+
+
+def is_judged_by_room(pod: PodInfo) -> bool:
+    """Whether other pods matter to it by what they take alone."""
+    return pod.is_plain and not pod.spec.topology_spread_constraints

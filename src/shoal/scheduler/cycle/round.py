@@ -1,0 +1,133 @@
+"""A round: one pass of the configured actions over all groups that wait.
+
+What the actions share: what they may look at, and what they leave behind. Nothing of it outlives
+the round but what is placed in the cache and noted in the book.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from shoal.scheduler.cycle.domains import Domains
+from shoal.scheduler.cycle.gang_cycle import GangCycle, Placement
+from shoal.scheduler.fairness.queue_policy import QueuePolicy, Shortage
+from shoal.scheduler.fairness.rules import Rules
+from shoal.scheduler.framework.nominations import Nominations
+from shoal.scheduler.gangs.book import GangBook
+from shoal.scheduler.gangs.group import Group, Verdict
+from shoal.scheduler.gangs.member import Member
+from shoal.scheduler.gangs.order import GroupKey, group_order
+from shoal.scheduler.state.cache import Cache
+from shoal.scheduler.state.pod_info import PodInfo
+from shoal.scheduler.state.request import Amounts
+
+_SAME_VERDICT_S = 10.0
+_NO_DIGITS = dict.fromkeys(map(ord, "0123456789"))
+
+
+class Purpose(StrEnum):
+    """Why a victim has to go."""
+
+    RECLAIM = "reclaim"
+    PREEMPT = "preempt"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a member has no node."""
+
+    member: Member
+    message: str
+    possible_node: str = ""
+    """Where it would go if the rest of its gang had nodes; empty for nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Eviction:
+    """A member that has to go for another group."""
+
+    member: Member
+    victim_group: Group
+    beneficiary: Group
+    purpose: Purpose
+
+
+@dataclass(slots=True)
+class RoundOutcome:
+    placements: list[Placement] = field(default_factory=list[Placement])
+    admitted: list[Group] = field(default_factory=list[Group])
+    refusals: list[Refusal] = field(default_factory=list[Refusal])
+    evictions: list[Eviction] = field(default_factory=list[Eviction])
+    nominated: list[tuple[Member, str]] = field(default_factory=list[tuple[Member, str]])
+    """Members that wait for room on a node which is about to become free."""
+    held_back: list[tuple[Group, str]] = field(default_factory=list[tuple[Group, str]])
+    """Groups that were not admitted, with what people are told."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Round:
+    rules: Rules
+    cache: Cache
+    cycle: GangCycle
+    """Places single members."""
+    book: GangBook
+    policy: QueuePolicy
+    nominations: Nominations
+    domains: Domains
+    total: Amounts
+    """What the cluster has for groups."""
+    used: Amounts
+    """Of that, what groups hold."""
+    now: datetime
+    violates_budget: Callable[[list[PodInfo]], list[bool]]
+    """Of pods that go in this order, each: whether it is more than a disruption budget allows."""
+    budget: int
+    """How many members may still be placed."""
+    outcome: RoundOutcome = field(default_factory=RoundOutcome)
+    tried_in_vain: set[str] = field(default_factory=set[str])
+    """Uids of groups that got nothing by `allocate`."""
+
+    def order(self, group: Group) -> GroupKey:
+        return group_order(group, self.rules, self.total)
+
+    def refuse(self, group: Group, verdict: Verdict) -> None:
+        """The group waits, and this is why. What differs in numbers alone is news only now and
+        then, or every change in the cluster would be written to all groups that wait."""
+        before, since = group.verdict, group.verdict_at
+        is_recent = since is not None and (self.now - since).total_seconds() < _SAME_VERDICT_S
+        if before is not None and is_recent and _is_alike(before, verdict):
+            return
+        group.verdict = verdict
+        group.verdict_at = self.now
+        if before != verdict:
+            self.book.note_verdict(group)
+
+    def nominate(self, member: Member, node_name: str) -> None:
+        """The member waits for room on this node, and others leave it that room."""
+        self.nominations.set(member.pod, node_name)
+        self.outcome.nominated.append((member, node_name))
+
+    def place(self, placement: Placement) -> None:
+        """A member that is committed."""
+        self.outcome.placements.append(placement)
+        self.book.place(placement.queued.pod.uid, placement.node_name)
+        self.budget -= 1
+
+
+def _is_alike(one: Verdict, other: Verdict) -> bool:
+    return one.reason == other.reason and _without_digits(one) == _without_digits(other)
+
+
+def _without_digits(verdict: Verdict) -> str:
+    return verdict.message.translate(_NO_DIGITS)
+
+
+def shortage_text(shortage: Shortage) -> str:
+    """For people; the words are Volcano's where it has any."""
+    if shortage.is_closed:
+        return f"queue {shortage.queue} is not open"
+    missing = ", ".join(f"insufficient {each}" for each in shortage.dimensions)
+    return (
+        f"queue resource quota insufficient: {missing or 'nothing left'} (queue {shortage.queue})"
+    )

@@ -1,0 +1,161 @@
+"""Who may have to go for a group, and in which order.
+
+Victims go in bundles: a member that its gang has beyond its minimum goes alone, the rest of a gang
+goes as a whole or not at all. Spare members go before whole gangs, and within each the lowest
+queue, the last group in line, and its least important member first. Pods of the system, pods whose
+owner forbids it, pods that are too young and pods that a disruption budget keeps are no victims.
+
+Source of the rules: Volcano v1.15, plugins gang, priority, drf, conformance, pdb and cdp, and
+actions/utils of gangpreempt.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cmp_to_key
+from typing import Any
+
+from shoal.api.duration import duration
+from shoal.api.volcano import keys
+from shoal.scheduler.cycle.round import Purpose, Round
+from shoal.scheduler.gangs.group import Group
+from shoal.scheduler.gangs.member import Member, MemberState, task_order
+from shoal.scheduler.gangs.order import dominant_share
+
+_SYSTEM_CLASSES = frozenset(("system-cluster-critical", "system-node-critical"))
+_SYSTEM_NAMESPACE = "kube-system"
+_VICTIM_STATES = (MemberState.RUNNING, MemberState.BOUND)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Members of one group that go together."""
+
+    group: Group
+    members: tuple[Member, ...]
+    is_whole: bool
+    """Whether the gang does not stand without them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What limits the choice of victims in one action."""
+
+    purpose: Purpose
+    only_spare: bool
+    """Gangs keep their minimum."""
+
+
+def bundles(round: Round, group: Group, terms: Terms) -> list[Bundle]:
+    """Of all groups that may give to this one, the first to go first."""
+    found: list[Bundle] = []
+    for other in round.book:
+        if _may_give(round, other, group, terms):
+            found += _bundles_of(round, other, group, terms)
+    return sorted(found, key=lambda each: _bundle_order(round, each, group, terms))
+
+
+def _may_give(round: Round, victim: Group, group: Group, terms: Terms) -> bool:
+    if victim is group or not victim.is_known or victim.is_protected:
+        return False
+    if terms.purpose is Purpose.RECLAIM:
+        queue = round.book.queue(victim.queue)
+        is_reclaimable = queue is not None and queue.spec.reclaimable is not False
+        return victim.queue != group.queue and is_reclaimable
+    if victim.queue != group.queue:
+        return False
+    if round.rules.drf_preemptable and not round.rules.priority_preemptable:
+        mine = dominant_share(_with_next(group), round.total)
+        return mine < dominant_share(victim.holding, round.total)
+    return victim.priority < group.priority
+
+
+def _with_next(group: Group) -> dict[str, int]:
+    """What the group would hold with one member more."""
+    holding = dict(group.holding)
+    first = next(group.waiting(), None)
+    for name, amount in (first.amounts if first else {}).items():
+        holding[name] = holding.get(name, 0) + amount
+    return holding
+
+
+def _bundles_of(round: Round, victim: Group, group: Group, terms: Terms) -> Iterator[Bundle]:
+    running = victim.in_states(_VICTIM_STATES)
+    candidates = [each for each in running if _is_victim(round, each, terms)]
+    by_priority = round.rules.priority_task_order
+    candidates.sort(key=lambda e: task_order(e.pod, by_priority=by_priority), reverse=True)
+    spare = _spare(victim, candidates)
+    for member in spare:
+        yield Bundle(victim, (member,), is_whole=False)
+    rest = tuple(each for each in candidates if each not in spare)
+    is_all = len(spare) + len(rest) == len(running) and not victim.counts[MemberState.PLACED]
+    if rest and is_all and not terms.only_spare:
+        yield Bundle(victim, rest, is_whole=True)
+
+
+def _spare(victim: Group, candidates: Sequence[Member]) -> list[Member]:
+    """Members that the gang can do without, in this order."""
+    count = victim.ready_count - victim.spec_min_member
+    least = victim.role_minimums
+    by_role = Counter(victim.ready_by_role)
+    spare: list[Member] = []
+    for member in candidates:
+        if len(spare) >= count:
+            break
+        if by_role[member.role] > least.get(member.role, 0):
+            by_role[member.role] -= 1
+            spare.append(member)
+    return spare
+
+
+def _is_victim(round: Round, member: Member, terms: Terms) -> bool:
+    rules, pod = round.rules, member.pod
+    meta = pod.object.metadata
+    if "false" in (meta.annotations.get(keys.PREEMPTABLE), meta.labels.get(keys.PREEMPTABLE)):
+        return False
+    is_reclaim = terms.purpose is Purpose.RECLAIM
+    if rules.conformance_reclaimable if is_reclaim else rules.conformance_preemptable:
+        if pod.namespace == _SYSTEM_NAMESPACE:
+            return False
+        if pod.spec.priority_class_name in _SYSTEM_CLASSES:
+            return False
+    if rules.cooldown and _is_cooling_down(pod.object.metadata.annotations, member, round.now):
+        return False
+    return not rules.pdb or not round.violates_budget([pod])[0]
+
+
+def _is_cooling_down(annotations: dict[str, str], member: Member, now: datetime) -> bool:
+    """A pod that has just been placed is left alone for as long as it asks; a time that cannot be
+    read counts as none."""
+    text = annotations.get(keys.COOLDOWN_TIME) or member.pod.labels.get(keys.COOLDOWN_TIME)
+    started = member.pod.object.status.start_time or member.pod.object.metadata.creation_timestamp
+    if not text or started is None:
+        return False
+    try:
+        return now < started + timedelta(seconds=duration(text).seconds)
+    except ValueError:
+        return False
+
+
+def _bundle_order(round: Round, bundle: Bundle, group: Group, terms: Terms) -> Any:
+    """Lowest goes first."""
+    queue: tuple[Any, ...] = ()
+    if terms.purpose is Purpose.RECLAIM:
+        queue = round.policy.victim_order_key(bundle.group.queue, group.queue)
+    last = bundle.members[0]
+    by_priority = round.rules.priority_task_order
+    return (
+        bundle.is_whole,
+        queue,
+        _backwards(round.order(bundle.group)),
+        _backwards(task_order(last.pod, by_priority=by_priority)),
+    )
+
+
+def _compare(left: Any, right: Any) -> int:
+    return (left < right) - (left > right)
+
+
+_backwards: Callable[[Any], Any] = cmp_to_key(_compare)
+"""Turns the order around."""

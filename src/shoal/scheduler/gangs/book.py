@@ -1,0 +1,407 @@
+"""All groups, kept true by what the API server tells and what the scheduler does.
+
+A pod belongs to the group that its annotation `scheduling.k8s.io/group-name` names. A pod that is
+to get a group, and has none yet, waits for it: the PodGroup controller makes it. Groups that were
+tried in vain are parked, and woken by any change that may help one of them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from shoal.api.core import PRIORITY_CLASSES
+from shoal.api.meta import ObjectKey
+from shoal.api.volcano import keys
+from shoal.api.volcano.job import SCHEDULER_NAME
+from shoal.api.volcano.pod_group import POD_GROUPS, PodGroup, PodGroupPhase
+from shoal.api.volcano.queue import DEFAULT, QUEUES, Queue
+from shoal.base.guard import Failed, attempt
+from shoal.scheduler.events import ObjectChanged
+from shoal.scheduler.fairness.queue_policy import QueueUsage
+from shoal.scheduler.framework.profile import Profile
+from shoal.scheduler.gangs.group import Group, min_resources_of
+from shoal.scheduler.gangs.member import (
+    HOLDING,
+    Member,
+    MemberState,
+    amounts_of,
+    role_of,
+    state_of,
+)
+from shoal.scheduler.queueing.queued_pod import QueuedPod
+from shoal.scheduler.state.objects import Objects
+from shoal.scheduler.state.pod_info import PodInfo
+from shoal.scheduler.state.request import Amounts
+
+NEEDS = (POD_GROUPS, QUEUES, PRIORITY_CLASSES)
+"""Collections of which the book wants to be told."""
+
+
+def group_key_of(pod: PodInfo) -> ObjectKey | None:
+    """None for a pod that stands alone."""
+    name = pod.object.metadata.annotations.get(keys.GROUP_NAME)
+    return ObjectKey(pod.namespace, name) if name else None
+
+
+def awaits_group(pod: PodInfo) -> bool:
+    """Whether a pod without a group is to get one."""
+    if pod.spec.scheduler_name == SCHEDULER_NAME:
+        return True
+    annotations = pod.object.metadata.annotations
+    return keys.QUEUE_NAME in annotations or keys.GROUP_MIN_MEMBER in annotations
+
+
+class GangBook:
+    needs = NEEDS
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._groups: dict[ObjectKey, Group] = {}
+        self._member_of: dict[str, Group] = {}
+        """By uid of the pod."""
+        self._usage: dict[str, QueueUsage] = {}
+        self._stale: dict[ObjectKey, Group] = {}
+        """Groups whose contribution to the usage is not what it was."""
+        self._unwritten: dict[ObjectKey, Group] = {}
+        """Groups whose status may have to be written."""
+        self._active: dict[ObjectKey, Group] = {}
+        self._does_wake_all = False
+        self._backing_off: dict[ObjectKey, Group] = {}
+        self._awaiters: dict[str, list[Group]] = {}
+        """Groups that wait for a victim to be gone, by its uid."""
+        self.held: Amounts = {}
+        """By members of all groups together."""
+        self.leaving: dict[str, Member] = {}
+        """Members that are about to end, by uid."""
+        self.has_changed_queues = False
+        """Whether queues' statuses may have to be written."""
+
+    def __iter__(self) -> Iterator[Group]:
+        return iter(self._groups.values())
+
+    def group(self, key: ObjectKey) -> Group | None:
+        return self._groups.get(key)
+
+    def group_of(self, uid: str) -> Group | None:
+        """Of a pod."""
+        return self._member_of.get(uid)
+
+    def member(self, uid: str) -> Member | None:
+        group = self._member_of.get(uid)
+        return group.members.get(uid) if group else None
+
+    def queue(self, name: str) -> Queue | None:
+        return self._objects.get(QUEUES, "", name)
+
+    def queues(self) -> Mapping[str, Queue]:
+        return {each.metadata.name: each for each in self._objects.list(QUEUES)}
+
+    def has_work(self) -> bool:
+        """Whether a round may change something."""
+        return self._does_wake_all or bool(self._active)
+
+    def active(self) -> list[Group]:
+        """Groups that are to be tried, in the order in which they came."""
+        if self._does_wake_all:
+            self._does_wake_all = False
+            for group in self._groups.values():
+                self._wake(group)
+        return list(self._active.values())
+
+    def next_retry(self) -> datetime | None:
+        """When a group that backs off is due."""
+        times = (each.retry_at for each in self._backing_off.values())
+        return min((each for each in times if each is not None), default=None)
+
+    def back_off(self, group: Group, until: datetime) -> None:
+        """Leave the group alone until then."""
+        group.retry_at = until
+        self._backing_off[group.key] = group
+        self._active.pop(group.key, None)
+
+    def wake_due(self, now: datetime) -> None:
+        """Groups whose back-off is over."""
+        due = [
+            each for each in self._backing_off.values() if each.retry_at and each.retry_at <= now
+        ]
+        for group in due:
+            del self._backing_off[group.key]
+            group.retry_at = None
+            self._wake(group)
+
+    def park(self, group: Group) -> None:
+        """Leave the group alone until something changes."""
+        group.is_parked = True
+        self._active.pop(group.key, None)
+
+    def wake_all(self) -> None:
+        """Something happened that may help any group."""
+        self._does_wake_all = True
+
+    def await_victims(self, group: Group, victims: Iterable[str]) -> None:
+        """The group has pods with these uids evicted, and takes their room when they are gone."""
+        for uid in victims:
+            group.awaited.add(uid)
+            self._awaiters.setdefault(uid, []).append(group)
+
+    def usage(self) -> Mapping[str, QueueUsage]:
+        """Of each queue that has groups."""
+        for group in self._stale.values():
+            self._renew_contribution(group)
+        self._stale.clear()
+        return self._usage
+
+    def has_unwritten(self) -> bool:
+        return bool(self._unwritten)
+
+    def take_unwritten(self) -> list[Group]:
+        """Groups whose status may differ from what is written; asks again only after a change."""
+        groups = list(self._unwritten.values())
+        self._unwritten.clear()
+        return groups
+
+    def set_pod(self, pod: PodInfo, profile: Profile | None, now: datetime) -> None:
+        """A pod that belongs to a group, new or changed. `profile`: which serves it; None for a
+        pod that others schedule."""
+        key = group_key_of(pod)
+        assert key is not None
+        state = state_of(pod)
+        known = self.member(pod.uid)
+        if known is None:
+            if state is MemberState.WAITING and (profile is None or pod.object.is_deleting):
+                return
+            group = self._group(key, now)
+            self._member_of[pod.uid] = group
+            known = Member(pod, state, role_of(pod), amounts_of(pod.request))
+            if state is MemberState.WAITING:
+                self._queue(known, profile, now)
+            known.node_name = pod.spec.node_name
+            group.add(known)
+            self._note(known, None, known.state)
+        else:
+            self._renew(known, pod, state, now)
+        self._changed(self._member_of[pod.uid])
+
+    def remove_pod(self, uid: str) -> None:
+        """It is gone; unknown ones are fine."""
+        group = self._member_of.pop(uid, None)
+        if group is None:
+            return
+        member = group.remove(uid)
+        assert member is not None
+        self._note(member, member.state, None)
+        self._changed(group)
+        self._drop_if_empty(group)
+
+    def place(self, uid: str, node_name: str) -> None:
+        """The scheduler has chosen a node."""
+        self._move(uid, MemberState.PLACED, node_name)
+
+    def displace(self, uid: str) -> None:
+        """That was taken back."""
+        member = self.member(uid)
+        if member is not None and member.state is MemberState.PLACED:
+            self._move(uid, MemberState.WAITING, "")
+
+    def evict(self, member: Member) -> None:
+        """It is to go."""
+        self._move(member.uid, MemberState.LEAVING, member.node_name)
+
+    def eviction_failed(self, uid: str) -> None:
+        """It stays."""
+        member = self.member(uid)
+        if member is not None and member.state is MemberState.LEAVING:
+            self._move(uid, state_of(member.pod), member.node_name)
+        self.victim_leaves(uid)
+
+    def victim_leaves(self, uid: str) -> None:
+        """A victim is gone, or cannot be evicted."""
+        for group in self._awaiters.pop(uid, ()):
+            group.awaited.discard(uid)
+            self._wake(group)
+
+    def set_phase(self, group: Group, phase: PodGroupPhase) -> None:
+        group.phase = phase
+        self._changed(group)
+
+    def take_phase(self, group: Group, phase: PodGroupPhase) -> None:
+        """What follows from its members alone: nobody needs to try anything because of it."""
+        group.phase = phase
+        self._stale[group.key] = group
+        self.has_changed_queues = True
+
+    def note_verdict(self, group: Group) -> None:
+        """Its verdict changed."""
+        self._unwritten[group.key] = group
+
+    def change_object(self, change: ObjectChanged, now: datetime) -> None:
+        """Of `NEEDS`, after `Objects` took it in."""
+        if change.resource == POD_GROUPS:
+            if change.after is None:
+                self._remove_group(change.before.metadata.key)
+            else:
+                self._set_group(change.after, now)
+        elif change.resource == QUEUES:
+            self._does_wake_all = True
+            self.has_changed_queues = True
+        elif change.resource == PRIORITY_CLASSES:
+            self._does_wake_all = True
+            for group in self._groups.values():
+                group.priority = self._priority_of(group)
+
+    def _set_group(self, obj: PodGroup, now: datetime) -> None:
+        group = self._group(obj.metadata.key, now)
+        before = group.object
+        group.object = obj
+        if before is None or before.metadata.uid != obj.metadata.uid:
+            group.phase = obj.phase
+            group.verdict = None
+        elif obj.phase is PodGroupPhase.INQUEUE and group.phase is PodGroupPhase.PENDING:
+            group.phase = obj.phase  # Somebody else has admitted it.
+        if before is None or before.spec != obj.spec:
+            group.min_resources = min_resources_of(obj)
+            group.priority = self._priority_of(group)
+            self._wake(group)
+        self._changed(group, wakes=before is None or before.spec != obj.spec)
+
+    def _remove_group(self, key: ObjectKey) -> None:
+        group = self._groups.get(key)
+        if group is not None:
+            group.object = None
+            self._changed(group)
+            self._drop_if_empty(group)
+
+    def _priority_of(self, group: Group) -> int:
+        """Of its class, else of the cluster's default class, else 0."""
+        name = group.object.spec.priority_class_name if group.object else ""
+        if name:
+            found = self._objects.get(PRIORITY_CLASSES, "", name)
+            return found.value if found else 0
+        classes = self._objects.list(PRIORITY_CLASSES)
+        return next((each.value for each in classes if each.global_default), 0)
+
+    def _group(self, key: ObjectKey, now: datetime) -> Group:
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = Group(key, now)
+        return group
+
+    def _drop_if_empty(self, group: Group) -> None:
+        if group.object is None and not group.members:
+            for room in (self._groups, self._active, self._unwritten, self._backing_off):
+                room.pop(group.key, None)
+            self._stale[group.key] = group
+
+    def _queue(self, member: Member, profile: Profile | None, now: datetime) -> None:
+        assert profile is not None
+        signature = profile.points.signer.sign(member.pod)
+        member.queued = QueuedPod(member.pod, profile, signature, now, now)
+        member.state = MemberState.GATED if _is_gated(member) else MemberState.WAITING
+
+    def _renew(self, member: Member, pod: PodInfo, state: MemberState, now: datetime) -> None:
+        """A newer version of a member."""
+        group = self._member_of[pod.uid]
+        before = member.state
+        if state is MemberState.WAITING:
+            if before is MemberState.PLACED:
+                state = before  # The API server does not know yet.
+            elif pod.object.is_deleting:
+                self.remove_pod(pod.uid)
+                self._member_of[pod.uid] = group
+                return
+        group.remove(pod.uid)
+        member.pod = pod
+        member.role = role_of(pod)
+        member.amounts = amounts_of(pod.request)
+        if state is MemberState.WAITING and member.queued is not None:
+            member.queued.renew(pod)
+            state = MemberState.GATED if _is_gated(member) else state
+        member.state = state
+        if state is not MemberState.PLACED:
+            member.node_name = pod.spec.node_name
+        group.add(member)
+        self._note(member, before, state)
+
+    def _move(self, uid: str, state: MemberState, node_name: str) -> None:
+        group = self._member_of.get(uid)
+        if group is None:
+            return
+        member = group.members[uid]
+        before = member.state
+        group.move(member, state, node_name)
+        self._note(member, before, state)
+        self._changed(group)
+
+    def _note(self, member: Member, before: MemberState | None, after: MemberState | None) -> None:
+        """Room was taken or freed."""
+        had, has = before in HOLDING, after in HOLDING
+        if had and not has:
+            _add(self.held, member.amounts, -1)
+            self._does_wake_all = True
+        elif has and not had:
+            _add(self.held, member.amounts, 1)
+        if after is MemberState.LEAVING:
+            self.leaving[member.uid] = member
+            self._does_wake_all = True
+        elif before is MemberState.LEAVING:
+            self.leaving.pop(member.uid, None)
+        if after not in HOLDING:
+            self.victim_leaves(member.uid)
+
+    def _changed(self, group: Group, *, wakes: bool = True) -> None:
+        self._stale[group.key] = group
+        self._unwritten[group.key] = group
+        self.has_changed_queues = True
+        if wakes:
+            self._wake(group)
+
+    def _wake(self, group: Group) -> None:
+        """Whether there is anything to try is found out by the round."""
+        group.is_parked = False
+        if _may_be_tried(group):
+            self._active[group.key] = group
+        else:
+            self._active.pop(group.key, None)
+
+    def _renew_contribution(self, group: Group) -> None:
+        before, queue = group.contribution, group.contributes_to
+        if before is not None:
+            usage = self._usage[queue]
+            _add_usage(usage, before, -1)
+        is_here = group.key in self._groups and group.is_known
+        group.contribution = group.usage() if is_here else None
+        group.contributes_to = group.queue or DEFAULT
+        if group.contribution is not None:
+            usage = self._usage.setdefault(group.contributes_to, QueueUsage())
+            _add_usage(usage, group.contribution, 1)
+            usage.has_groups = True
+
+
+def _may_be_tried(group: Group) -> bool:
+    return (
+        group.is_known
+        and group.retry_at is None
+        and (group.waiting_count > 0 or group.phase is PodGroupPhase.PENDING)
+    )
+
+
+def _is_gated(member: Member) -> bool:
+    """Whether a PreEnqueue plugin keeps it out."""
+    queued = member.queued
+    assert queued is not None
+    for plugin in queued.profile.points.pre_enqueue:
+        answer = attempt(plugin.pre_enqueue, member.pod)
+        if isinstance(answer, Failed) or not answer.is_success:
+            return True
+    return False
+
+
+def _add(total: Amounts, more: Mapping[str, int], sign: int) -> None:
+    for name, amount in more.items():
+        total[name] = total.get(name, 0) + sign * amount
+
+
+def _add_usage(total: QueueUsage, more: QueueUsage, sign: int) -> None:
+    _add(total.allocated, more.allocated, sign)
+    _add(total.request, more.request, sign)
+    _add(total.inqueue, more.inqueue, sign)
+    _add(total.elastic, more.elastic, sign)

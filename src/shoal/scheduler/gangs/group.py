@@ -1,0 +1,198 @@
+"""What is known of one PodGroup: its members by state, and what they hold and ask for.
+
+Sums are kept as members change, so that asking costs nothing per member. Rules: Volcano v1.15,
+pkg/scheduler/api/job_info.go and plugins/gang.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from shoal.api.meta import ObjectKey
+from shoal.api.volcano import keys
+from shoal.api.volcano.pod_group import PodGroup, PodGroupPhase
+from shoal.scheduler.fairness.amounts import of_resource_list
+from shoal.scheduler.fairness.queue_policy import QueueUsage
+from shoal.scheduler.gangs.member import HOLDING, READY, Member, MemberState
+from shoal.scheduler.state.request import Amounts
+
+
+class Reason(StrEnum):
+    """Of the condition Unschedulable."""
+
+    NOT_ENOUGH_RESOURCES = "NotEnoughResources"
+    NOT_ENOUGH_TASKS = "NotEnoughTasks"
+    NOT_ENOUGH_PODS_OF_TASK = "NotEnoughPodsOfTask"
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """Why a group waits."""
+
+    reason: Reason
+    message: str
+
+
+class Group:
+    """Mutable; `book.GangBook` alone changes it. A group may be known by its pods before its
+    PodGroup is."""
+
+    def __init__(self, key: ObjectKey, first_seen_at: datetime) -> None:
+        self.key = key
+        self.object: PodGroup | None = None
+        self.phase = PodGroupPhase.PENDING
+        """What it is here; written to the API when it differs."""
+        self.priority = 0
+        self.first_seen_at = first_seen_at
+        self.members: dict[str, Member] = {}
+        self.counts: Counter[MemberState] = Counter()
+        self.ready_by_role: Counter[str] = Counter()
+        self.holding: Amounts = {}
+        self.wanting: Amounts = {}
+        """Of members that wait."""
+        self.min_resources: Amounts | None = None
+        self.is_parked = False
+        """Tried in vain; not tried again before something changes."""
+        self.retry_at: datetime | None = None
+        """After a failure that is nobody's fault."""
+        self.awaited: set[str] = set()
+        """Uids of its victims that are still there."""
+        self.verdict: Verdict | None = None
+        """Why it waits; None while it does not, or has not been looked at."""
+        self.verdict_at: datetime | None = None
+        self.contribution: QueueUsage | None = None
+        """What its queue's usage contains of it."""
+        self.contributes_to = ""
+        """That queue."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a PodGroup."""
+        return self.object is not None
+
+    @property
+    def spec_min_member(self) -> int:
+        return self.object.spec.min_member if self.object else 0
+
+    @property
+    def queue(self) -> str:
+        return self.object.spec.queue if self.object else ""
+
+    @property
+    def created_at(self) -> datetime:
+        stamp = self.object.metadata.creation_timestamp if self.object else None
+        return stamp or self.first_seen_at
+
+    @property
+    def uid(self) -> str:
+        return self.object.metadata.uid if self.object else ""
+
+    @property
+    def role_minimums(self) -> dict[str, int]:
+        """Of each task; empty where they do not bind, which is where minMember is less than their
+        sum."""
+        spec = self.object.spec if self.object else None
+        if spec is None or spec.min_member < sum(spec.min_task_member.values()):
+            return {}
+        return spec.min_task_member
+
+    @property
+    def ready_count(self) -> int:
+        return sum(self.counts[state] for state in READY)
+
+    @property
+    def waiting_count(self) -> int:
+        return self.counts[MemberState.WAITING]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its minimum is placed."""
+        return self.ready_count >= self.spec_min_member and all(
+            self.ready_by_role[role] >= least for role, least in self.role_minimums.items()
+        )
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether its owner forbids to evict it."""
+        if self.object is None:
+            return False
+        meta = self.object.metadata
+        return "false" in (
+            meta.annotations.get(keys.PREEMPTABLE),
+            meta.labels.get(keys.PREEMPTABLE),
+        )
+
+    def waiting(self) -> Iterator[Member]:
+        return (each for each in self.members.values() if each.state is MemberState.WAITING)
+
+    def in_states(self, states: Iterable[MemberState]) -> list[Member]:
+        wanted = frozenset(states)
+        return [each for each in self.members.values() if each.state in wanted]
+
+    def add(self, member: Member) -> None:
+        self.members[member.uid] = member
+        self._count(member, 1)
+
+    def remove(self, uid: str) -> Member | None:
+        member = self.members.pop(uid, None)
+        if member is not None:
+            self._count(member, -1)
+        return member
+
+    def move(self, member: Member, state: MemberState, node_name: str) -> None:
+        """The member is in another state now."""
+        self._count(member, -1)
+        member.state = state
+        member.node_name = node_name
+        self._count(member, 1)
+
+    def usage(self) -> QueueUsage:
+        """What it adds to its queue's usage."""
+        reserved = self.min_resources or {}
+        inqueue: Amounts = {}
+        # A running group that is elastic may still take what it was admitted with.
+        if self.phase is PodGroupPhase.INQUEUE or (
+            self.phase is PodGroupPhase.RUNNING and self.ready_count >= self.spec_min_member
+        ):
+            holding = self.holding
+            inqueue = {
+                name: amount - holding.get(name, 0)
+                for name, amount in reserved.items()
+                if amount > holding.get(name, 0)
+            }
+        elastic = {
+            name: amount - reserved.get(name, 0)
+            for name, amount in self.holding.items()
+            if amount > reserved.get(name, 0) and self.min_resources is not None
+        }
+        request = dict(self.holding)
+        for name in {**self.wanting, **inqueue}:
+            more = max(self.wanting.get(name, 0), inqueue.get(name, 0))
+            request[name] = request.get(name, 0) + more
+        return QueueUsage(dict(self.holding), request, inqueue, elastic, has_groups=True)
+
+    def _count(self, member: Member, sign: int) -> None:
+        self.counts[member.state] += sign
+        if member.state in READY:
+            self.ready_by_role[member.role] += sign
+        if member.state in HOLDING:
+            _add(self.holding, member.amounts, sign)
+        elif member.state is MemberState.WAITING:
+            _add(self.wanting, member.amounts, sign)
+
+
+def min_resources_of(group: PodGroup) -> Amounts | None:
+    """As far as queues count them; None: none named. Raises QuantityError."""
+    raw = group.spec.min_resources
+    return None if raw is None else of_resource_list(raw)
+
+
+def _add(total: Amounts, more: Amounts, sign: int) -> None:
+    for name, amount in more.items():
+        left = total.get(name, 0) + sign * amount
+        if left:
+            total[name] = left
+        else:
+            total.pop(name, None)
