@@ -100,7 +100,10 @@ async def test_profiles_and_plugins_of_ones_own_are_asked(
     file.write_text(CONFIGURATION)
     await put(client, make_pod("a").req(cpu="1").scheduler("picky"))
     unserved = await told(client, capsys, PodQuestion())
-    assert 'No profile serves scheduler "picky" (there are default-scheduler, shoal)' in unserved
+    assert (
+        'No profile serves scheduler "picky" (there are default-scheduler, shoal, volcano)'
+        in unserved
+    )
     as_data = await told(
         client, capsys, PodQuestion(output=OutputFormat.JSON, scheduler_config=file)
     )

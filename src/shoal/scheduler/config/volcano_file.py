@@ -50,6 +50,8 @@ SWITCHES = frozenset(
 
 _TOP = frozenset(("actions", "tiers", "configurations", "metrics"))
 
+_HEAVIEST = 2**31 - 1
+
 T = TypeVar("T", bool, int, float, str)
 
 
@@ -86,12 +88,12 @@ class Arguments:
         return default
 
     def weight(self, key: str, default: int) -> int:
-        """A whole number, not negative."""
+        """A whole number, not negative, of 32 bits at most: so much outweighs all else."""
         value = self.get(key, default)
         if value < 0:
             self.reject(key, "is negative", default)
             return default
-        return value
+        return min(value, _HEAVIEST)
 
     def reject(self, key: str, why: str, default: object) -> None:
         """Note that the argument is as good as absent."""
