@@ -29,7 +29,7 @@ class ConcurrencyPolicy(StrEnum):
     REPLACE = "Replace"
 
 
-class Outcome(StrEnum):
+class JobOutcome(StrEnum):
     """How far a job is. The values of those that ended are what events call them."""
 
     ACTIVE = "Active"
@@ -41,7 +41,7 @@ class StartedJob(msgspec.Struct, frozen=True, kw_only=True):
     """A job that the cron job owns."""
 
     reference: ObjectReference
-    outcome: Outcome
+    outcome: JobOutcome
     is_deleting: bool = False
     created_at: datetime
     ended_at: datetime | None = None
@@ -136,8 +136,8 @@ def scheduled_timestamp(order: CronOrder, start: datetime) -> str:
 def plan(order: CronOrder, jobs: Sequence[StartedJob], now: datetime) -> CronPlan:
     """`jobs` are all that the cron job owns; one in the status that is not among them is gone."""
     surplus = [
-        *_surplus(jobs, Outcome.COMPLETE, order.keep_complete),
-        *_surplus(jobs, Outcome.FAILED, order.keep_failed),
+        *_surplus(jobs, JobOutcome.COMPLETE, order.keep_complete),
+        *_surplus(jobs, JobOutcome.FAILED, order.keep_failed),
     ]
     seen = _look_at_jobs(order, jobs)
     start = _decide_start(order, seen, jobs, now)
@@ -153,7 +153,7 @@ def plan(order: CronOrder, jobs: Sequence[StartedJob], now: datetime) -> CronPla
 
 
 def _surplus(
-    jobs: Iterable[StartedJob], outcome: Outcome, keep: int | None
+    jobs: Iterable[StartedJob], outcome: JobOutcome, keep: int | None
 ) -> list[ObjectReference]:
     """The oldest jobs of an outcome, beyond those that are kept."""
     if keep is None:
@@ -170,7 +170,7 @@ def _look_at_jobs(order: CronOrder, jobs: Sequence[StartedJob]) -> _Seen:
     successful_at = order.last_successful_time
     for job in sorted(jobs, key=lambda job: (job.created_at, job.name)):
         listed = known.pop(job.reference.uid, None)
-        if job.outcome is Outcome.ACTIVE:
+        if job.outcome is JobOutcome.ACTIVE:
             if listed is not None:
                 active.append(listed)
             elif not job.is_deleting:
@@ -181,7 +181,7 @@ def _look_at_jobs(order: CronOrder, jobs: Sequence[StartedJob]) -> _Seen:
         if listed is not None:
             text = f"Saw completed job: {job.name}, condition: {job.outcome}"
             events.append(CronEvent(EventType.NORMAL, "SawCompletedJob", text))
-        if job.outcome is Outcome.COMPLETE and job.ended_at is not None:
+        if job.outcome is JobOutcome.COMPLETE and job.ended_at is not None:
             successful_at = max(successful_at or job.ended_at, job.ended_at)
     for gone in known.values():
         text = f"Active job went missing: {gone.name}"

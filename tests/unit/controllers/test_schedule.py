@@ -17,7 +17,7 @@ from shoal.controllers.schedule import (
     CLOCK_ALLOWANCE_S,
     ConcurrencyPolicy,
     CronOrder,
-    Outcome,
+    JobOutcome,
     StartedJob,
     job_name,
     latest_start,
@@ -26,7 +26,7 @@ from shoal.controllers.schedule import (
 )
 
 ALLOW, FORBID, REPLACE = ConcurrencyPolicy
-ACTIVE, COMPLETE, FAILED = Outcome
+ACTIVE, COMPLETE, FAILED = JobOutcome
 
 
 def at(clock, day=1):

@@ -25,7 +25,7 @@ class JobFlowPhase(StrEnum):
     TERMINATING = "Terminating"
 
 
-class HttpGet(ApiStruct):
+class HttpGetProbe(ApiStruct):
     task_name: Annotated[str, described("Task of the job before.")] = ""
     path: Annotated[str, described("Of the request.")] = ""
     port: Annotated[int, described("Of the pods.", minimum=0, maximum=65535)] = 80
@@ -34,31 +34,31 @@ class HttpGet(ApiStruct):
     ] = None
 
 
-class TcpSocket(ApiStruct):
+class TcpSocketProbe(ApiStruct):
     task_name: Annotated[str, described("Task of the job before.")] = ""
     port: Annotated[int, described("Of the pods.", minimum=0, maximum=65535)] = 80
 
 
-class TaskStatus(ApiStruct):
+class TaskStatusProbe(ApiStruct):
     task_name: Annotated[str, described("Task of the job before.")] = ""
     phase: Annotated[str, described("Phase that all its pods must have.")] = ""
 
 
-class Probe(ApiStruct):
+class FlowProbe(ApiStruct):
     """Without a kind's `List` suffix the field names are Volcano's."""
 
-    http_get_list: Annotated[list[HttpGet], described("Requests that must succeed.")] = []
-    tcp_socket_list: Annotated[list[TcpSocket], described("Ports that must answer.")] = []
+    http_get_list: Annotated[list[HttpGetProbe], described("Requests that must succeed.")] = []
+    tcp_socket_list: Annotated[list[TcpSocketProbe], described("Ports that must answer.")] = []
     task_status_list: Annotated[
-        list[TaskStatus], described("Tasks that must have come so far.")
+        list[TaskStatusProbe], described("Tasks that must have come so far.")
     ] = []
 
 
 class FlowDependsOn(ApiStruct):
     targets: Annotated[list[str], described("Steps that come first.")] = []
-    probe: Annotated[Probe | None, described("What must hold of them; completed where absent.")] = (
-        None
-    )
+    probe: Annotated[
+        FlowProbe | None, described("What must hold of them; completed where absent.")
+    ] = None
 
 
 class FlowPatch(ApiStruct):

@@ -30,16 +30,16 @@ from shoal.controllers.schedule import (
     ConcurrencyPolicy,
     CronOrder,
     CronPlan,
-    Outcome,
+    JobOutcome,
     StartedJob,
 )
 from shoal.controllers.volcano.owned_jobs import follow_owned_jobs, owned_jobs
 
 KIND = "CronJob"
 _OUTCOMES = {
-    JobPhase.COMPLETED: Outcome.COMPLETE,
-    JobPhase.FAILED: Outcome.FAILED,
-    JobPhase.TERMINATED: Outcome.FAILED,
+    JobPhase.COMPLETED: JobOutcome.COMPLETE,
+    JobPhase.FAILED: JobOutcome.FAILED,
+    JobPhase.TERMINATED: JobOutcome.FAILED,
 }
 """An aborted job may be resumed: it has not ended."""
 
@@ -136,7 +136,7 @@ class CronJobReconciler:
                 self._record(cron_job, EventType.WARNING, "ForeignJob", text)
                 return plan
         started = read_job(job)
-        is_active = started.outcome is Outcome.ACTIVE and started.reference not in plan.active
+        is_active = started.outcome is JobOutcome.ACTIVE and started.reference not in plan.active
         return msgspec.structs.replace(
             plan,
             active=(*plan.active, started.reference) if is_active else plan.active,
@@ -186,7 +186,7 @@ def read_job(job: Job) -> StartedJob:
             uid=meta.uid,
             api_version=JOBS.api_version,
         ),
-        outcome=_OUTCOMES.get(job.phase, Outcome.ACTIVE),
+        outcome=_OUTCOMES.get(job.phase, JobOutcome.ACTIVE),
         is_deleting=meta.deletion_timestamp is not None,
         created_at=meta.creation_timestamp or datetime.fromtimestamp(0, UTC),
         ended_at=state.last_transition_time,

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from shoal.api.pod import Pod
-from shoal.api.volcano.flow import HttpGet, Probe, TaskStatus, TcpSocket
+from shoal.api.volcano.flow import FlowProbe, HttpGetProbe, TaskStatusProbe, TcpSocketProbe
 from shoal.api.volcano.job import Job, TaskSpec
 
 _PROGRESS = ("Pending", "Running", "Succeeded")
@@ -41,10 +41,10 @@ class Readiness(msgspec.Struct, frozen=True):
 
 PodsOfTask: TypeAlias = Callable[[Job, str], Sequence[Pod]]
 """The pods of a task of a job."""
-_Item: TypeAlias = HttpGet | TcpSocket | TaskStatus
+_Item: TypeAlias = HttpGetProbe | TcpSocketProbe | TaskStatusProbe
 
 
-def probe_targets(probe: Probe, targets: Sequence[Job], pods_of: PodsOfTask) -> Readiness:
+def probe_targets(probe: FlowProbe, targets: Sequence[Job], pods_of: PodsOfTask) -> Readiness:
     """`targets` are the jobs before the step that are there and have not completed."""
     items = (*probe.task_status_list, *probe.tcp_socket_list, *probe.http_get_list)
     questions: list[PodQuestion] = []
@@ -63,7 +63,7 @@ def probe_targets(probe: Probe, targets: Sequence[Job], pods_of: PodsOfTask) -> 
 
 def _probe_task(item: _Item, job: Job, task: TaskSpec, pods_of: PodsOfTask) -> Readiness:
     where = f"task {task.name} of job {job.metadata.name}"
-    if isinstance(item, TaskStatus):
+    if isinstance(item, TaskStatusProbe):
         if _has_come_to(item.phase, job, task):
             return Readiness()
         return Readiness(f"{where} to be {item.phase}")
@@ -73,8 +73,8 @@ def _probe_task(item: _Item, job: Job, task: TaskSpec, pods_of: PodsOfTask) -> R
     return Readiness(questions=tuple(_question(item, address) for address in addresses if address))
 
 
-def _question(item: HttpGet | TcpSocket, host: str) -> PodQuestion:
-    if isinstance(item, TcpSocket):
+def _question(item: HttpGetProbe | TcpSocketProbe, host: str) -> PodQuestion:
+    if isinstance(item, TcpSocketProbe):
         return PodQuestion(host, item.port)
     header = item.http_header or {}
     named = (str(header["name"]), str(header.get("value", ""))) if "name" in header else None

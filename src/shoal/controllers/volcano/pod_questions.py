@@ -1,0 +1,51 @@
+"""Ask pods what the probes of a flow want to know: one HTTP request, or one connection.
+
+The rules are those of the kubelet's probes: any status from 200 to 399 is a good answer, and one
+that takes longer than a second is none.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from shoal.controllers.volcano.flow_probes import PodQuestion
+
+TIMEOUT_S = 1.0
+
+Ask: TypeAlias = Callable[[PodQuestion], Awaitable[bool]]
+"""Whether the pod answers well."""
+
+
+async def ask_pod(question: PodQuestion) -> bool:
+    """See `Ask`."""
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            if question.path is None:
+                return await _connect(question.host, question.port)
+            return await _request(question, question.path)
+    except (OSError, TimeoutError):
+        return False
+
+
+async def _connect(host: str, port: int) -> bool:
+    _, writer = await asyncio.open_connection(host, port)
+    writer.close()
+    return True
+
+
+async def _request(question: PodQuestion, path: str) -> bool:
+    # Takes long to import, and few flows have probes.
+    import aiohttp
+
+    headers = dict([question.header]) if question.header else {}
+    host = f"[{question.host}]" if ":" in question.host else question.host
+    url = f"http://{host}:{question.port}/{path.removeprefix('/')}"
+    try:
+        # Not the session of others: a pod is asked once, and its cookies are nobody's business.
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(url, headers=headers, allow_redirects=False) as response,
+        ):
+            return 200 <= response.status < 400
+    except (aiohttp.ClientError, ValueError):
+        return False
