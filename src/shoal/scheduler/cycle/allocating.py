@@ -70,7 +70,7 @@ def _may_start(round: Round, group: Group) -> bool:
     if not round.rules.gang_job_ready:
         return True
     valid = group.ready_count + group.waiting_count
-    least = group.spec_min_member
+    least = group.min_member
     if valid < least:
         text = f"Not enough valid tasks for gang-scheduling, valid: {valid}, min: {least}"
         round.refuse(group, Verdict(Reason.NOT_ENOUGH_TASKS, text))
@@ -172,7 +172,7 @@ def _explain(round: Round, group: Group, attempt: Attempt) -> None:
 
 def gang_message(group: Group, refusals: Sequence[Refusal], placeable: int) -> str:
     """As Volcano's users know it (v1.15, plugins/gang and api/job_info.go)."""
-    least = group.spec_min_member
+    least = group.min_member
     waiting = group.waiting_count
     missing = max(least - group.ready_count - placeable, 0)
     parts = [f"{waiting - placeable} Unschedulable"]

@@ -70,7 +70,7 @@ def _has_too_little(round: Round, group: Group) -> bool:
     nominated = sum(1 for each in group.waiting() if round.nominations.node_of(each.uid))
     votes: list[bool] = []
     if rules.gang_job_starving:
-        votes.append(group.ready_count + nominated < group.spec_min_member or not group.is_ready)
+        votes.append(group.ready_count + nominated < group.min_member or not group.is_ready)
     if rules.priority_job_starving:
         votes.append(nominated < group.waiting_count)
     return bool(votes) and all(votes)

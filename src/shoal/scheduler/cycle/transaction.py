@@ -102,7 +102,7 @@ class Goal:
         if is_gang and not group.is_ready:
             others = list(counted)
             by_role = Counter(each.role for each in others)
-            self._missing = group.spec_min_member - group.ready_count - len(others)
+            self._missing = group.min_member - group.ready_count - len(others)
             self._missing_roles = {
                 role: least - group.ready_by_role[role] - by_role[role]
                 for role, least in group.role_minimums.items()

@@ -96,7 +96,7 @@ def _bundles_of(round: Round, victim: Group, group: Group, terms: Terms) -> Iter
 
 def _spare(victim: Group, candidates: Sequence[Member]) -> list[Member]:
     """Members that the gang can do without, in this order."""
-    count = victim.ready_count - victim.spec_min_member
+    count = victim.ready_count - victim.min_member
     least = victim.role_minimums
     by_role = Counter(victim.ready_by_role)
     spare: list[Member] = []

@@ -18,7 +18,7 @@ from shoal.base.guard import Failed, attempt
 from shoal.scheduler.events import ObjectChanged
 from shoal.scheduler.fairness.queue_policy import QueueUsage
 from shoal.scheduler.framework.profile import Profile
-from shoal.scheduler.gangs.group import Group, min_resources_of
+from shoal.scheduler.gangs.group import Group
 from shoal.scheduler.gangs.member import (
     HOLDING,
     Member,
@@ -251,14 +251,13 @@ class GangBook:
     def _set_group(self, obj: PodGroup, now: datetime) -> None:
         group = self._group(obj.metadata.key, now)
         before = group.object
-        group.object = obj
+        group.take_object(obj)
         if before is None or before.metadata.uid != obj.metadata.uid:
             group.phase = obj.phase
             group.verdict = None
         elif obj.phase is PodGroupPhase.INQUEUE and group.phase is PodGroupPhase.PENDING:
             group.phase = obj.phase  # Somebody else has admitted it.
         if before is None or before.spec != obj.spec:
-            group.min_resources = min_resources_of(obj)
             group.priority = self._priority_of(group)
             self._wake(group)
         self._changed(group, wakes=before is None or before.spec != obj.spec)
@@ -266,7 +265,7 @@ class GangBook:
     def _remove_group(self, key: ObjectKey) -> None:
         group = self._groups.get(key)
         if group is not None:
-            group.object = None
+            group.take_object(None)
             self._changed(group)
             self._drop_if_empty(group)
 

@@ -5,7 +5,7 @@ pkg/scheduler/api/job_info.go and plugins/gang.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -42,17 +42,27 @@ class Group:
     def __init__(self, key: ObjectKey, first_seen_at: datetime) -> None:
         self.key = key
         self.object: PodGroup | None = None
+        self.uid = ""
+        self.queue = ""
+        self.min_member = 0
+        self.role_minimums: Mapping[str, int] = {}
+        """Of each task; empty where they do not bind, which is where minMember is less than their
+        sum."""
+        self.min_resources: Amounts | None = None
+        self.created_at = first_seen_at
+        self.age_key = first_seen_at.isoformat()
+        """Orders groups by age."""
+        self.priority = 0
         self.phase = PodGroupPhase.PENDING
         """What it is here; written to the API when it differs."""
-        self.priority = 0
-        self.first_seen_at = first_seen_at
         self.members: dict[str, Member] = {}
         self.counts: Counter[MemberState] = Counter()
+        self.ready_count = 0
+        """Members that count for the minimum."""
         self.ready_by_role: Counter[str] = Counter()
         self.holding: Amounts = {}
         self.wanting: Amounts = {}
         """Of members that wait."""
-        self.min_resources: Amounts | None = None
         self.is_parked = False
         """Tried in vain; not tried again before something changes."""
         self.retry_at: datetime | None = None
@@ -67,40 +77,27 @@ class Group:
         self.contributes_to = ""
         """That queue."""
 
+    def take_object(self, obj: PodGroup | None) -> None:
+        """The PodGroup as it is now; None where it is gone. Raises QuantityError."""
+        self.object = obj
+        if obj is None:
+            return
+        spec, meta = obj.spec, obj.metadata
+        self.uid = meta.uid
+        self.queue = spec.queue
+        self.min_member = spec.min_member
+        binds = spec.min_member >= sum(spec.min_task_member.values())
+        self.role_minimums = spec.min_task_member if binds else {}
+        raw = spec.min_resources
+        self.min_resources = None if raw is None else of_resource_list(raw)
+        if meta.creation_timestamp is not None:
+            self.created_at = meta.creation_timestamp
+            self.age_key = meta.creation_timestamp.isoformat()
+
     @property
     def is_known(self) -> bool:
         """Whether there is a PodGroup."""
         return self.object is not None
-
-    @property
-    def spec_min_member(self) -> int:
-        return self.object.spec.min_member if self.object else 0
-
-    @property
-    def queue(self) -> str:
-        return self.object.spec.queue if self.object else ""
-
-    @property
-    def created_at(self) -> datetime:
-        stamp = self.object.metadata.creation_timestamp if self.object else None
-        return stamp or self.first_seen_at
-
-    @property
-    def uid(self) -> str:
-        return self.object.metadata.uid if self.object else ""
-
-    @property
-    def role_minimums(self) -> dict[str, int]:
-        """Of each task; empty where they do not bind, which is where minMember is less than their
-        sum."""
-        spec = self.object.spec if self.object else None
-        if spec is None or spec.min_member < sum(spec.min_task_member.values()):
-            return {}
-        return spec.min_task_member
-
-    @property
-    def ready_count(self) -> int:
-        return sum(self.counts[state] for state in READY)
 
     @property
     def waiting_count(self) -> int:
@@ -109,7 +106,9 @@ class Group:
     @property
     def is_ready(self) -> bool:
         """Whether its minimum is placed."""
-        return self.ready_count >= self.spec_min_member and all(
+        if self.ready_count < self.min_member:
+            return False
+        return not self.role_minimums or all(
             self.ready_by_role[role] >= least for role, least in self.role_minimums.items()
         )
 
@@ -154,7 +153,7 @@ class Group:
         inqueue: Amounts = {}
         # A running group that is elastic may still take what it was admitted with.
         if self.phase is PodGroupPhase.INQUEUE or (
-            self.phase is PodGroupPhase.RUNNING and self.ready_count >= self.spec_min_member
+            self.phase is PodGroupPhase.RUNNING and self.ready_count >= self.min_member
         ):
             holding = self.holding
             inqueue = {
@@ -176,17 +175,12 @@ class Group:
     def _count(self, member: Member, sign: int) -> None:
         self.counts[member.state] += sign
         if member.state in READY:
+            self.ready_count += sign
             self.ready_by_role[member.role] += sign
         if member.state in HOLDING:
             _add(self.holding, member.amounts, sign)
         elif member.state is MemberState.WAITING:
             _add(self.wanting, member.amounts, sign)
-
-
-def min_resources_of(group: PodGroup) -> Amounts | None:
-    """As far as queues count them; None: none named. Raises QuantityError."""
-    raw = group.spec.min_resources
-    return None if raw is None else of_resource_list(raw)
 
 
 def _add(total: Amounts, more: Amounts, sign: int) -> None:

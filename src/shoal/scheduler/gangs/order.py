@@ -29,7 +29,7 @@ def group_order(group: Group, rules: Rules, total: Mapping[str, int]) -> GroupKe
         group.is_ready if rules.gang_job_order else False,
         deadline.isoformat() if deadline else _NEVER,
         dominant_share(group.holding, total) if rules.drf_job_order else 0.0,
-        group.created_at.isoformat(),
+        group.age_key,
         group.uid,
     )
 
@@ -42,12 +42,11 @@ def members_in_order(group: Group, rules: Rules) -> list[Member]:
 
 def dominant_share(holding: Amounts, total: Mapping[str, int]) -> float:
     """The largest part of any resource; `pods` do not count."""
-    parts = (
-        amount / total[name] if total.get(name) else 1.0
-        for name, amount in holding.items()
-        if name != "pods"
-    )
-    return max(parts, default=0.0)
+    share = 0.0
+    for name, amount in holding.items():
+        if name != "pods":
+            share = max(share, amount / total[name] if total.get(name) else 1.0)
+    return share
 
 
 def sla_deadline(group: Group, rules: Rules) -> datetime | None:

@@ -34,7 +34,7 @@ _COUNTED = {
 def phase_of(group: Group) -> PodGroupPhase:
     """As its members stand now."""
     is_rejected = not group.is_ready and group.verdict is not None
-    return next_phase(group.phase, group.counts, group.spec_min_member, is_rejected=is_rejected)
+    return next_phase(group.phase, group.counts, group.min_member, is_rejected=is_rejected)
 
 
 def group_patch(group: Group, decision: int, now: datetime) -> JsonObject | None:
