@@ -7,7 +7,8 @@ pkg/scheduler/plugins/capacity/capacity.go.
 
 A queue may reclaim if any one resource of the pod keeps it within its deserved, so in others it may
 end beyond it, and what it takes can be taken from it again. Therefore, different on purpose: such a
-queue takes only what leaves the other at or above its own deserved; and `pods`, of which every pod
+queue takes only what leaves the other at or above its own deserved; what an ancestor deserves
+entitles nobody to what another queue below the same ancestor holds; and `pods`, of which every pod
 has one, is not a resource by which anybody is entitled or related.
 """
 
@@ -117,6 +118,8 @@ class CapacityPolicy(RoundPolicy):
         givers, takers = below_common_ancestor(giver, taker)
         if not all(_may_be_taken(each, victim.request) for each in self._counting(givers)):
             return False
+        if not self._is_entitled_apart(takers, reclaimer.request):
+            return False
         could_lose_it = all(
             _may_be_taken(each, reclaimer.request, reclaimer.request)
             for each in self._counting(takers)
@@ -124,6 +127,12 @@ class CapacityPolicy(RoundPolicy):
         return not could_lose_it or all(
             _keeps(each, victim.request, each.deserved) for each in self._counting(givers)
         )
+
+    def _is_entitled_apart(self, takers: tuple[Account, ...], request: Mapping[str, int]) -> bool:
+        """Not by what a common ancestor deserves, which the victim's queue may claim as well."""
+        if self._level == 0:
+            return True
+        return any(_deserves_some(each, request) for each in self._counting(takers))
 
     def _counting(self, queues: tuple[Account, ...]) -> tuple[Account, ...]:
         """Of a queue and its ancestors: those whose deserved decides."""
