@@ -9,7 +9,9 @@ from typing import Any, Self
 import msgspec
 
 from shoal.api.meta import timestamp
-from shoal.api.volcano import job, pod_group, queue
+from shoal.api.resource import JsonObject
+from shoal.api.volcano import flow, job, pod_group, queue
+from shoal.api.volcano.flow import JobFlow, JobTemplate
 from shoal.api.volcano.job import Job
 from shoal.api.volcano.pod_group import PodGroup
 from shoal.api.volcano.queue import Queue
@@ -111,6 +113,67 @@ class JobBuilder(ObjectBuilder):
 
     def phase(self, phase: str, reason: str = "", message: str = "") -> Self:
         return self.status(state={"phase": phase, "reason": reason, "message": message})
+
+
+class JobFlowBuilder(ObjectBuilder):
+    """A flow under construction; each call adds to it."""
+
+    def obj(self) -> JobFlow:
+        return msgspec.convert(self._manifest, JobFlow)
+
+    def step(
+        self,
+        template: str,
+        *targets: str,
+        probe: JsonObject | None = None,
+        patch: JsonObject | None = None,
+    ) -> Self:
+        """One more step, after the targets; `probe` and `patch` as on the wire."""
+        step: JsonObject = {"name": template}
+        if targets:
+            step["dependsOn"] = {"targets": list(targets), **({"probe": probe} if probe else {})}
+        if patch:
+            step["patch"] = {"jobSpec": patch}
+        return self.spec(flows=[*self._manifest["spec"].get("flows", []), step])
+
+    def phase(self, phase: str) -> Self:
+        return self.status(state={"phase": phase})
+
+    def remembers(self, job: str, phase: str) -> Self:
+        """A job that its status tells of."""
+        known = self._manifest.get("status", {}).get("jobStatusList", [])
+        return self.status(jobStatusList=[*known, {"name": job, "state": phase}])
+
+
+class JobTemplateBuilder(ObjectBuilder):
+    """A template under construction; each call adds to it."""
+
+    def obj(self) -> JobTemplate:
+        return msgspec.convert(self._manifest, JobTemplate)
+
+
+def make_flow(name: str) -> JobFlowBuilder:
+    """Of namespace `default`, without steps; its uid is its name."""
+    return JobFlowBuilder(
+        {
+            "apiVersion": f"{flow.GROUP}/{flow.VERSION}",
+            "kind": "JobFlow",
+            "metadata": {"name": name, "namespace": "default", "uid": name},
+            "spec": {},
+        }
+    )
+
+
+def make_template(name: str) -> JobTemplateBuilder:
+    """Of namespace `default`, with the spec of a job of one task, `main`."""
+    return JobTemplateBuilder(
+        {
+            "apiVersion": f"{flow.GROUP}/{flow.VERSION}",
+            "kind": "JobTemplate",
+            "metadata": {"name": name, "namespace": "default", "uid": name},
+            "spec": make_job(name).task("main").manifest()["spec"],
+        }
+    )
 
 
 def make_queue(name: str) -> QueueBuilder:
