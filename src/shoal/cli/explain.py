@@ -17,6 +17,9 @@ from shoal.api.ploto import DYNAMIC_EXECUTOR_POOLS, FIXED_EXECUTOR_POOLS, TASKS,
 from shoal.api.pod import PODS, ContainerStatus, Pod
 from shoal.api.resource import Resource
 from shoal.api.status import ApiError
+from shoal.api.volcano.job import JOBS
+from shoal.api.volcano.pod_group import POD_GROUPS
+from shoal.api.volcano.queue import QUEUES
 from shoal.base.clock import SystemClock
 from shoal.cli.deployment_story import deployment_story, newest_pods_waiting
 from shoal.cli.explain_pod import PodQuestion, explain_pod
@@ -24,6 +27,7 @@ from shoal.cli.output import DATA_FORMATS, CliError, print_object
 from shoal.cli.phrases import condition_line, counted, event_line, lasting
 from shoal.cli.placement_story import is_failed_attempt
 from shoal.cli.pool_story import is_of, pool_story
+from shoal.cli.volcano.explaining import gang_story
 from shoal.client.protocol import Client
 
 T = TypeVar("T")
@@ -36,13 +40,22 @@ _RESOURCES: dict[str, Resource[Any]] = {
     "dynamicexecutorpool": DYNAMIC_EXECUTOR_POOLS,
     "fixedexecutorpool": FIXED_EXECUTOR_POOLS,
     "deployment": DEPLOYMENTS,
+    "job": JOBS,
+    "podgroup": POD_GROUPS,
+    "queue": QUEUES,
 }
+_GANG_KINDS = (JOBS, POD_GROUPS, QUEUES)
 _SHORT_NAMES = {
     "po": "pod",
     "dep": "dynamicexecutorpool",
     "fep": "fixedexecutorpool",
     "deploy": "deployment",
+    "vcjob": "job",
+    "vj": "job",
+    "pg": "podgroup",
+    "q": "queue",
 }
+EXPLAINED = "a pod, task, executor pool, deployment, job, podgroup or queue"
 
 
 async def explain(
@@ -61,8 +74,9 @@ async def explain(
         else:
             _print_story(await _story(client, resource, found, now), asked)
         return
-    what = kind or "pod, task, executor pool or deployment"
-    raise CliError(f'there is no {what} "{name}" in namespace "{namespace}"')
+    what = kind or EXPLAINED.removeprefix("a ")
+    where = "" if kind == "queue" else f' in namespace "{namespace}"'
+    raise CliError(f'there is no {what} "{name}"{where}')
 
 
 def _target(words: Sequence[str]) -> tuple[str, str]:
@@ -77,9 +91,7 @@ def _target(words: Sequence[str]) -> tuple[str, str]:
     singular = kind.lower().partition(".")[0].removesuffix("s")
     singular = _SHORT_NAMES.get(singular, singular)
     if singular not in _RESOURCES:
-        raise CliError(
-            f'cannot explain a "{kind}"; name a pod, a task, an executor pool or a deployment'
-        )
+        raise CliError(f'cannot explain a "{kind}"; name {EXPLAINED}')
     return singular, name
 
 
@@ -103,6 +115,8 @@ async def _story(client: Client, resource: Resource[Any], found: Any, now: datet
     namespace = found.metadata.namespace
     if resource is PODS:
         return [*pod_story(found, now), *warnings(await _events(client, found), now)]
+    if resource in _GANG_KINDS:
+        return await gang_story(client, found, now)
     if resource is TASKS:
         return task_story(found, now)
     if resource is DEPLOYMENTS:
@@ -121,7 +135,7 @@ async def _story(client: Client, resource: Resource[Any], found: Any, now: datet
 
 async def _find(client: Client, resource: Resource[T], name: str, namespace: str) -> T | None:
     try:
-        return await client.get(resource, name, namespace)
+        return await client.get(resource, name, namespace if resource.namespaced else "")
     except ApiError as error:
         if error.is_not_found:
             return None

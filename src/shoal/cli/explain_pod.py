@@ -28,6 +28,7 @@ from shoal.cli.what_if_story import ROOM_LIMIT
 from shoal.client.protocol import Client
 from shoal.scheduler.config.configuration import ExtenderSection
 from shoal.scheduler.config.loading import LoadedConfiguration
+from shoal.scheduler.config.volcano_conf import LoadedVolcanoConf
 from shoal.scheduler.core import Scheduler, build_scheduler
 from shoal.scheduler.explaining.awaited import awaited
 from shoal.scheduler.explaining.cases import answer_of, preemption_answer_of
@@ -37,8 +38,12 @@ from shoal.scheduler.explaining.onlooker import ClusterView, Onlooker
 from shoal.scheduler.explaining.what_if import WhatIf
 from shoal.scheduler.framework.points import ProfileError
 from shoal.scheduler.framework.profile import Profile, ProfileSpec
-from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES
-from shoal.standalone.config import ConfigError, load_scheduler_text, read_scheduler_file
+from shoal.standalone.config import (
+    ConfigError,
+    load_scheduler_text,
+    load_volcano_conf_text,
+    read_scheduler_file,
+)
 from shoal.standalone.published_configuration import NAME, NAMESPACE, published
 from shoal.standalone.scheduler_plugins import plugin_registry
 from shoal.standalone.scheduler_profiles import refuse_unknown_plugins, with_defaults
@@ -66,12 +71,12 @@ class _Setup:
 
     wanted: LoadedConfiguration | None
     """None: the default profiles."""
+    volcano: LoadedVolcanoConf | None = None
 
     @property
     def profiles(self) -> Sequence[ProfileSpec]:
         """The default ones beside its own, as `shoal up` has them."""
-        wanted = self.wanted
-        return DEFAULT_PROFILES if wanted is None else tuple(with_defaults(wanted.profiles))
+        return with_defaults(self.wanted.profiles if self.wanted else (), self.volcano)
 
     @property
     def extenders(self) -> Sequence[ExtenderSection]:
@@ -134,9 +139,12 @@ async def _setup(client: Client, path: Path | None) -> _Setup:
     try:
         if path is not None:
             return _Setup(read_scheduler_file(path))
-        text = await published(client)
+        text, volcano_conf = await published(client)
         name = f"ConfigMap {NAMESPACE}/{NAME}"
-        return _Setup(None if text is None else load_scheduler_text(text, name))
+        return _Setup(
+            None if text is None else load_scheduler_text(text, name),
+            None if volcano_conf is None else load_volcano_conf_text(volcano_conf, name),
+        )
     except ConfigError as error:
         raise CliError(str(error)) from error
 

@@ -274,7 +274,9 @@ def delete(
 def explain(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KIND] NAME", help="A pod, task, executor pool or deployment."),
+        typer.Argument(
+            metavar="[KIND] NAME", help="A pod, task, pool, deployment, job, podgroup or queue."
+        ),
     ] = None,
     namespace: Namespace = "",
     output: Annotated[OutputFormat, typer.Option("--output", "-o")] = OutputFormat.TABLE,
@@ -314,7 +316,7 @@ def explain(
     if cases is not None or preemption:
         _answer_cases(cases, with_preemption=preemption, is_alone=not (words or what_if))
     if not words:
-        fail("name a pod, a task, an executor pool or a deployment, or a file of --cases")
+        fail("name a pod, task, executor pool, deployment, job, podgroup or queue, or --cases")
     from shoal.cli import explain as explaining
     from shoal.cli.explain_pod import PodQuestion
     from shoal.cli.what_if_story import WhatIfFlags, whole_nodes

@@ -1,6 +1,7 @@
 """What the commands on queues, jobs and flows do to a cluster in memory, and print."""
 
 import asyncio
+import json
 from contextlib import asynccontextmanager
 from io import StringIO
 
@@ -17,6 +18,7 @@ from shoal.api.volcano.job import JOBS
 from shoal.api.volcano.pod_group import POD_GROUPS
 from shoal.api.volcano.queue import QUEUES, QueueState
 from shoal.base.clock import SystemClock
+from shoal.cli.explain import explain
 from shoal.cli.output import CliError, OutputFormat
 from shoal.cli.volcano import flows, jobs, pods, queues
 from shoal.cli.volcano.job_view import view_job
@@ -135,8 +137,9 @@ async def test_closing_and_opening_wait_until_the_queue_is_there(capsys):
 
 async def test_a_queue_that_is_closing_says_what_is_left_in_it(capsys):
     async with cluster() as client:
-        await make(client, QUEUES, make_queue("q").state("Closing"))
+        await make(client, QUEUES, make_queue("q"))
         await make(client, POD_GROUPS, make_pod_group("g").queue("q"))
+        await patch_status(client, QUEUES, "q", "", {"state": "Closing"})
         await queues.close_queue(client, "q", 10)
         said = "queue q is Closing: it takes nothing more, and is Closed when its 1 PodGroup left\n"
         assert capsys.readouterr().out == said
@@ -180,7 +183,8 @@ async def test_a_queue_gets_another_weight_and_goes():
         await queues.operate_queue(client, "q", "update", 7, None)
         assert (await client.get(QUEUES, "q")).spec.weight == 7
         await queues.delete_queue(client, "q")
-        assert not (await client.list(QUEUES)).items
+        with pytest.raises(ApiError, match='"q" not found'):
+            await client.get(QUEUES, "q")
 
 
 async def test_jobs_are_run_listed_and_deleted(capsys):
@@ -197,8 +201,8 @@ async def test_jobs_are_run_listed_and_deleted(capsys):
 
 async def test_a_file_of_jobs_may_hold_nothing_else(tmp_path, capsys):
     both = tmp_path / "both.yaml"
-    job = FLOW.format(kind="Job", name="a").replace("flow", "batch").replace("{}", "{tasks: [{}]}")
-    both.write_text(f"{job}---\napiVersion: batch/v1\nkind: Job\n")
+    job = json.dumps(make_job("a").task("main").manifest() | {"metadata": {"name": "a"}})
+    both.write_text(f"{job}\n---\napiVersion: batch/v1\nkind: Job\n")
     async with cluster() as client:
         with pytest.raises(CliError, match="holds a Job of batch/v1; `job run` takes Jobs of"):
             await jobs.run_files(client, [str(both)], NS)
@@ -246,6 +250,7 @@ async def test_pods_are_listed_by_job_and_by_queue(capsys):
         return [line[0] for line in lines_of(capsys)]
 
     async with cluster() as client:
+        await make(client, QUEUES, make_queue("q"))
         await make_pods(client)
         assert await listed(client) == ["Name", "of-job"]
         assert await listed(client, job="j", queue="q") == ["Name", "of-job"]
@@ -258,6 +263,7 @@ async def test_pods_are_listed_by_job_and_by_queue(capsys):
 
 async def test_one_screen_shows_a_job_with_its_tasks_group_pods_and_events(capsys):
     async with cluster() as client:
+        await make(client, QUEUES, make_queue("q"))
         job = await make(client, JOBS, make_job("j").queue("q").task("a").phase("Running"))
         await make(client, POD_GROUPS, make_pod_group(f"j-{job.metadata.uid}").phase("Inqueue"))
         await make_pods(client)
@@ -316,8 +322,9 @@ async def test_queues_are_printed_once_where_there_is_no_terminal(capsys):
         await make(client, QUEUES, make_queue("q").holds(cpu="1").entitled(cpu="2"))
         plain = Console(file=StringIO())
         await top_queues(client, plain, SystemClock(), period_s=1, is_once=False)
-        heads, row = lines_of(capsys)
-        assert (heads[0], row[:5]) == ("QUEUE", ["q", "Open", "1", "0", "50%"])
+        heads, *rows = lines_of(capsys)
+        assert heads[0] == "QUEUE"
+        assert ["└─", "q", "Open", "1", "0", "50%"] in [row[:6] for row in rows]
 
 
 async def test_on_a_terminal_the_table_is_drawn_again_and_again():
@@ -338,3 +345,30 @@ async def test_on_a_terminal_the_table_is_drawn_again_and_again():
         with pytest.raises(KeyboardInterrupt):
             await top_queues(client, terminal, Twice(), period_s=1, is_once=False)
         assert terminal.file.getvalue()[len(once) :].count("longest wait") >= 3
+
+
+@pytest.mark.parametrize("words", [["job", "j"], ["vj/j"], ["j"]])
+async def test_a_job_is_explained_by_its_group_and_its_queue(words, capsys):
+    async with cluster() as client:
+        await make(client, QUEUES, make_queue("q").capability(cpu="1"))
+        job = await make(client, JOBS, make_job("j").queue("q").task("a").phase("Pending"))
+        group = make_pod_group(f"j-{job.metadata.uid}").queue("q").needs(2, cpu="2")
+        await make(client, POD_GROUPS, group.phase("Pending"))
+        await explain(client, words, NS)
+    said = capsys.readouterr().out
+    assert said.startswith("Job default/j is Pending")
+    assert f"  PodGroup default/j-{job.metadata.uid} is Pending" in said
+    assert "    Queue q may have 1 cpu at most and holds 0, this needs 2: short by 1.\n" in said
+
+
+async def test_groups_and_queues_are_explained_by_their_short_names(capsys):
+    async with cluster() as client:
+        await make(client, QUEUES, make_queue("q"))
+        await make(client, POD_GROUPS, make_pod_group("g").queue("q").phase("Pending"))
+        await explain(client, ["pg/g"], NS)
+        await explain(client, ["q", "q"], NS)
+        with pytest.raises(CliError, match=r'there is no queue "nope"$'):
+            await explain(client, ["queue", "nope"], NS)
+    group, *_ = said = capsys.readouterr().out.splitlines()
+    assert group.startswith("PodGroup default/g is Pending")
+    assert "Queue q is Open, of weight 1." in said

@@ -1,0 +1,76 @@
+"""`shoal explain job|podgroup|queue`: reads what the story is about, and tells it."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from shoal.api.core import PRIORITY_CLASSES
+from shoal.api.node import NODES
+from shoal.api.pod import PODS
+from shoal.api.resource import Resource
+from shoal.api.status import ApiError
+from shoal.api.volcano.job import Job
+from shoal.api.volcano.pod_group import POD_GROUPS, PodGroup
+from shoal.api.volcano.queue import QUEUES, Queue
+from shoal.cli.output import CliError
+from shoal.cli.volcano.group_story import group_story, verdict_lines
+from shoal.cli.volcano.job_story import job_lines, job_story
+from shoal.cli.volcano.job_view import group_of
+from shoal.cli.volcano.queue_story import queue_story
+from shoal.client.protocol import Client
+from shoal.scheduler.explaining.gang_view import GangView, gang_view
+
+T = TypeVar("T")
+
+
+async def gang_story(client: Client, found: Job | PodGroup | Queue, now: datetime) -> list[str]:
+    """Sentences. Who may not see all of the cluster gets what the object itself tells."""
+    try:
+        view = await read_view(client, now)
+    except ApiError as error:
+        if not error.is_forbidden:
+            raise
+        return [*await _own_lines(client, found, now), f"  More cannot be said: {error}"]
+    name = found.metadata.name
+    if isinstance(found, Job):
+        groups = [each.object for each in view.groups.values() if each.object is not None]
+        obj = _of_its_namespace(found, groups)
+        return job_story(found, view.groups[obj.metadata.key] if obj else None, view, now)
+    if isinstance(found, Queue) and name in view.queues:
+        return queue_story(name, view, now)
+    if isinstance(found, PodGroup) and found.metadata.key in view.groups:
+        return group_story(view.groups[found.metadata.key], view, now)
+    raise CliError(f'"{name}" has just been deleted')
+
+
+async def read_view(client: Client, now: datetime) -> GangView:
+    """All that the queues of the cluster are about."""
+    queues, groups, pods, nodes, classes = await asyncio.gather(
+        _list(client, QUEUES),
+        _list(client, POD_GROUPS),
+        _list(client, PODS),
+        _list(client, NODES),
+        _list(client, PRIORITY_CLASSES),
+    )
+    return gang_view(queues, groups, pods, nodes, classes, now)
+
+
+async def _list(client: Client, resource: Resource[T]) -> Sequence[T]:
+    return (await client.list(resource)).items
+
+
+async def _own_lines(client: Client, found: Job | PodGroup | Queue, now: datetime) -> list[str]:
+    if isinstance(found, Queue):
+        return [f"Queue {found.metadata.name} is {found.status.state}."]
+    if isinstance(found, PodGroup):
+        head = f"PodGroup {found.metadata.key} is {found.phase}."
+        return [head, *verdict_lines(found, now)]
+    groups = await client.list(POD_GROUPS, found.metadata.namespace)
+    group = group_of(found, groups.items)
+    return [*job_lines(found, now), *(verdict_lines(group, now) if group else ())]
+
+
+def _of_its_namespace(job: Job, groups: Sequence[PodGroup]) -> PodGroup | None:
+    namespace = job.metadata.namespace
+    return group_of(job, [each for each in groups if each.metadata.namespace == namespace])

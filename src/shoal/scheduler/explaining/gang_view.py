@@ -1,0 +1,174 @@
+"""Queues, groups, pods and nodes as they were read, put together: who is where, and holds what.
+
+Groups are those of the scheduler (`gangs.group`), so their order and what they need come out as the
+scheduler has them. What queues deserve is what it has written to them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from shoal.api.core import PriorityClass
+from shoal.api.meta import ObjectKey
+from shoal.api.node import Node
+from shoal.api.pod import Pod
+from shoal.api.volcano import keys
+from shoal.api.volcano.pod_group import PodGroup, PodGroupPhase
+from shoal.api.volcano.queue import DEFAULT, ROOT, Queue
+from shoal.scheduler.fairness import amounts
+from shoal.scheduler.fairness.queue_tree import parents_of
+from shoal.scheduler.fairness.rules import Rules
+from shoal.scheduler.gangs.group import Group
+from shoal.scheduler.gangs.member import HOLDING, Member, amounts_of, role_of, state_of
+from shoal.scheduler.gangs.order import group_order
+from shoal.scheduler.state import pod_info
+from shoal.scheduler.state.request import Amounts
+
+RULES = Rules()
+"""Those in force are not known here; an order of one's own is not followed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GangView:
+    """A cluster with its queues at one moment."""
+
+    queues: Mapping[str, Queue]
+    groups: Mapping[ObjectKey, Group]
+    parents: Mapping[str, str]
+    """Of every queue but root."""
+    total: Amounts
+    """What nodes have for groups: what pods without a group hold is taken off."""
+    free: Mapping[str, Amounts]
+    """By node that takes pods."""
+    held: Mapping[str, Amounts]
+    """By queue, with those below it."""
+    promised: Mapping[str, Amounts]
+    """What admitted groups may still take, by queue, with those below it."""
+
+    def path(self, queue: str) -> tuple[str, ...]:
+        """The queue and those above it, root last; empty where there is no such queue."""
+        return _path(queue, self.queues, self.parents)
+
+    def below(self, queue: str) -> list[str]:
+        """The queue itself, and all below it."""
+        return [name for name in self.queues if queue in self.path(name)]
+
+    def children(self, queue: str) -> list[str]:
+        return sorted(name for name, parent in self.parents.items() if parent == queue)
+
+    def deserved(self, queue: str) -> Amounts:
+        """As the scheduler says, else the spec; nothing where neither does."""
+        found = self.queues.get(queue)
+        if found is None:
+            return {}
+        return amounts.of_resource_list(found.status.deserved or found.spec.deserved)
+
+    def share(self, queue: str) -> float:
+        """The largest part of what it deserves of any resource; 0 where nobody has said."""
+        held = self.held.get(queue, {})
+        deserved = self.deserved(queue).items()
+        return max((held.get(name, 0) / most for name, most in deserved if most), default=0.0)
+
+    def members_of(self, queue: str) -> list[Group]:
+        """Groups in the queue itself."""
+        return [group for group in self.groups.values() if group.queue == queue]
+
+    def line(self, queue: str) -> list[Group]:
+        """Groups of the queue that wait, the next one first."""
+        waiting = [group for group in self.members_of(queue) if is_waiting(group)]
+        return sorted(waiting, key=lambda group: group_order(group, RULES, self.total))
+
+
+def is_waiting(group: Group) -> bool:
+    """Its minimum has no nodes, and is not done."""
+    is_over = group.phase is PodGroupPhase.COMPLETED
+    return group.is_known and not is_over and (not group.is_ready or _is_pending(group))
+
+
+def _is_pending(group: Group) -> bool:
+    return group.phase is PodGroupPhase.PENDING
+
+
+def gang_view(
+    queues: Iterable[Queue],
+    pod_groups: Iterable[PodGroup],
+    pods: Iterable[Pod],
+    nodes: Sequence[Node],
+    classes: Sequence[PriorityClass],
+    now: datetime,
+) -> GangView:
+    """Raises QuantityError where an amount is none."""
+    by_name = {each.metadata.name: each for each in queues}
+    parents = parents_of(by_name)
+    groups = {each.metadata.key: _group(each, classes, now) for each in pod_groups}
+    free = {
+        node.metadata.name: amounts.of_resource_list(node.status.allocatable)
+        for node in nodes
+        if not node.spec.unschedulable
+    }
+    total = amounts.total_of(free.values())
+    for pod in pods:
+        _place(pod, groups, free, total)
+    usage = [
+        (_path(group.queue or DEFAULT, by_name, parents), group.usage())
+        for group in groups.values()
+    ]
+    return GangView(
+        queues=by_name,
+        groups=groups,
+        parents=parents,
+        total=total,
+        free=free,
+        held=_summed((path, used.allocated) for path, used in usage),
+        promised=_summed((path, used.inqueue) for path, used in usage),
+    )
+
+
+def _group(obj: PodGroup, classes: Sequence[PriorityClass], now: datetime) -> Group:
+    group = Group(obj.metadata.key, now)
+    group.take_object(obj)
+    group.phase = obj.phase
+    group.priority = _priority(obj.spec.priority_class_name, classes)
+    return group
+
+
+def _priority(name: str, classes: Sequence[PriorityClass]) -> int:
+    """As the scheduler has it: of its class, else of the cluster's default class, else 0."""
+    chosen = (
+        each for each in classes if (each.metadata.name == name if name else each.global_default)
+    )
+    return next((each.value for each in chosen), 0)
+
+
+def _place(
+    pod: Pod, groups: Mapping[ObjectKey, Group], free: Mapping[str, Amounts], total: Amounts
+) -> None:
+    """A pod joins its group, and takes its room on its node."""
+    info = pod_info.of(pod)
+    state, held = state_of(info), amounts_of(info.request)
+    member = Member(info, state, role_of(info), held, pod.spec.node_name)
+    name = pod.metadata.annotations.get(keys.GROUP_NAME, "")
+    group = groups.get(ObjectKey(pod.metadata.namespace, name)) if name else None
+    if group is not None:
+        group.add(member)
+    if state in HOLDING and pod.spec.node_name in free:
+        amounts.subtract(free[pod.spec.node_name], held)
+        if group is None:
+            amounts.subtract(total, held)
+
+
+def _path(queue: str, queues: Mapping[str, Queue], parents: Mapping[str, str]) -> tuple[str, ...]:
+    if queue not in queues:
+        return ()
+    path = [queue]
+    while path[-1] in parents:
+        path.append(parents[path[-1]])
+    return tuple(path) if path[-1] == ROOT else (*path, ROOT)
+
+
+def _summed(parts: Iterable[tuple[tuple[str, ...], Amounts]]) -> dict[str, Amounts]:
+    summed: dict[str, Amounts] = {}
+    for path, part in parts:
+        for name in path:
+            amounts.add(summed.setdefault(name, {}), part)
+    return summed

@@ -1,0 +1,198 @@
+"""Queues, groups and pods put together, and the limits that are found in them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shoal.api.core import PriorityClass
+from shoal.api.meta import ObjectKey, ObjectMeta
+from shoal.scheduler.explaining.gang_view import GangView, gang_view, is_waiting
+from shoal.scheduler.explaining.group_limits import (
+    Limit,
+    LimitKind,
+    enough_of,
+    holders,
+    is_entitled,
+    limits_of,
+    surplus,
+    wanted_by,
+)
+from shoal.testing.builders import NodeBuilder, PodBuilder, make_node, make_pod
+from shoal.testing.volcano import PodGroupBuilder, QueueBuilder, make_pod_group, make_queue
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+CLASSES = [
+    PriorityClass(metadata=ObjectMeta(name="high"), value=100),
+    PriorityClass(metadata=ObjectMeta(name="usual"), value=7, global_default=True),
+]
+FOUR_CPU = make_node("n").capacity(cpu="4", memory="8Gi")
+
+
+def member(name: str, group: str, cpu: str = "1", node: str = "n") -> PodBuilder:
+    pod = make_pod(name).req(cpu=cpu).annotations(**{"scheduling.k8s.io/group-name": group})
+    return pod.node(node).phase("Running") if node else pod
+
+
+def view_of(
+    queues: Sequence[QueueBuilder] = (),
+    groups: Sequence[PodGroupBuilder] = (),
+    pods: Sequence[PodBuilder] = (),
+    nodes: Sequence[NodeBuilder] = (FOUR_CPU,),
+) -> GangView:
+    return gang_view(
+        [each.obj() for each in (make_queue("root"), *queues)],
+        [each.obj() for each in groups],
+        [each.obj() for each in pods],
+        [each.obj() for each in nodes],
+        CLASSES,
+        NOW,
+    )
+
+
+def waits(name: str, queue: str = "q", phase: str = "Pending", **needs: str) -> PodGroupBuilder:
+    return make_pod_group(name).queue(queue).needs(1, **needs).phase(phase).created(NOW)
+
+
+def limits(view: GangView, name: str) -> list[Limit]:
+    return limits_of(view, view.groups[ObjectKey("default", name)])
+
+
+def test_what_groups_hold_and_are_promised_counts_in_their_queue_and_all_above_it():
+    view = view_of(
+        [make_queue("p"), make_queue("q").parent("p")],
+        [waits("a", phase="Inqueue", cpu="3")],
+        [member("a-0", "a"), make_pod("alone").req(cpu="1").node("n").phase("Running")],
+    )
+    for queue in ("q", "p", "root"):
+        assert view.held[queue]["cpu"] == 1000
+        assert view.promised[queue]["cpu"] == 2000
+    assert (view.total["cpu"], view.free["n"]["cpu"]) == (3000, 2000)
+    assert view.path("q") == ("q", "p", "root")
+    assert view.path("nope") == ()
+    assert sorted(view.below("p")) == ["p", "q"]
+
+
+def test_a_node_that_takes_no_pods_has_nothing():
+    view = view_of(nodes=[FOUR_CPU.unschedulable()])
+    assert (view.total, view.free) == ({}, {})
+
+
+def test_the_line_of_a_queue_goes_by_priority_then_age():
+    young = waits("young").created(NOW + timedelta(hours=1))
+    high = waits("high").spec(priorityClassName="high").created(NOW + timedelta(hours=2))
+    view = view_of([make_queue("q")], [young, waits("old"), high, waits("x", "other")])
+    assert [group.key.name for group in view.line("q")] == ["high", "old", "young"]
+    assert [group.priority for group in view.line("q")] == [100, 7, 7]
+
+
+def test_only_groups_below_their_minimum_wait():
+    placed = waits("placed", phase="Running")
+    short = make_pod_group("short").queue("q").needs(2).phase("Inqueue")
+    view = view_of(
+        [make_queue("q")],
+        [placed, short, waits("done", phase="Completed")],
+        [member("p-0", "placed"), member("s-0", "short")],
+    )
+    waiting = {group.key.name for group in view.groups.values() if is_waiting(group)}
+    assert waiting == {"short"}
+
+
+def test_a_group_that_is_not_admitted_wants_its_min_resources():
+    view = view_of([make_queue("q")], [waits("a", cpu="3")])
+    (group,) = view.groups.values()
+    assert wanted_by(group) == {"cpu": 3000}
+
+
+def test_an_admitted_group_wants_what_is_missing_for_its_minimum():
+    gang = make_pod_group("a").queue("q").needs(2).phase("Inqueue")
+    pods = [member("a-0", "a"), member("a-1", "a", "2", ""), member("a-2", "a", "3", "")]
+    view = view_of([make_queue("q")], [gang], pods)
+    (group,) = view.groups.values()
+    assert wanted_by(group) == {"cpu": 2000, "pods": 1}
+
+
+@pytest.mark.parametrize("phase", ["Pending", "Inqueue"])
+def test_the_capability_of_a_queue_binds_it_and_all_below(phase: str):
+    view = view_of(
+        [make_queue("p").capability(cpu="3"), make_queue("q").parent("p").capability(cpu="9")],
+        [waits("busy", phase="Running", cpu="1"), waits("a", phase=phase, cpu="3")],
+        [member("b-0", "busy"), *([member("a-0", "a", "3", "")] if phase == "Inqueue" else [])],
+    )
+    (limit,) = limits(view, "a")
+    assert (limit.kind, limit.place, limit.resource) == (LimitKind.CAPABILITY, "p", "cpu")
+    assert (limit.limit, limit.held, limit.wanted, limit.short) == (3000, 1000, 3000, 1000)
+
+
+def test_what_others_are_promised_counts_but_not_what_the_group_is_promised_itself():
+    queues = [make_queue("q").capability(cpu="3")]
+    first = waits("first", phase="Inqueue", cpu="2")
+    assert limits(view_of(queues, [first]), "first") == []
+    (limit,) = limits(view_of(queues, [first, waits("next", cpu="2")]), "next")
+    assert (limit.promised, limit.short) == (2000, 1000)
+
+
+def test_a_zero_of_cpu_is_no_limit():
+    assert limits(view_of([make_queue("q").capability(cpu="0")], [waits("a", cpu="1")]), "a") == []
+
+
+def test_what_other_queues_are_guaranteed_is_not_to_be_had():
+    queues = [make_queue("q"), make_queue("kept").guarantee(cpu="3")]
+    (limit,) = limits(view_of(queues, [waits("a", cpu="2")]), "a")
+    assert (limit.kind, limit.place, limit.limit) == (LimitKind.GUARANTEES, "q", 1000)
+    assert limits(view_of(queues, [waits("a", "kept", cpu="2")]), "a") == []
+
+
+def test_the_cluster_admits_a_little_more_than_it_has():
+    view = view_of([make_queue("q")], [waits("a", cpu="4"), waits("b", cpu="5")])
+    assert limits(view, "a") == []
+    (limit,) = limits(view, "b")
+    assert (limit.kind, limit.limit, limit.short) == (LimitKind.ADMISSION, 4800, 200)
+
+
+def test_a_queue_within_its_share_is_admitted_however_full_the_cluster_is():
+    full = waits("full", "other", "Running", cpu="4")
+    queue = make_queue("q").entitled(cpu="2")
+    view = view_of(
+        [queue, make_queue("other")], [full, waits("a", cpu="2")], [member("f", "full", "4")]
+    )
+    assert limits(view, "a") == []
+    assert is_entitled(view, view.groups[ObjectKey("default", "a")], {"cpu": 2000})
+    assert not is_entitled(view, view.groups[ObjectKey("default", "a")], {"cpu": 3000})
+
+
+def test_an_admitted_group_is_measured_by_what_is_free():
+    full, small = waits("full", "other", "Running"), waits("a", phase="Inqueue")
+    pods = [member("f", "full", "3"), member("a-0", "a", "2", "")]
+    (limit,) = limits(view_of([make_queue("q")], [full, small], pods), "a")
+    assert (limit.kind, limit.limit, limit.short) == (LimitKind.CLUSTER, 1000, 1000)
+
+
+def test_room_in_pieces_is_no_room_for_one_pod():
+    nodes = [make_node("one").capacity(cpu="2"), make_node("two").capacity(cpu="3")]
+    pods = [member("a-0", "a", "4", "")]
+    (limit,) = limits(view_of([make_queue("q")], [waits("a", phase="Inqueue")], pods, nodes), "a")
+    assert (limit.kind, limit.place, limit.short) == (LimitKind.NODE, "two", 1000)
+
+
+def test_holders_are_those_whom_the_limit_counts_the_largest_first():
+    view = view_of(
+        [make_queue("q"), make_queue("other")],
+        [waits("a"), waits("b"), waits("c", "other")],
+        [member("a-0", "a"), member("b-0", "b", "2"), member("c-0", "c", "3")],
+    )
+    limit = Limit(kind=LimitKind.CAPABILITY, place="q", resource="cpu", limit=0, wanted=2000)
+    found = holders(view, limit)
+    assert [(each.key.name, each.amount) for each in found] == [("b", 2000), ("a", 1000)]
+    assert [each.key.name for each in enough_of(found, 2500)] == ["b", "a"]
+    assert enough_of(found, 9000) == []
+    cluster = Limit(kind=LimitKind.CLUSTER, place="", resource="cpu", limit=0, wanted=1)
+    assert [each.key.name for each in holders(view, cluster)] == ["c", "b", "a"]
+
+
+def test_a_surplus_is_what_is_held_above_what_is_deserved():
+    queues = [make_queue("q").entitled(cpu="1"), make_queue("fair").entitled(cpu="2")]
+    pods = [member("a-0", "a", "3"), member("b-0", "b", "1")]
+    view = view_of([*queues, make_queue("unknown")], [waits("a"), waits("b", "fair")], pods)
+    assert surplus(view, "cpu") == {"q": 2000}
+    assert (view.share("q"), view.share("fair"), view.share("unknown")) == (3.0, 0.5, 0.0)
