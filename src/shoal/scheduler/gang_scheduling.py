@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from shoal.api.volcano.pod_group import POD_GROUPS
 from shoal.api.volcano.queue import QUEUES
 from shoal.scheduler.cycle.gang_cycle import Placement
+from shoal.scheduler.cycle.reserving import Reservation
 from shoal.scheduler.cycle.rounds import Rounds
 from shoal.scheduler.effects import Effect, PodRef, WriteStatus
 from shoal.scheduler.fairness.rules import Rules
@@ -43,9 +44,15 @@ class GangScheduling:
         self._said: dict[str, Verdict | None] = {}
         """By group: the verdict of the latest event."""
 
+    @property
+    def reservation(self) -> Reservation:
+        """For a look at who holds it."""
+        return self.rounds.reservation
+
     def set_rules(self, rules: Rules) -> None:
-        """They hold from the next round on."""
+        """They hold from the next round on, in which every group is looked at again."""
         self.rounds.set_rules(rules)
+        self.book.wake_all()
 
     def next_wake(self, now: datetime) -> datetime | None:
         """When there is next something to do; None for never."""

@@ -146,12 +146,12 @@ class _Run:
 
     def outcome(self) -> Outcome:
         book = self.scheduler.gangs.book
-        nominations = self.scheduler.nominations
+        nominations, reservation = self.scheduler.nominations, self.scheduler.gangs.reservation
         waiting = [each for group in book for each in group.waiting()]
         pipelined = {
             str(each.pod.key): nominations.node_of(each.uid)
             for each in waiting
-            if nominations.node_of(each.uid)
+            if nominations.node_of(each.uid) and not reservation.has(each.uid)
         }
         return Outcome(self.binds, sorted(self.evictions), pipelined, self.phases)
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from shoal.api.volcano.pod_group import PodGroupPhase
 from shoal.api.volcano.queue import DequeueStrategy
 from shoal.scheduler.cycle.attempts import Attempt, try_group
+from shoal.scheduler.cycle.reserving import Reservation
 from shoal.scheduler.cycle.round import Refusal, Round
 from shoal.scheduler.cycle.transaction import Goal, Transaction
 from shoal.scheduler.fairness.rules import Action
@@ -25,7 +26,7 @@ from shoal.scheduler.gangs.order import GroupKey, members_in_order
 _GATED_OR_NONE = 0
 
 
-def allocate(round: Round, groups: Iterable[Group]) -> bool:
+def allocate(round: Round, groups: Iterable[Group], reservation: Reservation) -> bool:
     """Whether all had their turn; else the round has placed as many as it may."""
     lines = _Lines(round, [each for each in groups if _may_start(round, each)])
     has_backfill = Action.BACKFILL in round.rules.actions
@@ -37,7 +38,7 @@ def allocate(round: Round, groups: Iterable[Group]) -> bool:
             lines.drop(queue)
             continue
         members = lines.members_of(group, with_best_effort=has_backfill)
-        if _turn(round, group, members):
+        if _turn(round, group, members, reservation):
             if members:
                 lines.push(group)
             continue
@@ -92,12 +93,16 @@ def _lacks_role(group: Group) -> bool:
     return any(valid.get(role, 0) < count for role, count in least.items())
 
 
-def _turn(round: Round, group: Group, members: deque[Member]) -> bool:
+def _turn(round: Round, group: Group, members: deque[Member], reservation: Reservation) -> bool:
     """Whether the group got something. Members that had their chance are taken off `members`."""
     is_gang = round.rules.gang_job_ready
     goal = Goal(group, is_gang=is_gang, counted=_best_effort_elsewhere(round, group, is_gang))
     if is_gang and not group.is_ready:
         attempt = try_group(round, group, list(members), goal)
+        if not attempt.is_success:
+            with reservation.lifted_for(group, round.now) as is_lifted:
+                if is_lifted:
+                    attempt = try_group(round, group, list(members), goal)
         members_left = {each.uid for each in members} - {
             each.uid for each in attempt.transaction.members
         }
@@ -111,8 +116,11 @@ def _turn(round: Round, group: Group, members: deque[Member]) -> bool:
         members.extend(kept)
         return True
     members.clear()
-    if not _await_room(round, group, goal):
-        _explain(round, group, attempt)
+    if _await_room(round, group, goal, reservation):
+        return False
+    _explain(round, group, attempt)
+    if is_gang and attempt.lacks_nodes:
+        reservation.consider(round, group)
     return False
 
 
@@ -141,13 +149,14 @@ def _best_effort_elsewhere(round: Round, group: Group, is_gang: bool) -> Sequenc
     return [each for each in group.waiting() if each.is_best_effort]
 
 
-def _await_room(round: Round, group: Group, goal: Goal) -> bool:
+def _await_room(round: Round, group: Group, goal: Goal, reservation: Reservation) -> bool:
     """Nominate the group to nodes that will do once pods that are about to end are gone."""
     if group.awaited:
         return True
     for member in group.waiting():
         # Room that was promised and is not there, though nobody has to go any more.
-        round.nominations.remove(member.uid)
+        if not reservation.has(member.uid):
+            round.nominations.remove(member.uid)
     leaving = [each.pod for each in round.book.leaving.values()]
     if not leaving:
         return False

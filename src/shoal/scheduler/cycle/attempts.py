@@ -24,6 +24,11 @@ class Attempt:
     plan: Sequence[tuple[Member, str]] = ()
     """Where members would have gone, without success."""
 
+    @property
+    def lacks_nodes(self) -> bool:
+        """Whether it is nodes that some member found too full, rather than its queue."""
+        return any(each.is_of_nodes for each in self.refusals)
+
 
 def try_group(round: Round, group: Group, members: Sequence[Member], goal: Goal) -> Attempt:
     """Place members of the group on what is free now."""

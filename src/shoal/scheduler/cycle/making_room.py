@@ -67,7 +67,11 @@ def _is_starving(round: Round, group: Group) -> bool:
 def _has_too_little(round: Round, group: Group) -> bool:
     """Every plugin that says anything must say so."""
     rules: Rules = round.rules
-    nominated = sum(1 for each in group.waiting() if round.nominations.node_of(each.uid))
+    nominated = sum(
+        1
+        for each in group.waiting()
+        if round.nominations.node_of(each.uid) and not round.has_reservation(each.uid)
+    )
     votes: list[bool] = []
     if rules.gang_job_starving:
         votes.append(group.ready_count + nominated < group.min_member or not group.is_ready)

@@ -41,6 +41,8 @@ class Refusal:
     message: str
     possible_node: str = ""
     """Where it would go if the rest of its gang had nodes; empty for nowhere."""
+    is_of_nodes: bool = False
+    """Whether nodes were looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,10 @@ class Round:
     """Of pods that go in this order, each: whether it is more than a disruption budget allows."""
     budget: int
     """How many members may still be placed."""
+    forget_reservation: Callable[[str], None]
+    """Of a pod that gets a better place."""
+    has_reservation: Callable[[str], bool]
+    """Whether the room that is kept for a pod is no more than reserved."""
     outcome: RoundOutcome = field(default_factory=RoundOutcome)
     tried_in_vain: set[str] = field(default_factory=set[str])
     """Uids of groups that got nothing by `allocate`."""
@@ -105,6 +111,7 @@ class Round:
 
     def nominate(self, member: Member, node_name: str) -> None:
         """The member waits for room on this node, and others leave it that room."""
+        self.forget_reservation(member.uid)
         self.nominations.set(member.pod, node_name)
         self.outcome.nominated.append((member, node_name))
 

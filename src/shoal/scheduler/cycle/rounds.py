@@ -11,6 +11,7 @@ from datetime import datetime
 from shoal.scheduler.cycle import admitting, allocating, making_room
 from shoal.scheduler.cycle.domains import Domains
 from shoal.scheduler.cycle.gang_cycle import GangCycle
+from shoal.scheduler.cycle.reserving import Reservation
 from shoal.scheduler.cycle.round import Purpose, Round, RoundOutcome
 from shoal.scheduler.cycle.victims import Terms
 from shoal.scheduler.fairness.divisions import policy_of
@@ -44,6 +45,7 @@ class Rounds:
         self._nominations = nominations
         self._domains = Domains(cache.snapshot, objects)
         self._violates_budget = violates_budget
+        self.reservation = Reservation(nominations)
         self.set_rules(rules)
         self._tried: dict[str, Group] = {}
         """Groups that were tried in vain since the last complete round, by uid."""
@@ -57,6 +59,7 @@ class Rounds:
     def run(self, budget: int, now: datetime) -> RoundOutcome:
         """One round, which places at most about so many members."""
         current = self.begin(budget, now)
+        self.reservation.refresh()
         groups = self._book.active()
         is_complete = True
         for action in self.rules.actions:
@@ -87,6 +90,8 @@ class Rounds:
             now=now,
             violates_budget=self._violates_budget,
             budget=budget,
+            forget_reservation=self.reservation.forget,
+            has_reservation=self.reservation.has,
         )
 
     def _act(self, round: Round, action: Action, groups: Sequence[Group]) -> bool:
@@ -96,7 +101,7 @@ class Rounds:
             case Action.ENQUEUE:
                 admitting.admit(round, groups)
             case Action.ALLOCATE:
-                is_complete = allocating.allocate(round, groups)
+                is_complete = allocating.allocate(round, groups, self.reservation)
                 self._tried.update(
                     (each.uid, each) for each in groups if each.uid in round.tried_in_vain
                 )

@@ -6,6 +6,7 @@ plugins have reserved are as if its members were placed.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from shoal.scheduler.cycle.gang_cycle import Placement, Rejection
 from shoal.scheduler.cycle.round import Refusal, Round, shortage_text
@@ -51,7 +52,7 @@ class Transaction:
             return Refusal(member, shortage_text(shortage))
         result = self._round.cycle.place(self._statement, queued, rows=self.rows)
         if isinstance(result, Rejection):
-            return Refusal(member, result.message)
+            return Refusal(member, result.message, is_of_nodes=True)
         policy.allocate(queue, member.amounts)
         self.placements.append(result)
         self.members.append(member)
@@ -135,7 +136,7 @@ def place_members(transaction: Transaction, members: Sequence[Member], goal: Goa
 
 def _one_pass(transaction: Transaction, members: Sequence[Member], goal: Goal) -> list[Refusal]:
     refused: list[Refusal] = []
-    known: dict[Fragments, str] = {}
+    known: dict[Fragments, Refusal] = {}
     for index, member in enumerate(members):
         if goal.is_met(transaction):
             break
@@ -143,12 +144,12 @@ def _one_pass(transaction: Transaction, members: Sequence[Member], goal: Goal) -
             break
         like = member.queued.signature.whole if member.queued else None
         if like is not None and like in known:
-            refused.append(Refusal(member, known[like]))
+            refused.append(replace(known[like], member=member))
             continue
         refusal = transaction.try_member(member)
         if refusal is None:
             continue
         refused.append(refusal)
         if like is not None:
-            known[like] = refusal.message
+            known[like] = refusal
     return refused
