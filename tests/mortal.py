@@ -27,6 +27,8 @@ class MortalClient:
         self._client = client
         self._left = writes
         self.has_died = False
+        self.written = 0
+        """Writes that were carried out."""
 
     def __getattr__(self, name: str) -> Any:
         """Reads go through."""
@@ -48,6 +50,7 @@ class MortalClient:
         if self._left > 0:
             self._left -= 1
             answer = await call(*args, **kwargs)
+            self.written += 1
             if self._left > 0:
                 return answer
         self.has_died = True

@@ -65,6 +65,7 @@ class Deployment(Object):
 
 
 class StatefulSetSpec(ApiStruct):
+    replicas: int = 1
     selector: LabelSelector = LabelSelector()
 
 

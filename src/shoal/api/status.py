@@ -85,6 +85,12 @@ class ApiError(Exception):
     def is_expired(self) -> bool:
         return self.code == 410
 
+    @property
+    def is_final(self) -> bool:
+        """Whether asking the same again would be answered the same, until something else changes:
+        not where somebody came between, and not where the server is at a loss."""
+        return 400 <= self.code < 500 and self.code not in (409, 429)
+
 
 def _details(name: str, group_resource: str, **more: Any) -> JsonObject:
     plural, _, group = group_resource.partition(".")

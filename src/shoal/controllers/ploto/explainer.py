@@ -11,8 +11,8 @@ from shoal.controllers.ploto.planning import Waiting, why_waiting
 from shoal.controllers.ploto.pool import PoolKey
 from shoal.controllers.ploto.roster import Roster
 from shoal.controllers.ploto.task_writes import TaskWrites
-from shoal.controllers.together import all_of
 from shoal.controllers.reconciler import Result
+from shoal.controllers.together import all_of
 
 _BATCH = 16
 """Writes at once: few, because a task that is being told cannot be assigned meanwhile."""

@@ -10,8 +10,8 @@ from shoal.controllers.ploto.pool import PoolKey
 from shoal.controllers.ploto.pool_roster import PoolRoster
 from shoal.controllers.ploto.roster import Roster
 from shoal.controllers.ploto.task_writes import TaskWrites
-from shoal.controllers.together import all_of
 from shoal.controllers.reconciler import Result
+from shoal.controllers.together import all_of
 
 EXPLAIN_DELAY_S = 0.2
 """A task that waits for less is not told why."""

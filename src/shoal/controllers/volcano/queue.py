@@ -5,11 +5,10 @@ its parent (`queue_state`). What comes of it is written by `queue_writes`.
 """
 
 from shoal.api.meta import ObjectKey
-from shoal.api.resource import JsonObject
 from shoal.api.status import ApiError
 from shoal.api.volcano.command import COMMANDS, Command
 from shoal.api.volcano.pod_group import POD_GROUPS, PodGroup
-from shoal.api.volcano.queue import DEFAULT, QUEUES, ROOT, Queue, manifest
+from shoal.api.volcano.queue import QUEUES, ROOT, Queue, built_in_queues
 from shoal.base.clock import Clock
 from shoal.client.events import EventRecorder
 from shoal.client.informer import InformerSet, Lister
@@ -24,11 +23,7 @@ from shoal.controllers.volcano.queue_writes import BY_QUEUE, QueueWrites
 BY_PARENT = "spec.parent"
 """Index of queues."""
 
-_ALWAYS_THERE: dict[str, JsonObject] = {
-    ROOT: {"weight": 1, "reclaimable": False},
-    DEFAULT: {"weight": 1, "reclaimable": True, "parent": ROOT},
-}
-"""Source: Volcano v1.15, pkg/scheduler/cache/cache.go, newDefaultAndRootQueue."""
+_ALWAYS_THERE = {each["metadata"]["name"]: each for each in built_in_queues()}
 
 
 class QueueReconciler:
@@ -60,7 +55,7 @@ class QueueReconciler:
 
     async def _make(self, name: str) -> None:
         try:
-            await self._client.create(QUEUES, manifest(name, **_ALWAYS_THERE[name]))
+            await self._client.create(QUEUES, _ALWAYS_THERE[name])
         except ApiError as error:
             if not error.is_already_exists:
                 raise

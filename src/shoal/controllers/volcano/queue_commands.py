@@ -79,7 +79,7 @@ class QueueCommands:
         try:
             await self._writes.take(queue, queue_state.command_step(queue, action, is_in_use))
         except ApiError as error:
-            if not _is_final(error):
+            if not error.is_final:
                 raise
             self._warn(queue, action, f"{_FAILURE.get(action, action)} {error.message}")
             return
@@ -127,9 +127,3 @@ def _age(command: Command) -> tuple[float, int, str, str]:
     created = metadata.creation_timestamp
     version = metadata.resource_version
     return (created.timestamp() if created else 0.0, len(version), version, metadata.uid)
-
-
-def _is_final(error: ApiError) -> bool:
-    """Whether asking again would be answered the same: the queue is gone, or the change is not
-    allowed."""
-    return 400 <= error.code < 500 and error.code not in (409, 429)
