@@ -10,6 +10,10 @@ from shoal.client.protocol import Client
 from shoal.controllers.runner import Controller
 from shoal.controllers.volcano.cron_job import cron_job_controller
 from shoal.controllers.volcano.hyper_node import hyper_node_controller
+from shoal.controllers.volcano.job_controller import job_controller
+from shoal.controllers.volcano.job_flow import job_flow_controller
+from shoal.controllers.volcano.job_template import job_template_controller
+from shoal.controllers.volcano.pod_group import pod_group_controller
 from shoal.controllers.volcano.queue import queue_controller
 
 COMPONENT = "vc-controller-manager"
@@ -31,7 +35,11 @@ class VolcanoControllers:
         self.controllers: list[Controller] = [
             queue_controller(client, informers, recorder, clock),
             hyper_node_controller(client, informers, clock),
+            pod_group_controller(client, informers, recorder, clock),
+            job_controller(client, informers, recorder, clock),
             cron_job_controller(client, informers, recorder, clock),
+            job_flow_controller(client, informers, recorder, clock),
+            job_template_controller(client, informers, clock),
         ]
         self._informers = informers
 

@@ -1,0 +1,261 @@
+"""What has happened to a job, read off its pods as they are now.
+
+Nothing is remembered from watch events: a controller that was killed sees the same incidents when
+it comes back, and an incident is there until an action has answered it. Volcano learns of them
+from events, so one that arrives after the job has finished is missed there. Source of the events:
+Volcano v1.15, pkg/controllers/job/job_controller_handler.go.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from shoal.api.pod import ContainerStatus, Pod
+from shoal.api.volcano.job import Job, TaskSpec
+from shoal.api.volcano.lifecycle import JobAction, JobEvent
+from shoal.api.volcano.pod_group import PodGroup, PodGroupPhase
+from shoal.controllers.volcano.job_plugins.hosts import pod_name
+from shoal.controllers.volcano.job_pod_plan import Slot, is_current, is_wanted, mark_of, missing
+from shoal.controllers.volcano.job_pods import task_of, version_of
+from shoal.controllers.volcano.job_policies import Request, reaction
+from shoal.controllers.volcano.job_state import RESTARTS, TARGETED
+
+_NEVER = -1
+"""`maxRetry` of a task whose restarts do not count."""
+
+
+EVICTED_PODS = "shoal.io/evicted-pods"
+"""Annotation of a job: evictions whose delayed action is not due yet."""
+
+
+class _EvictionNote(msgspec.Struct, frozen=True):
+    version: int
+    pods: dict[str, datetime]
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True):
+    event: JobEvent
+    since: datetime
+    task: str = ""
+    pod: str = ""
+    """Name; empty where it is about a whole task or the job."""
+    version: int
+    exit_code: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        where = f" of pod {self.pod}" if self.pod else f" of task {self.task}" if self.task else ""
+        code = f" with exit code {self.exit_code}" if self.exit_code else ""
+        return f"{self.event}{where}{code}"
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What the policies make of all incidents."""
+
+    action: JobAction = JobAction.SYNC_JOB
+    incident: Incident | None = None
+    """What the action answers."""
+    next_due: datetime | None = None
+    """When a delayed action will be due."""
+    awaits_restart: bool = False
+    """Whether one of the delayed actions will restart something: the job is not finished yet."""
+    evictions: Mapping[str, datetime] = {}
+    """Evicted pods that a delayed action will answer: the only incident that leaves no trace."""
+
+
+def verdict(job: Job, incidents: Sequence[Incident], now: datetime) -> Verdict:
+    """The oldest incident that asks for an action now has its way; the others come later."""
+    next_due: datetime | None = None
+    awaits_restart = False
+    evictions: dict[str, datetime] = {}
+    answered: Verdict | None = None
+    for incident in sorted(incidents, key=lambda each: (each.since, each.pod)):
+        react = reaction(job, _request(job, incident))
+        if react.action is JobAction.SYNC_JOB or (react.action in TARGETED and not incident.task):
+            continue
+        due = incident.since + timedelta(seconds=react.delay_s)
+        if react.delay_s == 0 or due <= now:
+            answered = answered or Verdict(action=react.action, incident=incident)
+            continue
+        next_due = due if next_due is None else min(due, next_due)
+        awaits_restart = awaits_restart or react.action in RESTARTS
+        if incident.event is JobEvent.POD_EVICTED:
+            evictions[incident.pod] = incident.since
+    return answered or Verdict(
+        next_due=next_due, awaits_restart=awaits_restart, evictions=evictions
+    )
+
+
+def _request(job: Job, incident: Incident) -> Request:
+    return Request(
+        event=incident.event,
+        job_uid=job.metadata.uid,
+        version=incident.version,
+        task=incident.task,
+        exit_code=incident.exit_code,
+    )
+
+
+def incidents(
+    job: Job,
+    pods: Sequence[Pod],
+    group: PodGroup | None,
+    now: datetime,
+) -> list[Incident]:
+    """All of them."""
+    evictions = noted_evictions(job)
+    current = [p for p in pods if is_current(job, p) and is_wanted(job, p) and mark_of(p) is None]
+    found = [each for pod in current for each in _of_pod(pod)]
+    found += _vanished(job, pods, now)
+    running = {pod.metadata.name for pod in current if pod.status.phase == "Running"}
+    seen = {each.pod for each in found if each.event is JobEvent.POD_EVICTED}
+    for slot in _slots(job):
+        name = _name(job, slot)
+        if name in evictions and name not in running | seen:
+            found.append(_eviction(job, slot, evictions[name]))
+    for task in job.spec.tasks:
+        found += _of_task(job, task, [pod for pod in pods if task_of(pod) == task.name], now)
+    return [*found, *_of_group(job, group, now)]
+
+
+def noted_evictions(job: Job) -> dict[str, datetime]:
+    """`Verdict.evictions`, as they were written down during this attempt of the job."""
+    text = job.metadata.annotations.get(EVICTED_PODS)
+    if text is None:
+        return {}
+    try:
+        note = msgspec.json.decode(text, type=_EvictionNote)
+    except msgspec.ValidationError:
+        return {}
+    return note.pods if note.version == job.status.version else {}
+
+
+def eviction_note(job: Job, evictions: Mapping[str, datetime]) -> str | None:
+    """The annotation; None where there is nothing to write down."""
+    if not evictions:
+        return None
+    note = _EvictionNote(version=job.status.version, pods=dict(sorted(evictions.items())))
+    return msgspec.json.encode(note).decode()
+
+
+def _slots(job: Job) -> Iterator[Slot]:
+    return (Slot(task, index) for task in job.spec.tasks for index in range(task.replicas))
+
+
+def _name(job: Job, slot: Slot) -> str:
+    return pod_name(job.metadata.name, slot.task.name, slot.index)
+
+
+def _eviction(job: Job, slot: Slot, since: datetime) -> Incident:
+    return Incident(
+        event=JobEvent.POD_EVICTED,
+        since=since,
+        task=slot.task.name,
+        pod=_name(job, slot),
+        version=job.status.version,
+    )
+
+
+def _of_pod(pod: Pod) -> Iterator[Incident]:
+    meta = pod.metadata
+    if meta.deletion_timestamp is not None:
+        grace = timedelta(seconds=meta.deletion_grace_period_seconds or 0)
+        yield _pod_incident(pod, JobEvent.POD_EVICTED, meta.deletion_timestamp - grace)
+    elif pod.status.phase == "Failed":
+        since = max(_ends(pod), default=meta.creation_timestamp)
+        yield _pod_incident(pod, JobEvent.POD_FAILED, since, exit_code(pod))
+    elif pod.status.phase == "Pending":
+        yield _pod_incident(pod, JobEvent.POD_PENDING, meta.creation_timestamp)
+
+
+def _pod_incident(
+    pod: Pod, event: JobEvent, since: datetime | None, exit_code: int = 0
+) -> Incident:
+    assert since is not None, "the server dates every pod"
+    return Incident(
+        event=event,
+        since=since,
+        task=task_of(pod),
+        pod=pod.metadata.name,
+        version=version_of(pod),
+        exit_code=exit_code,
+    )
+
+
+def exit_code(pod: Pod) -> int:
+    """Of the first container that failed; Volcano looks at the very first only."""
+    for status in _statuses(pod):
+        ended = status.state.terminated
+        if ended is not None and ended.exit_code != 0:
+            return ended.exit_code
+    return 0
+
+
+def _statuses(pod: Pod) -> list[ContainerStatus]:
+    return [*pod.status.container_statuses, *pod.status.init_container_statuses]
+
+
+def _ends(pod: Pod) -> Iterator[datetime]:
+    """When containers ended, restarted ones too."""
+    for status in _statuses(pod):
+        for state in (status.state, status.last_state):
+            if state.terminated is not None and state.terminated.finished_at is not None:
+                yield state.terminated.finished_at
+
+
+def _vanished(job: Job, pods: Sequence[Pod], now: datetime) -> Iterator[Incident]:
+    """Pods that the job counted last time and that are gone without a trace: removed at once, or
+    while no controller ran."""
+    counted = {
+        name: sum(state.phase.values()) for name, state in job.status.task_status_count.items()
+    }
+    if not any(counted.values()):
+        return
+    there: dict[str, int] = {}
+    for pod in pods:
+        if is_wanted(job, pod) and not pod.is_deleting:
+            there[task_of(pod)] = there.get(task_of(pod), 0) + 1
+    for slot in missing(job, pods):
+        task = slot.task
+        if min(counted.get(task.name, 0), task.replicas) > there.get(task.name, 0):
+            there[task.name] = there.get(task.name, 0) + 1
+            yield _eviction(job, slot, now)
+
+
+def _of_task(job: Job, task: TaskSpec, pods: Sequence[Pod], now: datetime) -> Iterator[Incident]:
+    pods = [pod for pod in pods if not pod.is_deleting and is_wanted(job, pod) and not mark_of(pod)]
+    if not any(is_current(job, pod) for pod in pods):
+        return
+    since = max((end for pod in pods for end in _ends(pod)), default=now)
+    if sum(pod.status.phase == "Succeeded" for pod in pods) == task.replicas:
+        last = max(pods, key=lambda pod: max(_ends(pod), default=since))
+        yield _task_incident(job, JobEvent.TASK_COMPLETED, last, since)
+    restarts = {pod.metadata.name: _restarts(pod) for pod in pods if not pod.is_finished}
+    if task.max_retry != _NEVER and sum(restarts.values()) >= task.max_retry:
+        worst = max(pods, key=lambda pod: restarts.get(pod.metadata.name, 0))
+        yield _task_incident(job, JobEvent.TASK_FAILED, worst, since)
+
+
+def _task_incident(job: Job, event: JobEvent, pod: Pod, since: datetime) -> Incident:
+    """`pod` is the one that had the task come to this."""
+    return Incident(
+        event=event,
+        since=since,
+        task=task_of(pod),
+        pod=pod.metadata.name,
+        version=job.status.version,
+    )
+
+
+def _restarts(pod: Pod) -> int:
+    return sum(status.restart_count for status in pod.status.container_statuses)
+
+
+def _of_group(job: Job, group: PodGroup | None, now: datetime) -> Iterator[Incident]:
+    if group is None or group.phase is not PodGroupPhase.UNKNOWN:
+        return
+    times = [each.last_transition_time for each in group.status.conditions]
+    since = max((time for time in times if time is not None), default=now)
+    yield Incident(event=JobEvent.JOB_UNKNOWN, since=since, version=job.status.version)

@@ -1,0 +1,89 @@
+"""What to do when something happens to a job: the first rule that speaks of it.
+
+Source: Volcano v1.15, pkg/controllers/job/job_controller_util.go (applyPolicies).
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from shoal.api.duration import duration
+from shoal.api.volcano.job import Job
+from shoal.api.volcano.lifecycle import JobAction, JobEvent, LifecyclePolicy
+
+_INTERNAL = frozenset({JobEvent.OUT_OF_SYNC, JobEvent.COMMAND_ISSUED, JobEvent.POD_RUNNING})
+_ONLY_BY_NAME = frozenset({JobEvent.JOB_UPDATED})
+"""`*` does not stand for these: a job that is scaled is not to be restarted for that."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a job has to answer."""
+
+    event: JobEvent
+    job_uid: str
+    """The job that it happened to: one of the same name may have come since."""
+    version: int
+    """`status.version` of the job when it happened."""
+    action: JobAction | None = None
+    """What a command asks for."""
+    task: str = ""
+    """Empty where it is about the whole job."""
+    exit_code: int = 0
+
+
+class Reaction(msgspec.Struct, frozen=True):
+    action: JobAction
+    delay_s: float = 0.0
+    """The action is due when what happened has lasted this long."""
+
+
+SYNC = Reaction(JobAction.SYNC_JOB)
+
+
+def reaction(job: Job, request: Request) -> Reaction:
+    """Command, then staleness, then the task's policies, then the job's."""
+    if request.action is not None:
+        return Reaction(request.action)
+    if request.event in _INTERNAL:
+        return SYNC
+    if request.job_uid != job.metadata.uid or request.version < job.status.version:
+        return SYNC
+    of_task = next((t.policies for t in job.spec.tasks if request.task == t.name), [])
+    return _first(of_task, request) or _first(job.spec.policies, request) or SYNC
+
+
+def action_named(name: str) -> JobAction | None:
+    """None where there is no such action."""
+    return next((action for action in JobAction if action == name), None)
+
+
+def _first(policies: Sequence[LifecyclePolicy], request: Request) -> Reaction | None:
+    for policy in policies:
+        delay_s = _timeout_s(policy)
+        if _names_event(policy, request.event, delay_s) or _names_exit_code(policy, request):
+            return Reaction(_action(policy), delay_s)
+    return None
+
+
+def _names_event(policy: LifecyclePolicy, event: JobEvent, delay_s: float) -> bool:
+    named = policy.all_events
+    if event is JobEvent.POD_PENDING and delay_s == 0:
+        return False
+    return event in named or (JobEvent.ANY in named and event not in _ONLY_BY_NAME)
+
+
+def _names_exit_code(policy: LifecyclePolicy, request: Request) -> bool:
+    return policy.exit_code is not None and policy.exit_code == request.exit_code
+
+
+def _action(policy: LifecyclePolicy) -> JobAction:
+    """What nobody knows is done like nothing; admission refuses it."""
+    return action_named(policy.action) or JobAction.SYNC_JOB
+
+
+def _timeout_s(policy: LifecyclePolicy) -> float:
+    """0 for none, and for what is no duration, which admission refuses."""
+    try:
+        return duration(policy.timeout or "0").seconds
+    except ValueError:
+        return 0.0
