@@ -22,7 +22,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "distcc"
 WORKERS = [f"distcc-worker-{index}" for index in range(3)]
 OBJECTS = 202
 """200 modules, the function that they share, and the program."""
-PATIENCE_S = 180
+PATIENCE_S = 120
 
 
 async def phase_of(kubectl: Kubectl) -> str:
@@ -51,12 +51,13 @@ async def test_every_worker_compiles_its_part(tmp_path: Path) -> None:
         if node["metadata"]["labels"][RUNTIME_LABEL] != "sandbox":
             pytest.skip("this machine allows no sandboxes")
         await kubectl("apply", "-f", str(EXAMPLE))
-        following = [asyncio.create_task(whole_log(kubectl, pod)) for pod in WORKERS]
+        async with asyncio.TaskGroup() as group:
+            following = [group.create_task(whole_log(kubectl, pod)) for pod in WORKERS]
 
-        async def is_over() -> bool:
-            return await phase_of(kubectl) in ("Completed", "Failed", "Aborted", "Terminated")
+            async def is_over() -> bool:
+                return await phase_of(kubectl) in ("Completed", "Failed", "Aborted", "Terminated")
 
-        await eventually(is_over, "the job ends", pause_s=SLOW_PAUSE_S, patience_s=PATIENCE_S)
+            await eventually(is_over, "the job ends", pause_s=SLOW_PAUSE_S, patience_s=PATIENCE_S)
         master = await kubectl("logs", "distcc-master-0")
         assert await phase_of(kubectl) == "Completed", master
         assert "200 modules make 257850, expected 257850" in master

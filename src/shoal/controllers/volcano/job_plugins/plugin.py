@@ -26,8 +26,9 @@ class JobPlugin(Protocol):
         ...
 
     def on_pod(self, pod: JsonObject, context: PodContext) -> None:
-        """Edit the manifest of a pod before it is created. Its name, labels, annotations and
-        the volumes of the job are there already."""
+        """Edit the manifest of a pod before it is created, at any depth: nothing of it may be
+        shared with other pods or the job. Its name, labels, annotations and the volumes of the
+        job are there already."""
         ...
 
     def objects(self, job: Job) -> list[JsonObject]:
