@@ -32,6 +32,7 @@ from shoal.scheduler.events import (
     Tick,
 )
 from shoal.scheduler.extenders import Extenders
+from shoal.scheduler.fairness.rules import Rules
 from shoal.scheduler.framework.cluster_event import is_kubernetes_own
 
 BATCH_CYCLES = 64
@@ -91,6 +92,11 @@ class SchedulerLoop:
                     await asyncio.sleep(0)
                 else:
                     await self._rest(rest_s)
+
+    def set_rules(self, rules: Rules) -> None:
+        """How queues and gangs are treated from now on."""
+        self._scheduler.set_rules(rules)
+        self._has_news.set()
 
     async def _follow_needs(self) -> None:
         """Watch what plugins need. A collection that this server does not serve holds nothing, so

@@ -1,7 +1,7 @@
 """What `shoal up` is asked for: flags and shoal.yaml, checked before anything starts."""
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +14,7 @@ from shoal.api.names import qualified_name
 from shoal.apiserver.schema.validation.resources import validate_amount
 from shoal.scheduler.config.loading import ConfigurationError, LoadedConfiguration
 from shoal.scheduler.config.loading import load as load_configuration
+from shoal.scheduler.config.volcano_conf import LoadedVolcanoConf, load_volcano_conf
 from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES
 
 DEFAULT_DATA_DIR = Path("~/.shoal")
@@ -55,6 +56,8 @@ class SchedulerSection(
 
     config: Path | None = None
     """A KubeSchedulerConfiguration; relative paths start at the folder of shoal.yaml."""
+    volcano_conf: Path | None = None
+    """A volcano-scheduler.conf, likewise; it is read again when it changes."""
     plugin_timeout_s: Annotated[float, msgspec.Meta(gt=0)] = msgspec.field(
         default=1.0, name="pluginTimeoutSeconds"
     )
@@ -68,6 +71,15 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     scheduler: SchedulerSection = SchedulerSection()
 
 
+@dataclass(frozen=True, slots=True)
+class VolcanoConfFile:
+    """A file that can be used, as it was when it was read."""
+
+    path: Path
+    text: str
+    loaded: LoadedVolcanoConf
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path
     port: int
@@ -77,6 +89,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     scheduler: SchedulerSection
     scheduling: LoadedConfiguration | None
     """None: the default profiles."""
+    volcano_conf: VolcanoConfFile | None
+    """None: Shoal's own rules for queues and gangs."""
     kubeconfig: Path
     nodes: int
     node_resources: dict[str, str]
@@ -111,6 +125,7 @@ def load(
     scheduling = read_scheduler_file(scheduler_path) if scheduler_path else None
     if scheduling is not None:
         _check_files(scheduling)
+    volcano_path = file.scheduler.volcano_conf
     return Settings(
         data_dir=folder,
         port=port,
@@ -119,6 +134,7 @@ def load(
         ploto=file.ploto,
         scheduler=file.scheduler,
         scheduling=scheduling,
+        volcano_conf=read_volcano_conf(volcano_path) if volcano_path else None,
         kubeconfig=(kubeconfig or folder / KUBECONFIG_NAME).expanduser().resolve(),
         nodes=nodes,
         node_resources=parse_resources(node_resources),
@@ -144,8 +160,30 @@ def load_scheduler_text(text: str | bytes, name: str) -> LoadedConfiguration:
     try:
         return replace(load_configuration(text, DEFAULT_PROFILES[0].plugins), name=name)
     except ConfigurationError as error:
-        lines = "".join(f"\n  {line}" for line in error.lines)
-        raise ConfigError(f"{name} cannot be used:{lines}") from error
+        raise _unusable(name, error) from error
+
+
+def read_volcano_conf(path: Path) -> VolcanoConfFile:
+    """Raises ConfigError: a sentence, or a line for each cause."""
+    raw = _read_bytes("scheduler.volcanoConf", path)
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} cannot be used: it is not UTF-8: {error}") from error
+    return VolcanoConfFile(path, text, load_volcano_conf_text(text, str(path)))
+
+
+def load_volcano_conf_text(text: str, name: str) -> LoadedVolcanoConf:
+    """`name` is what messages call it. Raises ConfigError: a line for each cause."""
+    try:
+        return load_volcano_conf(text)
+    except ConfigurationError as error:
+        raise _unusable(name, error) from error
+
+
+def _unusable(name: str, error: ConfigurationError) -> ConfigError:
+    lines = "".join(f"\n  {line}" for line in error.lines)
+    return ConfigError(f"{name} cannot be used:{lines}")
 
 
 def _check_files(scheduling: LoadedConfiguration) -> None:

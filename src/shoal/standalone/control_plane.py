@@ -128,8 +128,15 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
         own_nodes = nodes(settings)
         await remove_former_nodes(server.client, [node.name for node in own_nodes])
         agent = running["agent"] = Agent(context, own_nodes, read_machine(), pods)
-        scheduler = services.add_scheduler(settings.scheduler, settings.scheduling, session)
-        await publish(server.client, settings.scheduling.text if settings.scheduling else None)
+        volcano = settings.volcano_conf
+        scheduler = services.add_scheduler(
+            settings.scheduler, settings.scheduling, session, volcano
+        )
+        await publish(
+            server.client,
+            settings.scheduling.text if settings.scheduling else None,
+            volcano.text if volcano else None,
+        )
         kube = services.add_kube_controllers()
         volcano = services.add_volcano_controllers()
         pools = services.add_executor_pools(HttpAdviser(server.client, session), settings.ploto)

@@ -24,10 +24,11 @@ from shoal.scheduler.config.loading import LoadedConfiguration
 from shoal.scheduler.core import Scheduler
 from shoal.scheduler.extenders import Extenders
 from shoal.scheduler.loop import SchedulerLoop
-from shoal.standalone.config import PlotoSection, SchedulerSection
+from shoal.standalone.config import PlotoSection, SchedulerSection, VolcanoConfFile
 from shoal.standalone.executor_pools import ExecutorPools, ploto_options
 from shoal.standalone.scheduler_plugins import plugin_registry
 from shoal.standalone.scheduler_profiles import build_wanted
+from shoal.standalone.volcano_reload import VolcanoReload, reporter, warn_of
 
 Run = Callable[[], Awaitable[None]]
 
@@ -56,18 +57,28 @@ class Services:
         return ServiceNames(informer(SERVICES), informer(ENDPOINTS))
 
     def add_scheduler(
-        self, section: SchedulerSection, wanted: LoadedConfiguration | None, session: HttpSession
+        self,
+        section: SchedulerSection,
+        wanted: LoadedConfiguration | None,
+        session: HttpSession,
+        volcano_conf: VolcanoConfFile | None = None,
     ) -> Scheduler:
         """`session` is for extenders. Raises ConfigError where the profiles that are wanted cannot
         be run."""
         registry = plugin_registry(self._clock, section.plugin_timeout_s)
-        scheduler = build_wanted(wanted, registry)
+        volcano = volcano_conf.loaded if volcano_conf is not None else None
+        scheduler = build_wanted(wanted, registry, volcano)
         recorder = self.recorder_of("default-scheduler")
         extenders = Extenders(wanted.extenders if wanted else (), self._client, session)
         loop = SchedulerLoop(
             scheduler, self._client, self.informers, recorder, self._clock, extenders
         )
         self.add("scheduler", loop.run)
+        if volcano_conf is not None:
+            warn_of(volcano_conf)
+            report = reporter(recorder)
+            reload = VolcanoReload(volcano_conf, loop.set_rules, report, self._clock)
+            self.add("reload of volcano-scheduler.conf", reload.run)
         return scheduler
 
     def add_kube_controllers(self) -> KubeControllers:

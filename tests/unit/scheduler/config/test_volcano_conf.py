@@ -8,17 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shoal.scheduler.config.loading import ConfigurationError
-from shoal.scheduler.config.plugin_arguments import NodeGroupArgs, QueuesWithoutAffinity
-from shoal.scheduler.config.volcano_conf import LoadedVolcanoConf, load_volcano_conf
+from shoal.scheduler.config.volcano_conf import load_volcano_conf
 from shoal.scheduler.config.volcano_file import SWITCHES
 from shoal.scheduler.core import build_scheduler
 from shoal.scheduler.fairness.rules import Action, Division, Rules
-from shoal.scheduler.framework.profile import build_profiles
-from shoal.scheduler.framework.registry import Handle
-from shoal.scheduler.framework.waiting_pods import WaitingPods
 from shoal.scheduler.plugins.in_tree import in_tree_registry
-from shoal.scheduler.state.cache import Cache
 from tests.tree import TESTS
+from tests.volcano_conf import built, filters, loaded, scores
 
 CASES = TESTS / "conformance" / "data" / "volcano" / "cases.jsonl"
 
@@ -41,32 +37,10 @@ tiers:
 """
 
 
-def loaded(*plugins: str, actions: str = "allocate") -> LoadedVolcanoConf:
-    """Of plugins in one tier, each written in YAML's flow style: `gang`, or `{name: gang, ...}`."""
-    listed = "".join(f"  - {p if p.startswith('{') else f'{{name: {p}}}'}\n" for p in plugins)
-    return load_volcano_conf(f'actions: "{actions}"\ntiers:\n- plugins:\n{listed}')
-
-
 def refused(text: str) -> tuple[str, ...]:
     with pytest.raises(ConfigurationError) as refusal:
         load_volcano_conf(text)
     return refusal.value.lines
-
-
-def scores(conf: LoadedVolcanoConf) -> dict[str, int]:
-    """Plugins that score, with their weights."""
-    points = built(conf)
-    return {slot.plugin.name: slot.weight for slot in points.score}
-
-
-def filters(conf: LoadedVolcanoConf) -> list[str]:
-    return [slot.plugin.name for slot in built(conf).filter]
-
-
-def built(conf: LoadedVolcanoConf) -> Any:
-    handle = Handle(Cache().snapshot, WaitingPods())
-    profiles = build_profiles((conf.profile,), in_tree_registry(), handle)
-    return profiles[conf.profile.scheduler_name].points
 
 
 def cases() -> list[Any]:
@@ -215,94 +189,6 @@ configurations:
     assert conf.warnings == ()
     # Of an action that does not run they mean nothing.
     assert load_volcano_conf(text.replace(", gangpreempt", "")).rules.allow_whole_bundle is True
-
-
-def test_predicates_switches_filters_one_by_one() -> None:
-    everything = filters(loaded("predicates"))
-    assert everything == [
-        "NodeUnschedulable",
-        "NodeName",
-        "TaintToleration",
-        "NodeAffinity",
-        "NodePorts",
-        "NodeResourcesFit",
-        "VolumeRestrictions",
-        "NodeVolumeLimits",
-        "VolumeBinding",
-        "VolumeZone",
-        "PodTopologySpread",
-        "InterPodAffinity",
-    ]
-    few = loaded(
-        "{name: predicates, arguments: {predicate.PodAffinityEnable: false,"
-        " predicate.NodePortsEnable: no, predicate.CacheEnable: true}}"
-    )
-    assert set(everything) - set(filters(few)) == {"InterPodAffinity", "NodePorts"}
-    assert few.warnings == ()
-    assert filters(loaded("{name: predicates, enablePredicate: false}")) == ["NodeResourcesFit"]
-    assert scores(loaded("predicates")) == {}
-
-
-def test_a_plugin_that_only_scores_does_not_filter() -> None:
-    conf = loaded("nodeorder")
-    assert filters(conf) == ["NodeResourcesFit"]
-    assert [each.name for each in built(conf).pre_filter] == ["NodeResourcesFit"]
-    assert "InterPodAffinity" in scores(conf)
-
-
-@pytest.mark.parametrize(
-    ("least", "most", "weight", "strategy"),
-    [
-        (1, 0, 1, "LeastAllocated"),
-        (0, 5, 5, "MostAllocated"),
-        (2, 5, 3, "MostAllocated"),
-        (5, 2, 3, "LeastAllocated"),
-    ],
-)
-def test_least_and_most_requested_are_two_sides_of_one_score(
-    least: int, most: int, weight: int, strategy: str
-) -> None:
-    weights = f"leastrequested.weight: {least}, mostrequested.weight: {most}"
-    conf = loaded(f"{{name: nodeorder, arguments: {{{weights}}}}}")
-    assert scores(conf)["NodeResourcesFit"] == weight
-    arguments = conf.profile.arguments["NodeResourcesFit"]
-    assert arguments.scoring_strategy.type == strategy
-
-
-def test_a_weight_of_zero_takes_a_score_out() -> None:
-    conf = loaded(
-        "{name: nodeorder, arguments: {leastrequested.weight: 0, imagelocality.weight: 0}}"
-    )
-    assert not {"NodeResourcesFit", "ImageLocality"} & set(scores(conf))
-    assert scores(loaded("{name: nodeorder, enableNodeOrder: false}")) == {}
-
-
-def test_binpack_weighs_resources() -> None:
-    conf = loaded(
-        "{name: binpack, arguments: {binpack.weight: 10, binpack.cpu: 5, binpack.memory: 0,"
-        ' binpack.resources: "nvidia.com/gpu, example.com/foo",'
-        " binpack.resources.nvidia.com/gpu: 7, binpack.resources.example.com/foo: -3}}"
-    )
-    assert scores(conf) == {"Binpack": 10}
-    weights = {each.name: each.weight for each in conf.profile.arguments["Binpack"].resources}
-    assert weights == {"nvidia.com/gpu": 7, "example.com/foo": 1, "cpu": 5}
-    assert (
-        "binpack.resources.example.com/foo of plugin binpack, -3, is negative" in conf.warnings[0]
-    )
-    assert scores(loaded("{name: binpack, arguments: {binpack.weight: 0}}")) == {}
-
-
-def test_nodegroup_keeps_queues_without_affinity_out_as_it_is_told() -> None:
-    conf = loaded("nodegroup")
-    assert (filters(conf), scores(conf)) == (["NodeResourcesFit", "NodeGroup"], {"NodeGroup": 2})
-    strict = NodeGroupArgs(queues_without_affinity=QueuesWithoutAffinity.NOWHERE, inherits=False)
-    assert conf.profile.arguments["NodeGroup"] == strict
-    lenient = loaded("{name: nodegroup, enableHierarchy: true, arguments: {strict: false}}")
-    assert lenient.profile.arguments["NodeGroup"] == NodeGroupArgs(
-        queues_without_affinity=QueuesWithoutAffinity.UNLABELLED
-    )
-    ranking = loaded("{name: nodegroup, enablePredicate: false}")
-    assert (filters(ranking), scores(ranking)) == (["NodeResourcesFit"], {"NodeGroup": 2})
 
 
 def test_what_has_no_counterpart_is_named_in_one_sentence() -> None:
