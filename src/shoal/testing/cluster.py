@@ -50,17 +50,20 @@ async def memory_cluster(
     crds: Iterable[JsonObject] = (),
     pod_logs: PodLogs | None = None,
     seed: int = 0,
+    has_admission: bool = True,
 ) -> AsyncGenerator[MemoryCluster]:
-    """A bootstrapped cluster. Pass a VirtualClock to hold time still."""
+    """A bootstrapped cluster. Pass a VirtualClock to hold time still. Without admission objects
+    come in as where its webhooks are down."""
     clock = clock or SystemClock()
     store = store or MemoryStore()
+    admission = VolcanoAdmission(StoredObjects(store), pod_template_causes)
     core = assemble(
         store,
         clock=clock,
         rng=random.Random(seed),
         pod_logs=pod_logs or NoPodLogs(),
         tokens=ServiceAccountTokens(_TOKEN_KEY, clock),
-        admission=VolcanoAdmission(StoredObjects(store), pod_template_causes),
+        admission=admission if has_admission else None,
     )
     endpoints = ApiEndpoints(core, NoMetrics())
     client = LocalClient(core, endpoints)
