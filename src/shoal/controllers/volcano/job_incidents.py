@@ -18,7 +18,7 @@ from shoal.api.volcano.pod_group import PodGroup, PodGroupPhase
 from shoal.controllers.volcano.job_plugins.hosts import pod_name
 from shoal.controllers.volcano.job_pod_plan import Slot, is_current, is_wanted, mark_of, missing
 from shoal.controllers.volcano.job_pods import task_of, version_of
-from shoal.controllers.volcano.job_policies import Request, reaction
+from shoal.controllers.volcano.job_policies import Occurrence, reaction
 from shoal.controllers.volcano.job_state import RESTARTS, TARGETED
 
 _NEVER = -1
@@ -51,7 +51,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.event}{where}{code}"
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What the policies make of all incidents."""
 
     action: JobAction = JobAction.SYNC_JOB
@@ -65,31 +65,29 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Evicted pods that a delayed action will answer: the only incident that leaves no trace."""
 
 
-def verdict(job: Job, incidents: Sequence[Incident], now: datetime) -> Verdict:
+def answer(job: Job, incidents: Sequence[Incident], now: datetime) -> Answer:
     """The oldest incident that asks for an action now has its way; the others come later."""
     next_due: datetime | None = None
     awaits_restart = False
     evictions: dict[str, datetime] = {}
-    answered: Verdict | None = None
+    answered: Answer | None = None
     for incident in sorted(incidents, key=lambda each: (each.since, each.pod)):
-        react = reaction(job, _request(job, incident))
+        react = reaction(job, _occurrence(job, incident))
         if react.action is JobAction.SYNC_JOB or (react.action in TARGETED and not incident.task):
             continue
         due = incident.since + timedelta(seconds=react.delay_s)
         if react.delay_s == 0 or due <= now:
-            answered = answered or Verdict(action=react.action, incident=incident)
+            answered = answered or Answer(action=react.action, incident=incident)
             continue
         next_due = due if next_due is None else min(due, next_due)
         awaits_restart = awaits_restart or react.action in RESTARTS
         if incident.event is JobEvent.POD_EVICTED:
             evictions[incident.pod] = incident.since
-    return answered or Verdict(
-        next_due=next_due, awaits_restart=awaits_restart, evictions=evictions
-    )
+    return answered or Answer(next_due=next_due, awaits_restart=awaits_restart, evictions=evictions)
 
 
-def _request(job: Job, incident: Incident) -> Request:
-    return Request(
+def _occurrence(job: Job, incident: Incident) -> Occurrence:
+    return Occurrence(
         event=incident.event,
         job_uid=job.metadata.uid,
         version=incident.version,
@@ -121,7 +119,7 @@ def incidents(
 
 
 def noted_evictions(job: Job) -> dict[str, datetime]:
-    """`Verdict.evictions`, as they were written down during this attempt of the job."""
+    """`Answer.evictions`, as they were written down during this attempt of the job."""
     text = job.metadata.annotations.get(EVICTED_PODS)
     if text is None:
         return {}

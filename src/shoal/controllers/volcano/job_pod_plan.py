@@ -19,7 +19,7 @@ from shoal.api.volcano.lifecycle import JobAction
 from shoal.controllers.volcano.job_defaults import min_available
 from shoal.controllers.volcano.job_plugins.hosts import pod_name
 from shoal.controllers.volcano.job_pods import index_of, partition_of, task_of, version_of
-from shoal.controllers.volcano.job_state import ALIVE, TARGETED, Tally, is_exhausted
+from shoal.controllers.volcano.job_state import ALIVE, TARGETED, JobTally, is_exhausted
 
 _ANY = "any"
 _COUNTED_PHASES = ("Pending", "Running", "Succeeded", "Failed")
@@ -160,7 +160,7 @@ def _has_to_go(job: Job, pod: Pod) -> bool:
     return not is_current(job, pod) and not is_kept
 
 
-def tally(job: Job, pods: Sequence[Pod], going: Collection[str]) -> Tally:
+def tally(job: Job, pods: Sequence[Pod], going: Collection[str]) -> JobTally:
     """`going`: uids of pods that are about to be ended."""
     phases: Counter[str] = Counter()
     by_task: dict[str, Counter[str]] = {}
@@ -172,7 +172,7 @@ def tally(job: Job, pods: Sequence[Pod], going: Collection[str]) -> Tally:
         phase = pod.status.phase if pod.status.phase in _COUNTED_PHASES else "Unknown"
         phases[phase] += 1
         by_task.setdefault(task_of(pod), Counter())[phase] += 1
-    return Tally(
+    return JobTally(
         pending=phases["Pending"],
         running=phases["Running"],
         succeeded=phases["Succeeded"],

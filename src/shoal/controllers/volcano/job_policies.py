@@ -16,7 +16,7 @@ _ONLY_BY_NAME = frozenset({JobEvent.JOB_UPDATED})
 """`*` does not stand for these: a job that is scaled is not to be restarted for that."""
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
+class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
     """Something that a job has to answer."""
 
     event: JobEvent
@@ -40,16 +40,16 @@ class Reaction(msgspec.Struct, frozen=True):
 SYNC = Reaction(JobAction.SYNC_JOB)
 
 
-def reaction(job: Job, request: Request) -> Reaction:
+def reaction(job: Job, occurrence: Occurrence) -> Reaction:
     """Command, then staleness, then the task's policies, then the job's."""
-    if request.action is not None:
-        return Reaction(request.action)
-    if request.event in _INTERNAL:
+    if occurrence.action is not None:
+        return Reaction(occurrence.action)
+    if occurrence.event in _INTERNAL:
         return SYNC
-    if request.job_uid != job.metadata.uid or request.version < job.status.version:
+    if occurrence.job_uid != job.metadata.uid or occurrence.version < job.status.version:
         return SYNC
-    of_task = next((t.policies for t in job.spec.tasks if request.task == t.name), [])
-    return _first(of_task, request) or _first(job.spec.policies, request) or SYNC
+    of_task = next((t.policies for t in job.spec.tasks if occurrence.task == t.name), [])
+    return _first(of_task, occurrence) or _first(job.spec.policies, occurrence) or SYNC
 
 
 def action_named(name: str) -> JobAction | None:
@@ -57,10 +57,10 @@ def action_named(name: str) -> JobAction | None:
     return next((action for action in JobAction if action == name), None)
 
 
-def _first(policies: Sequence[LifecyclePolicy], request: Request) -> Reaction | None:
+def _first(policies: Sequence[LifecyclePolicy], occurrence: Occurrence) -> Reaction | None:
     for policy in policies:
         delay_s = _timeout_s(policy)
-        if _names_event(policy, request.event, delay_s) or _names_exit_code(policy, request):
+        if _names_event(policy, occurrence.event, delay_s) or _names_exit_code(policy, occurrence):
             return Reaction(_action(policy), delay_s)
     return None
 
@@ -72,8 +72,8 @@ def _names_event(policy: LifecyclePolicy, event: JobEvent, delay_s: float) -> bo
     return event in named or (JobEvent.ANY in named and event not in _ONLY_BY_NAME)
 
 
-def _names_exit_code(policy: LifecyclePolicy, request: Request) -> bool:
-    return policy.exit_code is not None and policy.exit_code == request.exit_code
+def _names_exit_code(policy: LifecyclePolicy, occurrence: Occurrence) -> bool:
+    return policy.exit_code is not None and policy.exit_code == occurrence.exit_code
 
 
 def _action(policy: LifecyclePolicy) -> JobAction:

@@ -43,7 +43,7 @@ from shoal.controllers.volcano.job_commands import (
     must_wait,
 )
 from shoal.controllers.volcano.job_defaults import with_defaults
-from shoal.controllers.volcano.job_incidents import EVICTED_PODS, Incident, Verdict
+from shoal.controllers.volcano.job_incidents import EVICTED_PODS, Answer, Incident
 from shoal.controllers.volcano.job_objects import (
     JobObjects,
     plugins_of,
@@ -159,12 +159,12 @@ class JobReconciler:
         if expiry is not None and expiry <= self._clock.now():
             await self._writes.delete_job(job)
             return _Turn(job, is_last=True)
-        verdict = self._judge(view)
-        if verdict.action is not JobAction.SYNC_JOB:
-            return _Turn(await self._answer(view, verdict))
-        after = await self._sync(view, verdict)
+        answer = self._judge(view)
+        if answer.action is not JobAction.SYNC_JOB:
+            return _Turn(await self._answer(view, answer))
+        after = await self._sync(view, answer)
         is_last = after.phase is job.phase and after.metadata.generation == job.metadata.generation
-        times = [time for time in (verdict.next_due, job_status.expiry(after)) if time is not None]
+        times = [time for time in (answer.next_due, job_status.expiry(after)) if time is not None]
         return _Turn(after, is_last, min(times, default=None))
 
     def _look(self, job: Job) -> _View:
@@ -193,36 +193,36 @@ class JobReconciler:
         await self._commands.delete(command)
         return job
 
-    def _judge(self, view: _View) -> Verdict:
+    def _judge(self, view: _View) -> Answer:
         """What is to be done about all that has happened."""
         job, now = view.job, self._clock.now()
         is_restarting = job.phase is JobPhase.RESTARTING
         if not (job.phase in ALIVE or (is_restarting and not is_exhausted(job))):
-            return Verdict()
+            return Answer()
         begun = job_pod_plan.begun_restart(job, view.pods)
         if begun is not None:
             action, pod = begun
-            return Verdict(action=action, incident=_begun_incident(pod, now))
+            return Answer(action=action, incident=_begun_incident(pod, now))
         if not job.spec.policies and not any(task.policies for task in job.spec.tasks):
-            return Verdict()
+            return Answer()
         found = job_incidents.incidents(job, view.pods, view.group, now)
         if not is_restarting and view.group is not None and self._group_patch(job, view.group):
             version = job.status.version
             found.append(Incident(event=JobEvent.JOB_UPDATED, since=now, version=version))
-        verdict = job_incidents.verdict(job, found, now)
-        if is_restarting and verdict.action not in RESTARTS:
+        answer = job_incidents.answer(job, found, now)
+        if is_restarting and answer.action not in RESTARTS:
             # What else is asked for comes when the restart is through.
-            return msgspec.structs.replace(verdict, action=JobAction.SYNC_JOB, incident=None)
-        return verdict
+            return msgspec.structs.replace(answer, action=JobAction.SYNC_JOB, incident=None)
+        return answer
 
-    async def _answer(self, view: _View, verdict: Verdict) -> Job:
-        incident = verdict.incident
+    async def _answer(self, view: _View, answer: Answer) -> Job:
+        incident = answer.incident
         assert incident is not None, "only incidents ask for actions"
         pod = next((p for p in view.pods if p.metadata.name == incident.pod), None)
-        targets = job_pod_plan.targets(verdict.action, incident.task, pod, view.pods)
-        message = f"Start to execute action {verdict.action} "
+        targets = job_pod_plan.targets(answer.action, incident.task, pod, view.pods)
+        message = f"Start to execute action {answer.action} "
         self._record(view.job, EventType.NORMAL, "ExecuteAction", message)
-        return await self._act(view, verdict.action, incident.sentence, targets)
+        return await self._act(view, answer.action, incident.sentence, targets)
 
     async def _act(self, view: _View, action: JobAction, why: str, targets: Sequence[Pod]) -> Job:
         """Marks, status, then the pods that were marked; `_sync` ends those of whole jobs."""
@@ -239,9 +239,9 @@ class JobReconciler:
         await self._writes.delete_pods(job, ended)
         return written
 
-    async def _sync(self, view: _View, verdict: Verdict) -> Job:
+    async def _sync(self, view: _View, answer: Answer) -> Job:
         job, waits_for = view.job, ""
-        note = job_incidents.eviction_note(job, verdict.evictions)
+        note = job_incidents.eviction_note(job, answer.evictions)
         if note != job.metadata.annotations.get(EVICTED_PODS):
             job = await self._writes.write_annotation(job, EVICTED_PODS, note)
             view = msgspec.structs.replace(view, job=with_defaults(job))
@@ -262,7 +262,7 @@ class JobReconciler:
         tally = job_pod_plan.tally(view.job, view.pods, {pod.metadata.uid for pod in ended})
         after = job_status.counted(job_status.begun(view.job, now), tally)
         after = job_status.controlling(job_status.waiting(after, waits_for), resources)
-        after = job_status.advanced(after, tally, now, may_finish=not verdict.awaits_restart)
+        after = job_status.advanced(after, tally, now, may_finish=not answer.awaits_restart)
         return await self._writes.write_status(view.job, after)
 
     async def _prepare(self, view: _View) -> str:

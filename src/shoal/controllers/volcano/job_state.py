@@ -91,7 +91,7 @@ def step_of_action(phase: JobPhase, action: JobAction) -> JobStep | None:
     return step if step is not None and (phase, step) in _TRANSITIONS else None
 
 
-class Tally(msgspec.Struct, frozen=True, kw_only=True):
+class JobTally(msgspec.Struct, frozen=True, kw_only=True):
     """A job's pods, counted. Those that are being ended count as terminating only."""
 
     pending: int = 0
@@ -108,7 +108,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
         return self.pending + self.running + self.terminating
 
 
-def step_of_sync(job: Job, tally: Tally) -> JobStep | None:
+def step_of_sync(job: Job, tally: JobTally) -> JobStep | None:
     """Where the pods themselves lead; None where the phase stays."""
     match job.phase:
         case JobPhase.PENDING:
@@ -124,7 +124,7 @@ def step_of_sync(job: Job, tally: Tally) -> JobStep | None:
             return None
 
 
-def _step_of_running(job: Job, tally: Tally) -> JobStep | None:
+def _step_of_running(job: Job, tally: JobTally) -> JobStep | None:
     spec, total = job.spec, total_replicas(job)
     if total == 0:
         return None
@@ -137,7 +137,7 @@ def _step_of_running(job: Job, tally: Tally) -> JobStep | None:
     return None
 
 
-def _is_success(job: Job, tally: Tally) -> bool:
+def _is_success(job: Job, tally: JobTally) -> bool:
     """Whether enough of a job's pods have succeeded, now that all are finished."""
     spec = job.spec
     if spec.min_available >= total_min_available(job):
@@ -150,7 +150,7 @@ def _is_success(job: Job, tally: Tally) -> bool:
     return spec.min_success is None and tally.succeeded >= spec.min_available
 
 
-def _step_of_restarting(job: Job, tally: Tally) -> JobStep | None:
+def _step_of_restarting(job: Job, tally: JobTally) -> JobStep | None:
     if is_exhausted(job):
         return JobStep.EXHAUST
     room = total_replicas(job) - tally.terminating

@@ -16,7 +16,7 @@ from shoal.controllers.volcano.job_state import (
     FINISHED,
     TARGETED,
     JobStep,
-    Tally,
+    JobTally,
     next_state,
     step_of_action,
     step_of_sync,
@@ -38,7 +38,7 @@ def begun(job: Job, now: datetime) -> Job:
     return _in_phase(job, JobPhase.PENDING, now)
 
 
-def counted(job: Job, tally: Tally) -> Job:
+def counted(job: Job, tally: JobTally) -> Job:
     """With the pods as they are."""
     return _with_status(
         job,
@@ -55,7 +55,7 @@ def counted(job: Job, tally: Tally) -> Job:
     )
 
 
-def advanced(job: Job, tally: Tally, now: datetime, *, may_finish: bool = True) -> Job:
+def advanced(job: Job, tally: JobTally, now: datetime, *, may_finish: bool = True) -> Job:
     """As far as the pods lead. `may_finish` is false while one of them may yet be restarted."""
     for _ in range(_MOST_STEPS):
         step = step_of_sync(job, tally)

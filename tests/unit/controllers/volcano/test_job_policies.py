@@ -4,7 +4,7 @@ import pytest
 
 from shoal.api.volcano.job import Job
 from shoal.api.volcano.lifecycle import JobAction, JobEvent
-from shoal.controllers.volcano.job_policies import Reaction, Request, reaction
+from shoal.controllers.volcano.job_policies import Occurrence, Reaction, reaction
 from shoal.testing.volcano import make_job
 
 SYNC = Reaction(JobAction.SYNC_JOB)
@@ -15,8 +15,8 @@ def job(*policies: dict[str, object], task: tuple[dict[str, object], ...] = ()) 
     return make_job(UID).task("w", 2, policies=list(task)).spec(policies=list(policies)).obj()
 
 
-def of(event: JobEvent = JobEvent.POD_FAILED, **fields: object) -> Request:
-    return Request(**{"event": event, "job_uid": UID, "version": 0, "task": "w", **fields})
+def of(event: JobEvent = JobEvent.POD_FAILED, **fields: object) -> Occurrence:
+    return Occurrence(**{"event": event, "job_uid": UID, "version": 0, "task": "w", **fields})
 
 
 def on(event: str, action: str, **more: object) -> dict[str, object]:

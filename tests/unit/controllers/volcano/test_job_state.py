@@ -7,7 +7,7 @@ from shoal.api.volcano.job import Job, JobPhase
 from shoal.api.volcano.lifecycle import JobAction
 from shoal.controllers.volcano.job_state import (
     JobStep,
-    Tally,
+    JobTally,
     next_state,
     step_of_action,
     step_of_sync,
@@ -25,7 +25,7 @@ def after_action(phase: JobPhase, action: JobAction) -> JobPhase:
     return phase if step is None else next_state(phase, step)
 
 
-def after_sync(job: Job, tally: Tally) -> JobPhase:
+def after_sync(job: Job, tally: JobTally) -> JobPhase:
     step = step_of_sync(job, tally)
     return job.phase if step is None else next_state(job.phase, step)
 
@@ -72,39 +72,39 @@ def job(phase: JobPhase, **spec: object) -> Job:
 @pytest.mark.parametrize(
     ("tally", "expected"),
     [
-        (Tally(), P.PENDING),
-        (Tally(running=1), P.PENDING),
-        (Tally(running=2), P.RUNNING),
-        (Tally(running=1, succeeded=1), P.RUNNING),
-        (Tally(failed=2), P.RUNNING),
-        (Tally(pending=3), P.PENDING),
-        (Tally(running=1, terminating=2), P.PENDING),
-        (Tally(running=1, unknown=2), P.PENDING),
+        (JobTally(), P.PENDING),
+        (JobTally(running=1), P.PENDING),
+        (JobTally(running=2), P.RUNNING),
+        (JobTally(running=1, succeeded=1), P.RUNNING),
+        (JobTally(failed=2), P.RUNNING),
+        (JobTally(pending=3), P.PENDING),
+        (JobTally(running=1, terminating=2), P.PENDING),
+        (JobTally(running=1, unknown=2), P.PENDING),
     ],
 )
 def test_a_pending_job_starts_with_enough_pods(tally, expected):
     assert after_sync(job(P.PENDING), tally) is expected
 
 
-def done(succeeded_a: int, succeeded_b: int) -> Tally:
+def done(succeeded_a: int, succeeded_b: int) -> JobTally:
     """All three pods have finished."""
     succeeded = succeeded_a + succeeded_b
     by_task = {
         "a": {"Succeeded": succeeded_a, "Failed": 2 - succeeded_a},
         "b": {"Succeeded": succeeded_b, "Failed": 1 - succeeded_b},
     }
-    return Tally(succeeded=succeeded, failed=3 - succeeded, by_task=by_task)
+    return JobTally(succeeded=succeeded, failed=3 - succeeded, by_task=by_task)
 
 
 @pytest.mark.parametrize(
     ("tally", "expected"),
     [
-        (Tally(running=3), P.RUNNING),
-        (Tally(running=2, pending=1), P.RUNNING),
-        (Tally(running=1, pending=2), P.PENDING),
-        (Tally(pending=3), P.PENDING),
-        (Tally(succeeded=2, running=1), P.RUNNING),
-        (Tally(succeeded=1, failed=1, running=1), P.RUNNING),
+        (JobTally(running=3), P.RUNNING),
+        (JobTally(running=2, pending=1), P.RUNNING),
+        (JobTally(running=1, pending=2), P.PENDING),
+        (JobTally(pending=3), P.PENDING),
+        (JobTally(succeeded=2, running=1), P.RUNNING),
+        (JobTally(succeeded=1, failed=1, running=1), P.RUNNING),
         (done(2, 1), P.COMPLETED),
         (done(1, 1), P.COMPLETED),
         (done(0, 1), P.FAILED),
@@ -128,9 +128,9 @@ def test_a_task_below_its_own_minimum_fails_a_job_whose_minimum_is_that_of_its_t
 @pytest.mark.parametrize(
     ("min_success", "tally", "expected"),
     [
-        (1, Tally(succeeded=1, running=2), P.COMPLETED),
-        (2, Tally(succeeded=1, running=2), P.RUNNING),
-        (1, Tally(succeeded=1, pending=2), P.COMPLETED),
+        (1, JobTally(succeeded=1, running=2), P.COMPLETED),
+        (2, JobTally(succeeded=1, running=2), P.RUNNING),
+        (1, JobTally(succeeded=1, pending=2), P.COMPLETED),
         (3, done(2, 0), P.FAILED),
         (3, done(2, 1), P.COMPLETED),
     ],
@@ -141,19 +141,19 @@ def test_min_success_decides_before_all_have_finished(min_success, tally, expect
 
 def test_a_job_that_was_scaled_to_nothing_stays_as_it_is():
     nothing = make_job("j").task("a", 0).spec(minAvailable=0).phase("Running").obj()
-    assert after_sync(nothing, Tally()) is P.RUNNING
+    assert after_sync(nothing, JobTally()) is P.RUNNING
 
 
 @pytest.mark.parametrize(
     ("retries", "tally", "expected"),
     [
-        (1, Tally(terminating=3), P.RESTARTING),
-        (1, Tally(terminating=2), P.RESTARTING),
-        (1, Tally(terminating=1), P.PENDING),
-        (1, Tally(), P.PENDING),
-        (3, Tally(), P.FAILED),
-        (3, Tally(terminating=3), P.FAILED),
-        (4, Tally(), P.FAILED),
+        (1, JobTally(terminating=3), P.RESTARTING),
+        (1, JobTally(terminating=2), P.RESTARTING),
+        (1, JobTally(terminating=1), P.PENDING),
+        (1, JobTally(), P.PENDING),
+        (3, JobTally(), P.FAILED),
+        (3, JobTally(terminating=3), P.FAILED),
+        (4, JobTally(), P.FAILED),
     ],
 )
 def test_a_restarting_job_waits_for_room_and_fails_when_its_retries_are_spent(
@@ -175,12 +175,12 @@ def test_a_restarting_job_waits_for_room_and_fails_when_its_retries_are_spent(
 @pytest.mark.parametrize(
     ("tally", "is_empty"),
     [
-        (Tally(), True),
-        (Tally(succeeded=2, failed=1), True),
-        (Tally(unknown=1), True),
-        (Tally(pending=1), False),
-        (Tally(running=1), False),
-        (Tally(terminating=1), False),
+        (JobTally(), True),
+        (JobTally(succeeded=2, failed=1), True),
+        (JobTally(unknown=1), True),
+        (JobTally(pending=1), False),
+        (JobTally(running=1), False),
+        (JobTally(terminating=1), False),
     ],
 )
 def test_a_job_that_is_ended_waits_for_its_pods(phase, after, tally, is_empty):
@@ -188,7 +188,7 @@ def test_a_job_that_is_ended_waits_for_its_pods(phase, after, tally, is_empty):
 
 
 @pytest.mark.parametrize("phase", [P.ABORTED, P.COMPLETED, P.FAILED, P.TERMINATED])
-@pytest.mark.parametrize("tally", [Tally(), Tally(running=3), done(2, 1)])
+@pytest.mark.parametrize("tally", [JobTally(), JobTally(running=3), done(2, 1)])
 def test_pods_do_not_move_a_job_that_has_ended(phase, tally):
     assert after_sync(job(phase), tally) is phase
 
