@@ -18,13 +18,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from shoal.api.meta import ObjectKey
 from shoal.api.pod import Pod
 from shoal.api.resource import JsonObject, Resource
+from shoal.api.volcano.pod_group import POD_GROUPS
+from shoal.api.volcano.queue import QUEUES
 from shoal.scheduler import effects
 from shoal.scheduler.config.loading import load
 from shoal.scheduler.core import build_scheduler
@@ -37,6 +39,7 @@ from shoal.scheduler.effects import (
     PodRef,
     RecordEvent,
     SetCondition,
+    WriteStatus,
 )
 from shoal.scheduler.events import (
     BindFailed,
@@ -58,6 +61,9 @@ from shoal.scheduler.framework.registry import ENTRY_POINT_GROUP, Handle
 from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES, in_tree_registry
 from shoal.scheduler.queueing.scheduling_queue import QueueSettings
 from shoal.testing.builders import NodeBuilder, PodBuilder
+from shoal.testing.volcano import PodGroupBuilder, QueueBuilder
+
+T = TypeVar("T")
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -70,6 +76,9 @@ class Enabled:
     """Its class."""
     weight: int = 1
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+Made = NodeBuilder | PodBuilder | QueueBuilder | PodGroupBuilder
 
 
 class Rehearsal:
@@ -124,9 +133,15 @@ class Rehearsal:
 
         return build
 
-    def add(self, *objects: NodeBuilder | PodBuilder) -> None:
-        """Nodes and pods come into being, or change."""
+    def add(self, *objects: Made) -> None:
+        """Objects come into being, or change."""
         for each in objects:
+            if isinstance(each, QueueBuilder):
+                self.put(QUEUES, each.manifest())
+                continue
+            if isinstance(each, PodGroupBuilder):
+                self.put(POD_GROUPS, each.manifest())
+                continue
             is_new = self._put(each)
             if isinstance(each, NodeBuilder):
                 self.tell(NodeAdded(each.obj()) if is_new else NodeUpdated(each.obj()))
@@ -150,6 +165,11 @@ class Rehearsal:
         before = self._objects.get(key)
         self._objects[key] = after
         self.tell(ObjectChanged(resource, before, after))
+
+    def get(self, resource: Resource[T], name: str, namespace: str = "default") -> T:
+        """An object of another collection as it is now. Raises KeyError for one that is not."""
+        key = ObjectKey(namespace if resource.namespaced else "", name)
+        return self._objects[(resource, key)]
 
     def remove(self, resource: Resource[Any], name: str, namespace: str = "") -> None:
         """An object of another collection is deleted."""
@@ -244,10 +264,23 @@ class Rehearsal:
                 self._change(effect.pod, lambda pod: pod.status(nominatedNodeName=""))
             case PatchPod():
                 self._annotate(effect)
+            case WriteStatus():
+                self._write_status(effect)
             case Evict() if (gone := self._pods.pop(str(effect.pod), None)) is not None:
                 self._news.append(PodDeleted(gone.obj()))
             case _:
                 pass
+
+    def _write_status(self, effect: WriteStatus) -> None:
+        key = (effect.resource, ObjectKey(effect.pod.namespace, effect.pod.name))
+        before = self._objects.get(key)
+        if before is None:
+            return
+        known: JsonObject = msgspec.to_builtins(before)
+        status = {**known.get("status", {}), **effect.patch["status"]}
+        after = msgspec.convert({**known, "status": _without_nulls(status)}, effect.resource.type)
+        self._objects[key] = after
+        self._news.append(ObjectChanged(effect.resource, before, after))
 
     def _succeed(self, bind: Bind) -> None:
         for step in bind.before:
@@ -268,6 +301,15 @@ class Rehearsal:
         if pod is not None:
             changed = self._pods[str(ref)] = change(pod)
             self._news.append(PodUpdated(changed.obj()))
+
+
+def _without_nulls(value: JsonObject) -> JsonObject:
+    """What a merge patch leaves."""
+    return {
+        key: _without_nulls(each) if isinstance(each, dict) else each
+        for key, each in value.items()
+        if each is not None
+    }
 
 
 def _with_condition(pod: PodBuilder, wanted: SetCondition) -> PodBuilder:

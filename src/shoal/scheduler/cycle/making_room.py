@@ -21,12 +21,14 @@ from shoal.scheduler.cycle.domains import Rows
 from shoal.scheduler.cycle.round import Eviction, Purpose, Round
 from shoal.scheduler.cycle.transaction import Goal, Transaction
 from shoal.scheduler.cycle.victims import Bundle, Terms, bundles
+from shoal.scheduler.fairness.amounts import add
 from shoal.scheduler.fairness.queue_policy import Claim
 from shoal.scheduler.fairness.rules import Rules
 from shoal.scheduler.gangs.group import Group
 from shoal.scheduler.gangs.member import Member
 from shoal.scheduler.gangs.order import members_in_order
 from shoal.scheduler.state.pod_info import PodInfo
+from shoal.scheduler.state.request import Amounts
 
 
 @dataclass(slots=True)
@@ -142,18 +144,13 @@ class _Search:
         return self._gives(bundle)
 
     def _gives(self, bundle: Bundle) -> bool:
-        """Whether the bundle's queue must give all of it, one after the other."""
-        policy, needed = self._round.policy, self._next_claim()
-        given: list[Member] = []
+        """Whether the bundle's queue must give it. A gang that goes as a whole is one claim: its
+        queue is above its share because of it, and comes below without it."""
+        together: Amounts = {}
         for member in bundle.members:
-            claim = Claim(bundle.group.queue, member.amounts)
-            if not policy.gives(claim, needed):
-                break
-            policy.release(claim.queue, claim.request)
-            given.append(member)
-        for member in given:
-            policy.allocate(bundle.group.queue, member.amounts)
-        return len(given) == len(bundle.members)
+            add(together, member.amounts)
+        claim = Claim(bundle.group.queue, together)
+        return self._round.policy.gives(claim, self._next_claim())
 
     def _next_claim(self) -> Claim:
         """Of the member for which room is being made."""
@@ -162,12 +159,9 @@ class _Search:
         return Claim(self._group.queue, waiting.amounts if waiting else {})
 
     def _take(self, bundle: Bundle) -> None:
-        supposed = self._all_taken.enter_context(ExitStack())
-        pods = [each.pod for each in bundle.members]
-        supposed.enter_context(self._round.cache.supposing(without=pods))
-        for member in bundle.members:
-            self._round.policy.release(bundle.group.queue, member.amounts)
-        self._taken.append(_Taken(bundle, supposed))
+        taken = _Taken(bundle, self._all_taken.enter_context(ExitStack()))
+        self._suppose_away(taken)
+        self._taken.append(taken)
 
     def _spare_all(self) -> None:
         """Put back every bundle without which the group fits, the last one taken first."""
@@ -183,38 +177,35 @@ class _Search:
             self._place()
 
     def _spare(self, taken: _Taken) -> bool:
-        """Whether the bundle stays."""
-        if not self._fits_beside(taken.bundle):
-            return False
-        taken.supposed.close()
-        self._taken.remove(taken)
-        return True
-
-    def _fits_beside(self, bundle: Bundle) -> bool:
         """Whether the bundle can stay where it is; if so, its queue holds it again."""
-        policy, queue = self._round.policy, bundle.group.queue
-        for member in bundle.members:
+        policy, queue = self._round.policy, taken.bundle.group.queue
+        members = taken.bundle.members
+        for member in members:
             policy.allocate(queue, member.amounts)
-        stays = self._transaction.stands_within_limits() and all(
-            self._has_room(member) for member in bundle.members
-        )
-        if not stays:
-            for member in bundle.members:
-                policy.release(queue, member.amounts)
-        return stays
+        taken.supposed.close()
+        if self._transaction.stands_within_limits() and all(map(self._is_within_node, members)):
+            self._taken.remove(taken)
+            return True
+        self._suppose_away(taken)
+        return False
 
-    def _has_room(self, victim: Member) -> bool:
-        """Whether the node still has what the victim asks for."""
+    def _suppose_away(self, taken: _Taken) -> None:
+        bundle = taken.bundle
+        pods = [each.pod for each in bundle.members]
+        taken.supposed.enter_context(self._round.cache.supposing(without=pods))
+        for member in bundle.members:
+            self._round.policy.release(bundle.group.queue, member.amounts)
+
+    def _is_within_node(self, victim: Member) -> bool:
+        """Whether the victim's node has no less than all its pods ask for."""
         snapshot = self._round.cache.snapshot
         row = snapshot.row(victim.node_name)
         if row is None:
             return True
         node = snapshot.node(row)
-        if node.requested("pods") >= node.allocatable("pods"):
-            return False
         return all(
-            node.requested(name) + amount <= node.allocatable(name)
-            for name, amount in victim.pod.request.amounts
+            node.requested(name) <= node.allocatable(name)
+            for name in ("pods", *(name for name, _ in victim.pod.request.amounts))
         )
 
     def _settle(self) -> None:
