@@ -8,7 +8,7 @@ from shoal.admission.job_tasks import TemplateRules
 from shoal.admission.lookup import Lookup
 from shoal.admission.webhooks import (
     MUTATIONS,
-    Change,
+    ChangeRequest,
     Mutation,
     Operation,
     Validation,
@@ -32,10 +32,10 @@ class KindRules:
 
     def fill_in(self, obj: JsonObject, old: JsonObject | None) -> None:
         if self._mutation is not None:
-            self._mutation.edit(Change(obj, old), self._lookup)
+            self._mutation.edit(ChangeRequest(obj, old), self._lookup)
 
     def refusal(self, obj: JsonObject | None, old: JsonObject | None) -> ApiError | None:
-        why = self._validation.refuse(Change(obj, old))
+        why = self._validation.refuse(ChangeRequest(obj, old))
         return denial(self._validation.name, why) if why else None
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from shoal.admission.job_tasks import TemplateRules
 from shoal.admission.lookup import Lookup
-from shoal.admission.webhooks import MUTATIONS, Change, validations
+from shoal.admission.webhooks import MUTATIONS, ChangeRequest, validations
 from shoal.api.resource import JsonObject
 
 _MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -44,7 +44,7 @@ class ReviewApp:
     """One path a webhook, and `/healthz`."""
 
     def __init__(self, lookup: Lookup, template_rules: TemplateRules) -> None:
-        self._verdicts: dict[str, Callable[[Change], Verdict]] = {}
+        self._verdicts: dict[str, Callable[[ChangeRequest], Verdict]] = {}
         for mutation in MUTATIONS:
             self._verdicts[mutation.path] = lambda change, each=mutation: _patched(
                 change, lambda edited: each.edit(edited, lookup)
@@ -74,14 +74,14 @@ class ReviewApp:
         await _answer(send, 200, _response(review, verdict), b"application/json")
 
 
-def _response(review: AdmissionReview, verdict: Callable[[Change], Verdict]) -> bytes:
+def _response(review: AdmissionReview, verdict: Callable[[ChangeRequest], Verdict]) -> bytes:
     request = review.request
     answer: JsonObject = {
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
         "response": {
             "uid": request.uid,
-            **verdict(Change(request.object, request.old_object)),
+            **verdict(ChangeRequest(request.object, request.old_object)),
         },
     }
     return msgspec.json.encode(answer)
@@ -93,9 +93,9 @@ def _judged(why: str) -> Verdict:
     return {"allowed": False, "status": {"metadata": {}, "message": why}}
 
 
-def _patched(change: Change, edit: Callable[[Change], None]) -> Verdict:
+def _patched(change: ChangeRequest, edit: Callable[[ChangeRequest], None]) -> Verdict:
     """Allowed, with what was filled in as a JSON patch."""
-    edited: Change = msgspec.convert(msgspec.to_builtins(change), Change)
+    edited: ChangeRequest = msgspec.convert(msgspec.to_builtins(change), ChangeRequest)
     edit(edited)
     patch = jsonpatch.make_patch(change.obj, edited.obj).patch
     if not patch:

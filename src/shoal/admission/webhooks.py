@@ -38,7 +38,7 @@ class Operation(StrEnum):
     DELETE = "DELETE"
 
 
-class Change(msgspec.Struct, frozen=True):
+class ChangeRequest(msgspec.Struct, frozen=True):
     """The object as it is to be (None: gone) and as it is (None: not there yet)."""
 
     obj: JsonObject | None
@@ -60,7 +60,7 @@ class Mutation(msgspec.Struct, frozen=True):
     operations: tuple[Operation, ...]
     fill_in: Callable[[JsonObject, JsonObject | None, Lookup], None]
 
-    def edit(self, change: Change, lookup: Lookup) -> None:
+    def edit(self, change: ChangeRequest, lookup: Lookup) -> None:
         """Edits the new object. One that cannot be read stays as it is: the schema refuses it."""
         if change.obj is None or change.operation not in self.operations:
             return
@@ -78,9 +78,9 @@ class Validation(msgspec.Struct, frozen=True):
     path: str
     resource: Resource[Any]
     operations: tuple[Operation, ...]
-    ask: Callable[[Change], str]
+    ask: Callable[[ChangeRequest], str]
 
-    def refuse(self, change: Change) -> str:
+    def refuse(self, change: ChangeRequest) -> str:
         """Why the change may not be made; empty where it may."""
         if change.operation not in self.operations:
             return ""
@@ -105,30 +105,30 @@ MUTATIONS = (
 def validations(lookup: Lookup, template_rules: TemplateRules) -> tuple[Validation, ...]:
     """All that refuse; they see other objects by `lookup`."""
 
-    def ask_about_queue(change: Change) -> str:
+    def ask_about_queue(change: ChangeRequest) -> str:
         if change.obj is None:
             return refuse_queue_deletion(_read(QUEUES, change.old), lookup)
         return refuse_queue(_read(QUEUES, change.obj), _read_old(QUEUES, change), lookup)
 
-    def ask_about_job(change: Change) -> str:
+    def ask_about_job(change: ChangeRequest) -> str:
         job, old = _read(JOBS, change.obj), _read_old(JOBS, change)
         if old is None:
             return refuse_job(job, lookup, template_rules)
         return refuse_job_change(job, old, change.obj or {}, change.old or {})
 
-    def ask_about_pod_group(change: Change) -> str:
+    def ask_about_pod_group(change: ChangeRequest) -> str:
         return refuse_pod_group(_read(POD_GROUPS, change.obj), lookup)
 
-    def ask_about_cron_job(change: Change) -> str:
+    def ask_about_cron_job(change: ChangeRequest) -> str:
         return refuse_cron_job(_read(CRON_JOBS, change.obj))
 
-    def ask_about_job_flow(change: Change) -> str:
+    def ask_about_job_flow(change: ChangeRequest) -> str:
         return refuse_job_flow(_read(JOB_FLOWS, change.obj))
 
-    def ask_about_hyper_node(change: Change) -> str:
+    def ask_about_hyper_node(change: ChangeRequest) -> str:
         return refuse_hyper_node(_read(HYPER_NODES, change.obj))
 
-    def ask_about_pod(change: Change) -> str:
+    def ask_about_pod(change: ChangeRequest) -> str:
         return refuse_pod(change.obj or {})
 
     return (
@@ -161,5 +161,5 @@ def _read(resource: Resource[T], obj: JsonObject | None) -> T:
     return msgspec.convert(obj, resource.type)
 
 
-def _read_old(resource: Resource[T], change: Change) -> T | None:
+def _read_old(resource: Resource[T], change: ChangeRequest) -> T | None:
     return None if change.old is None else _read(resource, change.old)

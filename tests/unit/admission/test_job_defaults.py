@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal.admission.webhooks import MUTATIONS, Change
+from shoal.admission.webhooks import MUTATIONS, ChangeRequest
 from shoal.api.resource import JsonObject
 from tests.unit.admission.objects import Objects, task
 
@@ -15,7 +15,7 @@ from tests.unit.admission.objects import Objects, task
 
 def defaulted(old: JsonObject | None = None, **spec: Any) -> JsonObject:
     job = {"metadata": {"name": "j"}, "spec": spec}
-    MUTATION.edit(Change(job, old), Objects())
+    MUTATION.edit(ChangeRequest(job, old), Objects())
     return job["spec"]
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from shoal.admission.pod_groups import refuse_pod_group
-from shoal.admission.webhooks import MUTATIONS, Change
+from shoal.admission.webhooks import MUTATIONS, ChangeRequest
 from shoal.api.resource import JsonObject
 from shoal.api.volcano.pod_group import PodGroup
 from tests.unit.admission.objects import Objects, queue
@@ -112,5 +112,5 @@ DEFAULTS = {
 
 @pytest.mark.parametrize(("manifest", "name"), DEFAULTS.values(), ids=DEFAULTS)
 def test_the_queue_of_a_group(manifest: JsonObject, name: str) -> None:
-    MUTATION.edit(Change(manifest, None), OTHERS)
+    MUTATION.edit(ChangeRequest(manifest, None), OTHERS)
     assert manifest["spec"]["queue"] == name

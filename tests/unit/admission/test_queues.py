@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from shoal.admission.queues import refuse_queue, refuse_queue_deletion
-from shoal.admission.webhooks import MUTATIONS, Change
+from shoal.admission.webhooks import MUTATIONS, ChangeRequest
 from shoal.api.resource import JsonObject
 from shoal.api.volcano.queue import Queue, built_in_queues
 from tests.unit.admission.objects import Objects, amounts, queue
@@ -186,7 +186,7 @@ def test_a_queue_is_deleted(manifest: JsonObject, message: str) -> None:
 
 
 def defaulted(manifest: JsonObject) -> JsonObject:
-    MUTATION.edit(Change(manifest, None), OTHERS)
+    MUTATION.edit(ChangeRequest(manifest, None), OTHERS)
     return manifest
 
 

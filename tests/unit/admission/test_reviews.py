@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -25,7 +25,7 @@ class _Server(uvicorn.Server):
     """Says when it listens, and leaves signals alone."""
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[str]:
+    async def running(self) -> AsyncGenerator[str]:
         self.config.load()
         self.lifespan = self.config.lifespan_class(self.config)
         await self.startup()

@@ -31,6 +31,8 @@ class TopologyMode(StrEnum):
 
 
 class NetworkTopology(ApiStruct):
+    """How close together pods must be, or should."""
+
     mode: Annotated[
         str,
         described("Whether it must be so.", enum=[each.value for each in TopologyMode]),
