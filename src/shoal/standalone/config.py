@@ -63,12 +63,22 @@ class SchedulerSection(
     )
 
 
+class VolcanoSection(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"
+):
+    """What Volcano's controllers were told by flags."""
+
+    scheduler_names: list[str] = ["volcano"]
+    """Of pods that get a PodGroup where they have none."""
+
+
 class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """shoal.yaml."""
 
     images: list[ImageMapping] = []
     ploto: PlotoSection = PlotoSection()
     scheduler: SchedulerSection = SchedulerSection()
+    volcano: VolcanoSection = VolcanoSection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     images: tuple[ImageMapping, ...]
     ploto: PlotoSection
     scheduler: SchedulerSection
+    volcano: VolcanoSection
     scheduling: LoadedConfiguration | None
     """None: the default profiles."""
     volcano_conf: VolcanoConfFile | None
@@ -133,6 +144,7 @@ def load(
         images=tuple(file.images),
         ploto=file.ploto,
         scheduler=file.scheduler,
+        volcano=file.volcano,
         scheduling=scheduling,
         volcano_conf=read_volcano_conf(volcano_path) if volcano_path else None,
         kubeconfig=(kubeconfig or folder / KUBECONFIG_NAME).expanduser().resolve(),

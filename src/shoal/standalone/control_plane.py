@@ -138,7 +138,7 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
             volcano.text if volcano else None,
         )
         kube = services.add_kube_controllers()
-        volcano = services.add_volcano_controllers()
+        volcano = services.add_volcano_controllers(settings.volcano)
         pools = services.add_executor_pools(HttpAdviser(server.client, session), settings.ploto)
         services.add("cleanup of custom kinds", CustomCleanup(server.core).run)
         controllers = [*kube.controllers, *volcano.controllers, *pools.controllers]

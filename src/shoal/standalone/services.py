@@ -20,11 +20,17 @@ from shoal.client.protocol import Client
 from shoal.controllers.kube.family import KubeControllers
 from shoal.controllers.ploto.webhook import ScaleAdviser
 from shoal.controllers.volcano.family import VolcanoControllers
+from shoal.controllers.volcano.pod_group_plan import ServedNames
 from shoal.scheduler.config.loading import LoadedConfiguration
 from shoal.scheduler.core import Scheduler
 from shoal.scheduler.extenders import Extenders
 from shoal.scheduler.loop import SchedulerLoop
-from shoal.standalone.config import PlotoSection, SchedulerSection, VolcanoConfFile
+from shoal.standalone.config import (
+    PlotoSection,
+    SchedulerSection,
+    VolcanoConfFile,
+    VolcanoSection,
+)
 from shoal.standalone.executor_pools import ExecutorPools, ploto_options
 from shoal.standalone.scheduler_plugins import plugin_registry
 from shoal.standalone.scheduler_profiles import build_wanted
@@ -86,8 +92,11 @@ class Services:
         self.add("kube controllers", family.run)
         return family
 
-    def add_volcano_controllers(self) -> VolcanoControllers:
-        family = VolcanoControllers(self._client, self.informers, self.recorder_of, self._clock)
+    def add_volcano_controllers(self, section: VolcanoSection) -> VolcanoControllers:
+        served = ServedNames(always=frozenset(section.scheduler_names))
+        family = VolcanoControllers(
+            self._client, self.informers, self.recorder_of, self._clock, served
+        )
         self.add("volcano controllers", family.run)
         return family
 

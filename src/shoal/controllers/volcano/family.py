@@ -14,6 +14,7 @@ from shoal.controllers.volcano.job_controller import job_controller
 from shoal.controllers.volcano.job_flow import job_flow_controller
 from shoal.controllers.volcano.job_template import job_template_controller
 from shoal.controllers.volcano.pod_group import pod_group_controller
+from shoal.controllers.volcano.pod_group_plan import ServedNames
 from shoal.controllers.volcano.queue import queue_controller
 
 COMPONENT = "vc-controller-manager"
@@ -29,13 +30,15 @@ class VolcanoControllers:
         informers: InformerSet,
         recorder_of: Callable[[str], EventRecorder],
         clock: Clock,
+        served: ServedNames = ServedNames(),
     ) -> None:
-        """`recorder_of` gives the recorder of a component, the one that events name."""
+        """`recorder_of` gives the recorder of a component, the one that events name; `served` says
+        which plain pods get a PodGroup."""
         recorder = recorder_of(COMPONENT)
         self.controllers: list[Controller] = [
             queue_controller(client, informers, recorder, clock),
             hyper_node_controller(client, informers, clock),
-            pod_group_controller(client, informers, recorder, clock),
+            pod_group_controller(client, informers, recorder, clock, served),
             job_controller(client, informers, recorder, clock),
             cron_job_controller(client, informers, recorder, clock),
             job_flow_controller(client, informers, recorder, clock),
