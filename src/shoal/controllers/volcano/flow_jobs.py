@@ -11,10 +11,9 @@ from typing import Any, cast
 
 from shoal.api.names import LABEL_BYTES_MAX
 from shoal.api.resource import JsonObject
-from shoal.api.volcano.flow import JOB_FLOWS, Flow, JobFlow, JobTemplate
+from shoal.api.volcano.flow import Flow, JobFlow, JobTemplate
 from shoal.api.volcano.job import JOBS
 from shoal.api.volcano.keys import CREATED_BY_JOB_FLOW, CREATED_BY_JOB_TEMPLATE
-from shoal.controllers.kube.owners import controller_reference
 
 
 def flow_job_name(flow: str, step: str) -> str:
@@ -32,8 +31,10 @@ def step_spec(template: JobTemplate, step: Flow) -> JsonObject:
     return template.spec if step.patch is None else merge(template.spec, step.patch.job_spec)
 
 
-def flow_job_body(flow: JobFlow, step: Flow, template: JobTemplate) -> JsonObject:
-    """The job of a step, to be made."""
+def flow_job_body(
+    flow: JobFlow, step: Flow, template: JobTemplate, owner: JsonObject
+) -> JsonObject:
+    """The job of a step, to be made; `owner` is the reference to the flow."""
     meta = flow.metadata
     marks = {
         CREATED_BY_JOB_TEMPLATE: template_mark(meta.namespace, step.name),
@@ -47,7 +48,7 @@ def flow_job_body(flow: JobFlow, step: Flow, template: JobTemplate) -> JsonObjec
             # Names that are too long for labels make no job impossible.
             "labels": {key: mark for key, mark in marks.items() if len(mark) <= LABEL_BYTES_MAX},
             "annotations": marks,
-            "ownerReferences": [controller_reference(JOB_FLOWS.api_version, JOB_FLOWS.kind, meta)],
+            "ownerReferences": [owner],
         },
         "spec": step_spec(template, step),
     }

@@ -29,6 +29,7 @@ from shoal.client.events import EventRecorder
 from shoal.client.informer import InformerSet, Lister
 from shoal.client.protocol import Client, DeleteOptions
 from shoal.client.workqueue import WorkQueue
+from shoal.controllers.kube.owners import controller_reference
 from shoal.controllers.reconciler import Result
 from shoal.controllers.runner import Controller, enqueue_owner, enqueue_self
 from shoal.controllers.volcano.flow_jobs import flow_job_body, flow_job_name
@@ -156,7 +157,8 @@ class JobFlowReconciler:
     async def _create(self, flow: JobFlow, step: FlowStep) -> None:
         if step.template is None:
             return
-        body = flow_job_body(flow, step.flow, step.template)
+        owner = controller_reference(JOB_FLOWS.api_version, JOB_FLOWS.kind, flow.metadata)
+        body = flow_job_body(flow, step.flow, step.template, owner)
         try:
             await self._client.create(JOBS, body, flow.metadata.namespace)
         except ApiError as error:

@@ -30,6 +30,7 @@ async def ask_pod(question: PodQuestion) -> bool:
 async def _connect(host: str, port: int) -> bool:
     _, writer = await asyncio.open_connection(host, port)
     writer.close()
+    await writer.wait_closed()
     return True
 
 

@@ -5,6 +5,8 @@ import pytest
 from shoal.controllers.volcano.flow_jobs import flow_job_body, merge
 from shoal.testing.volcano import make_flow, make_template
 
+OWNER = {"kind": "JobFlow", "name": "f", "uid": "f", "controller": True}
+
 
 @pytest.mark.parametrize(
     ("base", "patch", "merged"),
@@ -33,7 +35,7 @@ def test_a_patch_reaches_into_the_containers_of_a_task():
     container = {"name": "main", "image": "other"}
     patch = {"tasks": [{"name": "main", "template": {"spec": {"containers": [container]}}}]}
     flow = make_flow("f").step("a", patch=patch).obj()
-    body = flow_job_body(flow, flow.spec.flows[0], make_template("a").obj())
+    body = flow_job_body(flow, flow.spec.flows[0], make_template("a").obj(), OWNER)
     (task,) = body["spec"]["tasks"]
     (changed,) = task["template"]["spec"]["containers"]
     assert (changed["image"], changed["resources"]) == ("other", {"requests": {"cpu": "1"}})
@@ -42,18 +44,17 @@ def test_a_patch_reaches_into_the_containers_of_a_task():
 
 def test_a_job_says_what_it_was_made_from():
     flow = make_flow("f").step("a").obj()
-    meta = flow_job_body(flow, flow.spec.flows[0], make_template("a").obj())["metadata"]
+    meta = flow_job_body(flow, flow.spec.flows[0], make_template("a").obj(), OWNER)["metadata"]
     marks = {
         "volcano.sh/createdByJobTemplate": "default.a",
         "volcano.sh/createdByJobFlow": "default.f",
     }
     assert (meta["name"], meta["labels"], meta["annotations"]) == ("f-a", marks, marks)
-    (owner,) = meta["ownerReferences"]
-    assert (owner["kind"], owner["name"], owner["controller"]) == ("JobFlow", "f", True)
+    assert meta["ownerReferences"] == [OWNER]
 
 
 def test_a_name_that_is_too_long_for_a_label_stands_in_the_annotation_only():
     flow = make_flow("f").step("a" * 60).obj()
-    meta = flow_job_body(flow, flow.spec.flows[0], make_template("a" * 60).obj())["metadata"]
+    meta = flow_job_body(flow, flow.spec.flows[0], make_template("a" * 60).obj(), OWNER)["metadata"]
     assert list(meta["labels"]) == ["volcano.sh/createdByJobFlow"]
     assert len(meta["annotations"]) == 2
