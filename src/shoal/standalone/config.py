@@ -68,7 +68,7 @@ class VolcanoSection(
 ):
     """What Volcano's controllers were told by flags."""
 
-    scheduler_names: list[str] = ["volcano"]
+    scheduler_names: tuple[str, ...] = ("volcano",)
     """Of pods that get a PodGroup where they have none."""
 
 

@@ -98,7 +98,7 @@ def test_the_reference_s_example_can_be_used(written) -> None:
     settings = read(written(example))
     assert len(settings.images) == 2
     assert settings.ploto.archive_after_s == 3600
-    assert settings.volcano.scheduler_names == ["volcano"]
+    assert settings.volcano.scheduler_names == ("volcano",)
 
 
 def test_broken_yaml_and_missing_files_are_named(written, tmp_path: Path) -> None:
