@@ -19,7 +19,11 @@ from shoal.cli.volcano.job_story import job_lines, job_story
 from shoal.cli.volcano.job_view import group_of
 from shoal.cli.volcano.queue_story import queue_story
 from shoal.client.protocol import Client
+from shoal.scheduler.config.loading import ConfigurationError
+from shoal.scheduler.config.volcano_conf import load_volcano_conf
 from shoal.scheduler.explaining.gang_view import GangView, gang_view
+from shoal.scheduler.fairness.rules import Rules
+from shoal.standalone.published_configuration import published
 
 T = TypeVar("T")
 
@@ -53,7 +57,18 @@ async def read_view(client: Client, now: datetime) -> GangView:
         _list(client, NODES),
         _list(client, PRIORITY_CLASSES),
     )
-    return gang_view(queues, groups, pods, nodes, classes, now)
+    return gang_view(queues, groups, pods, nodes, classes, now, await _rules(client))
+
+
+async def _rules(client: Client) -> Rules:
+    """Those that `shoal up` has told of, else the default ones."""
+    text = (await published(client)).volcano_conf
+    if text is None:
+        return Rules()
+    try:
+        return load_volcano_conf(text).rules
+    except ConfigurationError:  # It is of another version.
+        return Rules()
 
 
 async def _list(client: Client, resource: Resource[T]) -> Sequence[T]:

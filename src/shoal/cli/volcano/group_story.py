@@ -1,11 +1,12 @@
 """What `shoal explain` says of a PodGroup: who goes first, what is short, who holds it, what helps.
 
 Everything here turns a `GangView` into sentences; the scheduler's own verdict stands in the group's
-conditions and is told as it is.
+conditions and is told as it is. Groups go by what people made: the job, not its PodGroup.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from math import ceil
 
 from shoal.api.volcano.pod_group import PodGroup, PodGroupPhase
 from shoal.api.volcano.queue import DequeueStrategy
@@ -17,16 +18,19 @@ from shoal.scheduler.explaining.group_limits import (
     Limit,
     LimitKind,
     enough_of,
+    gives_way,
     holders,
     is_entitled,
     limits_of,
     surplus,
     wanted_by,
 )
-from shoal.scheduler.fairness.amounts import PODS
+from shoal.scheduler.fairness.amounts import PODS, of_resource_list
 from shoal.scheduler.gangs.group import Group
 from shoal.scheduler.gangs.member import MemberState
 
+_OF_ALL = (LimitKind.ADMISSION, LimitKind.CLUSTER, LimitKind.NODE)
+"""Limits of the cluster, which all queues share."""
 SHOWN = 5
 """How many groups, holders or queues are named before the rest is counted."""
 _MEANINGS = {
@@ -46,19 +50,34 @@ def group_story(group: Group, view: GangView, now: datetime) -> list[str]:
     lines = [f"PodGroup {group.key} is {group.phase}{since}{_MEANINGS[group.phase]}."]
     lines += verdict_lines(obj, now)
     if not is_waiting(group):
-        return [*lines, *members_lines(group)]
+        return [*lines, *members_lines(group, view)]
     obstacles = queue_obstacles(group.queue, view)
-    lines += [*obstacles, *members_lines(group)]
+    lines += [*obstacles, *members_lines(group, view)]
     if obstacles:
         return lines
     limits = limits_of(view, group)
     lines += place_lines(group, view)
-    lines += [limit_line(limit) for limit in limits]
-    if not limits:
-        lines.append(_no_limit(group))
-    for limit in _one_each(limits):
-        lines += holder_lines(limit, view)
-    return [*lines, *_way_out(limits, group, view)]
+    told: set[str] = set()
+    for limit in limits:
+        lines += limit_lines(limit, group, view, names_holders=limit.resource not in told)
+        told.add(limit.resource)
+    return lines if limits else [*lines, _no_limit(group)]
+
+
+def needs_text(obj: PodGroup) -> str:
+    """Members and amounts, as far as queues count them."""
+    least = of_resource_list(obj.spec.min_resources or {})
+    amounts = {name: amount for name, amount in least.items() if name != PODS}
+    members = counted(obj.spec.min_member, "member")
+    return f"{members}, {amounts_text(amounts)}" if amounts else members
+
+
+def title(group: Group) -> str:
+    """What people know it by: its owner where it has one, else its own name."""
+    owner = group.object.metadata.controller if group.object else None
+    if owner is None:
+        return f"PodGroup {group.key}"
+    return f"{owner.kind} {group.key.namespace}/{owner.name}"
 
 
 def verdict_lines(obj: PodGroup, now: datetime) -> list[str]:
@@ -88,11 +107,11 @@ def queue_obstacles(queue: str, view: GangView) -> list[str]:
     return lines
 
 
-def members_lines(group: Group) -> list[str]:
+def members_lines(group: Group, view: GangView) -> list[str]:
     """What it needs, and which of its pods are there."""
     least = group.min_member
     needs = counted(least, "member")
-    wanted = {name: amount for name, amount in wanted_by(group).items() if name != PODS}
+    wanted = {name: amount for name, amount in wanted_by(view, group).items() if name != PODS}
     more = f", for which {amounts_text(wanted)} is missing" if wanted and is_waiting(group) else ""
     states = {state: count for state, count in group.counts.items() if count}
     told = ", ".join(f"{count} {state.lower()}" for state, count in sorted(states.items()))
@@ -134,36 +153,44 @@ def place_lines(group: Group, view: GangView) -> list[str]:
         )
         if view.queues[group.queue].spec.dequeue_strategy == DequeueStrategy.FIFO:
             lines.append(
-                f"  The queue is fifo: nobody passes {ahead[0].key}, even where there is room."
+                f"  The queue is fifo: nobody passes {title(ahead[0])}, even where there is room."
             )
     elif len(line) > 1:
         lines.append(f"  It is the first of {len(line)} that wait in queue {group.queue}.")
-    before = queues_before(group.queue, view)
-    if before:
-        lines.append(f"  Queues whose turn is before that of {group.queue}: {_some(before)}.")
     return lines
 
 
 def _named(group: Group) -> str:
     priority = f"priority {group.priority}, " if group.priority else ""
-    return f"{group.key} ({priority}{counted(group.min_member, 'member')})"
+    return f"{title(group)} ({priority}{counted(group.min_member, 'member')})"
 
 
 def queues_before(queue: str, view: GangView) -> list[str]:
-    """Others in which something waits, of higher priority or with less of what they deserve."""
-    own = view.queues[queue]
-    mine = (-own.spec.priority, view.share(queue))
-    found: list[tuple[int, float, str]] = []
-    for name, other in view.queues.items():
-        rank = (-other.spec.priority, view.share(name))
-        if name != queue and other.is_open and rank < mine and view.line(name):
-            found.append((*rank, name))
-    return [_ranked(name, -rank, share) for rank, share, name in sorted(found)]
+    """Others in which something waits, and whose turn is before: with their priorities and
+    shares."""
+    own = view.policy.order_key(queue)
+    keys = {name: view.policy.order_key(name) for name in view.queues if view.line(name)}
+    before = [name for name, key in keys.items() if name != queue and key < own]
+    return [_ranked(name, view) for name in sorted(before, key=lambda name: keys[name])]
 
 
-def _ranked(name: str, priority: int, share: float) -> str:
+def _ranked(name: str, view: GangView) -> str:
+    priority = view.queues[name].spec.priority
     told = f"priority {priority}, " if priority else ""
-    return f"{name} ({told}holds {share:.0%} of what it deserves)"
+    return f"{name} ({told}has {view.policy.share(name):.0%} of its share)"
+
+
+def limit_lines(
+    limit: Limit, group: Group, view: GangView, *, names_holders: bool = True
+) -> list[str]:
+    """Which limit it is, who has what is short, and what would do."""
+    lines = [limit_line(limit)]
+    if names_holders:
+        lines += [f"  {line}" for line in holder_lines(limit, view)]
+    if limit.kind in _OF_ALL and (before := queues_before(group.queue, view)):
+        lines.append(f"    Queues whose turn is before that of {group.queue}: {_some(before)}.")
+    ways = list(_ways(limit, group, view))
+    return [*lines, f"    It would do if {'; or if '.join(ways)}."] if ways else lines
 
 
 def limit_line(limit: Limit) -> str:
@@ -172,33 +199,30 @@ def limit_line(limit: Limit) -> str:
     def text(amount: int) -> str:
         return amount_text(limit.resource, amount)
 
-    name = limit.resource
+    name, place = limit.resource, limit.place
     promised = f", {text(limit.promised)} is promised to admitted groups" if limit.promised else ""
     rest = f"{promised}, this needs {text(limit.wanted)}: short by {text(limit.short)}."
+    held = text(limit.held)
     match limit.kind:
         case LimitKind.CAPABILITY:
-            return (
-                f"  Queue {limit.place} may have {text(limit.limit)} {name} at most and holds"
-                f" {text(limit.held)}{rest}"
-            )
+            start = f"Queue {place} may have {text(limit.limit)} {name} at most and holds {held}"
         case LimitKind.GUARANTEES:
-            return (
-                f"  Beside what other queues are guaranteed, queue {limit.place} may have"
-                f" {text(max(0, limit.limit))} {name} and holds {text(limit.held)}{rest}"
-            )
+            left = text(max(0, limit.limit))
+            start = f"Beside what others are guaranteed, queue {place} may have {left} {name}"
+            start += f" and holds {held}"
+        case LimitKind.SHARE:
+            start = f"Queue {place} deserves {text(limit.limit)} {name}, may not have more"
+            start += f" and holds {held}"
         case LimitKind.ADMISSION:
-            return (
-                f"  Of {name}, {text(limit.limit)} is admitted in the whole cluster at most and"
-                f" {text(limit.held)} is held{rest}"
-            )
+            start = f"Of {name}, {text(limit.limit)} is admitted in the whole cluster at most"
+            start += f" and {held} is held"
         case LimitKind.CLUSTER:
-            return f"  The cluster has {text(limit.limit)} {name} free{rest}"
+            start = f"The cluster has {text(limit.limit)} {name} free"
         case LimitKind.NODE:
-            best = f" (on {limit.place})" if limit.place else ""
-            return (
-                f"  No node has {text(limit.wanted)} {name} free for one pod; the most is"
-                f" {text(limit.limit)}{best}."
-            )
+            best = f" (on {place})" if place else ""
+            start = f"No node has {text(limit.wanted)} {name} free for one pod"
+            rest = f"; the most is {text(limit.limit)}{best}."
+    return f"  {start}{rest}"
 
 
 def _no_limit(group: Group) -> str:
@@ -213,67 +237,67 @@ def _no_limit(group: Group) -> str:
     )
 
 
-def _one_each(limits: Sequence[Limit]) -> list[Limit]:
-    """The first limit of each resource."""
-    first: dict[str, Limit] = {}
-    for limit in limits:
-        first.setdefault(limit.resource, limit)
-    return list(first.values())
-
-
 def holder_lines(limit: Limit, view: GangView) -> list[str]:
-    """Who has what is short."""
-    found = holders(view, limit)
-    lines: list[str] = []
-    over = surplus(view, limit.resource)
-    if over and limit.kind in (LimitKind.CLUSTER, LimitKind.NODE, LimitKind.ADMISSION):
-        told = [f"{name} ({amount_text(limit.resource, over[name])} more)" for name in over]
-        lines.append(f"  Above what they deserve of {limit.resource}: {_some(told)}.")
-    if found:
-        told = [_holding(each, limit.resource) for each in found]
-        lines.append(f"  Most of the {limit.resource} is held by {_some(told)}.")
+    """Who has what is short: queues beyond their share, and groups by what they hold."""
+    resource, lines = limit.resource, list[str]()
+    over = surplus(view, resource)
+    if over and limit.kind in _OF_ALL:
+        told = [f"{name} ({amount_text(resource, over[name])} more)" for name in over]
+        lines.append(f"  Above their share of {resource}: {_some(told)}.")
+    if found := holders(view, limit):
+        lines.append(f"  It is held by {_some([_holding(each, resource) for each in found])}.")
     return lines
 
 
 def _holding(holder: Holder, resource: str) -> str:
-    return f"{holder.key} of queue {holder.queue} ({amount_text(resource, holder.amount)})"
-
-
-def _way_out(limits: Sequence[Limit], group: Group, view: GangView) -> list[str]:
-    """What would let it go on, limit by limit."""
-    lines = [f"    {text}" for limit in limits for text in _ways(limit, group, view)]
-    return ["  It would go on if", *dict.fromkeys(lines)] if lines else []
+    held = amount_text(resource, holder.amount)
+    return f"{title(holder.group)} of queue {holder.group.queue} ({held})"
 
 
 def _ways(limit: Limit, group: Group, view: GangView) -> Iterator[str]:
+    """What would mend this limit, each alone."""
     resource, short = limit.resource, amount_text(limit.resource, limit.short)
-    if limit.kind is LimitKind.CAPABILITY:
-        yield f"queue {limit.place} were allowed {short} more {resource} (spec.capability)"
-    elif limit.kind is LimitKind.GUARANTEES:
-        yield f"other queues were guaranteed {short} less {resource} (spec.guarantee)"
-    elif limit.kind is LimitKind.NODE:
-        wanted = amount_text(resource, limit.wanted)
-        yield f"a node with {wanted} {resource} free came, or as much came free on one"
+    match limit.kind:
+        case LimitKind.CAPABILITY:
+            yield f"its capability were {short} {resource} higher (spec.capability)"
+        case LimitKind.GUARANTEES:
+            yield f"others were guaranteed {short} {resource} less (spec.guarantee)"
+        case LimitKind.SHARE:
+            yield f"it deserved {short} {resource} more (spec.weight or spec.deserved)"
+        case LimitKind.ADMISSION:
+            factor = view.rules.overcommit_factor or 1
+            more = amount_text(resource, ceil(limit.short / factor))
+            yield f"nodes with {more} more {resource} came"
+        case LimitKind.CLUSTER:
+            yield f"nodes with {short} more {resource} came"
+        case LimitKind.NODE:
+            yield "as much came free on one node"
+    found = holders(view, limit)
+    if limit.kind is not LimitKind.NODE and (enough := enough_of(found, limit.short)):
+        verb = "ended" if len(enough) == 1 else "ended together"
+        yield f"{_some([title(each.group) for each in enough])} {verb}"
+    if group.phase is not PodGroupPhase.PENDING:
+        yield from _evictions(found, group, view, resource)
+
+
+def _evictions(
+    found: Sequence[Holder], group: Group, view: GangView, resource: str
+) -> Iterator[str]:
+    """Who has to go for it; or why those above their share do not."""
+    going = [title(each.group) for each in found if gives_way(view, group, each.group)]
+    if going:
+        yield f"{_some(going)} went, which the scheduler asks for once that makes room enough"
         return
-    else:
-        yield f"nodes with {short} more {resource} came"
-    enough = enough_of(holders(view, limit), limit.short)
-    if enough:
-        verb = "ended" if len(enough) == 1 else "all ended"
-        yield f"{', '.join(str(each.key) for each in enough[:SHOWN])} {verb}"
-    if limit.kind is LimitKind.CLUSTER and is_entitled(view, group, wanted_by(group)):
-        yield from _reclaims(resource, view)
-
-
-def _reclaims(resource: str, view: GangView) -> Iterator[str]:
-    """Its queue is within what it deserves: those above it must give, if they may be asked."""
-    over = surplus(view, resource)
-    giving = [name for name in over if view.queues[name].spec.reclaimable is not False]
-    if giving:
-        yield f"queue {', '.join(giving[:SHOWN])} gave back {resource}, which is being asked of it"
-    for name in over:
-        if name not in giving:
+    if not is_entitled(view, group):
+        return
+    for name in surplus(view, resource):
+        if view.queues[name].spec.reclaimable is False:
             yield f"queue {name} gave back {resource}, which it need not: it is not reclaimable"
+        else:
+            yield (
+                f"queue {name} gave back {resource}, which it need not while its gangs, which go"
+                " as wholes, hold more than it is above its share"
+            )
 
 
 def _some(names: Sequence[str]) -> str:

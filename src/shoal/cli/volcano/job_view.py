@@ -11,8 +11,8 @@ from shoal.api.volcano.pod_group import POD_GROUPS, PodGroup
 from shoal.apiserver.tables.age import human_duration
 from shoal.base.clock import SystemClock
 from shoal.cli.output import print_rows
-from shoal.cli.phrases import counted, event_line, lasting
-from shoal.cli.volcano.amounts import amounts_text, counted_amounts
+from shoal.cli.phrases import event_line, lasting
+from shoal.cli.volcano.group_story import needs_text, verdict_lines
 from shoal.cli.volcano.pods import PodRow, pod_rows
 from shoal.client.protocol import Client
 
@@ -111,16 +111,8 @@ def group_lines(group: PodGroup | None, now: datetime) -> list[str]:
     """Its phase, and what it was told last."""
     if group is None:
         return ["PodGroup: none yet"]
-    needs = counted(group.spec.min_member, "member")
-    amounts = counted_amounts(group.spec.min_resources or {})
-    more = f", {amounts_text(amounts)}" if amounts else ""
-    lines = [f"PodGroup {group.metadata.name} is {group.phase}; it needs {needs}{more}"]
-    lines += [
-        f"  {each.reason}{lasting(each.last_transition_time, now)}: {each.message}"
-        for each in group.status.conditions
-        if each.status == "True"
-    ]
-    return lines
+    head = f"PodGroup {group.metadata.name} is {group.phase}; it needs {needs_text(group)}"
+    return [head, *verdict_lines(group, now)]
 
 
 def _place(row: PodRow) -> tuple[str, int, str]:

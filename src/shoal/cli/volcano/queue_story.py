@@ -5,13 +5,13 @@ from datetime import datetime
 
 from shoal.api.volcano.queue import ROOT, DequeueStrategy
 from shoal.cli.phrases import counted, lasting
-from shoal.cli.volcano.amounts import amount_text, amounts_text, by_rank
+from shoal.cli.volcano.amounts import amount_text, by_rank
 from shoal.cli.volcano.group_story import (
     SHOWN,
-    holder_lines,
-    limit_line,
+    limit_lines,
+    needs_text,
     queue_obstacles,
-    queues_before,
+    title,
     verdict_lines,
 )
 from shoal.cli.volcano.queue_table import state_of
@@ -35,18 +35,18 @@ def queue_story(name: str, view: GangView, now: datetime) -> list[str]:
         return [*lines, "  No PodGroup is in it."]
     verb = "waits" if len(line) == 1 else "wait"
     lines.append(f"  {counted(len(groups), 'PodGroup')} in it; {len(line)} {verb}.")
-    if before := queues_before(name, view) if line else []:
-        lines.append(f"  Queues whose turn is before: {', '.join(before[:SHOWN])}.")
     return lines + _line_lines(line, view, now)
 
 
 def _share_lines(name: str, view: GangView) -> Iterator[str]:
     """A sentence for each resource that is held or deserved, or may be had only so far."""
-    held, deserved = view.held.get(name, {}), view.deserved(name)
+    held, deserved = view.held.get(name, {}), view.policy.deserved(name)
     capability = amounts.limits_of(view.queues[name].spec.capability)
     promised = view.promised.get(name, {})
     for resource in by_rank({**held, **deserved, **capability}):
         if resource == amounts.PODS and resource not in capability:
+            continue
+        if not (held.get(resource) or deserved.get(resource) or resource in capability):
             continue
         told = [f"holds {amount_text(resource, held.get(resource, 0))}"]
         if promised.get(resource):
@@ -63,16 +63,13 @@ def _line_lines(line: list[Group], view: GangView, now: datetime) -> list[str]:
     lines: list[str] = []
     for place, group in enumerate(line[:SHOWN], 1):
         assert group.object is not None
-        needs = amounts_text(group.min_resources or {})
+        needs = needs_text(group.object)
         since = lasting(group.object.metadata.creation_timestamp, now)
-        told = f"  {place}. {group.key} is {group.phase}{since}"
-        members = counted(group.min_member, "member")
-        lines.append(f"{told}; it needs {members}, {needs}.")
+        lines.append(f"  {place}. {title(group)} is {group.phase}{since}; it needs {needs}.")
         lines += [f"  {each}" for each in verdict_lines(group.object, now)]
         if place == 1:
             limits = limits_of(view, group)
-            lines += [f"  {limit_line(limit)}" for limit in limits]
-            lines += [f"  {each}" for limit in limits[:1] for each in holder_lines(limit, view)]
+            lines += [f"  {each}" for limit in limits for each in limit_lines(limit, group, view)]
     if len(line) > SHOWN:
         lines.append(f"  {len(line) - SHOWN} more wait behind them.")
     if line and view.queues[line[0].queue].spec.dequeue_strategy == DequeueStrategy.FIFO:

@@ -1,7 +1,7 @@
 """Queues, groups, pods and nodes as they were read, put together: who is where, and holds what.
 
-Groups are those of the scheduler (`gangs.group`), so their order and what they need come out as the
-scheduler has them. What queues deserve is what it has written to them.
+Groups, their order and the division of the cluster are the scheduler's own (`gangs`, `fairness`),
+made from the objects under the rules that it runs with.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,8 +14,10 @@ from shoal.api.node import Node
 from shoal.api.pod import Pod
 from shoal.api.volcano import keys
 from shoal.api.volcano.pod_group import PodGroup, PodGroupPhase
-from shoal.api.volcano.queue import DEFAULT, ROOT, Queue
+from shoal.api.volcano.queue import ROOT, Queue
 from shoal.scheduler.fairness import amounts
+from shoal.scheduler.fairness.divisions import policy_of
+from shoal.scheduler.fairness.queue_policy import QueuePolicy, QueueUsage
 from shoal.scheduler.fairness.queue_tree import parents_of
 from shoal.scheduler.fairness.rules import Rules
 from shoal.scheduler.gangs.group import Group
@@ -24,15 +26,15 @@ from shoal.scheduler.gangs.order import group_order
 from shoal.scheduler.state import pod_info
 from shoal.scheduler.state.request import Amounts
 
-RULES = Rules()
-"""Those in force are not known here; an order of one's own is not followed."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GangView:
     """A cluster with its queues at one moment."""
 
+    rules: Rules
     queues: Mapping[str, Queue]
+    policy: QueuePolicy
+    """How the cluster is divided; whoever supposes something of it takes that back."""
     groups: Mapping[ObjectKey, Group]
     parents: Mapping[str, str]
     """Of every queue but root."""
@@ -56,19 +58,6 @@ class GangView:
     def children(self, queue: str) -> list[str]:
         return sorted(name for name, parent in self.parents.items() if parent == queue)
 
-    def deserved(self, queue: str) -> Amounts:
-        """As the scheduler says, else the spec; nothing where neither does."""
-        found = self.queues.get(queue)
-        if found is None:
-            return {}
-        return amounts.of_resource_list(found.status.deserved or found.spec.deserved)
-
-    def share(self, queue: str) -> float:
-        """The largest part of what it deserves of any resource; 0 where nobody has said."""
-        held = self.held.get(queue, {})
-        deserved = self.deserved(queue).items()
-        return max((held.get(name, 0) / most for name, most in deserved if most), default=0.0)
-
     def members_of(self, queue: str) -> list[Group]:
         """Groups in the queue itself."""
         return [group for group in self.groups.values() if group.queue == queue]
@@ -76,7 +65,7 @@ class GangView:
     def line(self, queue: str) -> list[Group]:
         """Groups of the queue that wait, the next one first."""
         waiting = [group for group in self.members_of(queue) if is_waiting(group)]
-        return sorted(waiting, key=lambda group: group_order(group, RULES, self.total))
+        return sorted(waiting, key=lambda group: group_order(group, self.rules, self.total))
 
 
 def is_waiting(group: Group) -> bool:
@@ -96,6 +85,7 @@ def gang_view(
     nodes: Sequence[Node],
     classes: Sequence[PriorityClass],
     now: datetime,
+    rules: Rules = Rules(),
 ) -> GangView:
     """Raises QuantityError where an amount is none."""
     by_name = {each.metadata.name: each for each in queues}
@@ -109,19 +99,31 @@ def gang_view(
     total = amounts.total_of(free.values())
     for pod in pods:
         _place(pod, groups, free, total)
-    usage = [
-        (_path(group.queue or DEFAULT, by_name, parents), group.usage())
-        for group in groups.values()
-    ]
+    total = {name: amount for name, amount in total.items() if amount > 0}
+    usage = _usage(groups.values())
     return GangView(
+        rules=rules,
         queues=by_name,
+        policy=policy_of(rules)(by_name, usage, total),
         groups=groups,
         parents=parents,
         total=total,
         free=free,
-        held=_summed((path, used.allocated) for path, used in usage),
-        promised=_summed((path, used.inqueue) for path, used in usage),
+        held=_rolled_up(by_name, parents, {name: used.allocated for name, used in usage.items()}),
+        promised=_rolled_up(by_name, parents, {name: used.inqueue for name, used in usage.items()}),
     )
+
+
+def _usage(groups: Iterable[Group]) -> dict[str, QueueUsage]:
+    """Of each queue that has groups."""
+    found: dict[str, QueueUsage] = {}
+    for group in groups:
+        used, own = found.setdefault(group.queue, QueueUsage(has_groups=True)), group.usage()
+        amounts.add(used.allocated, own.allocated)
+        amounts.add(used.request, own.request)
+        amounts.add(used.inqueue, own.inqueue)
+        amounts.add(used.elastic, own.elastic)
+    return found
 
 
 def _group(obj: PodGroup, classes: Sequence[PriorityClass], now: datetime) -> Group:
@@ -166,9 +168,12 @@ def _path(queue: str, queues: Mapping[str, Queue], parents: Mapping[str, str]) -
     return tuple(path) if path[-1] == ROOT else (*path, ROOT)
 
 
-def _summed(parts: Iterable[tuple[tuple[str, ...], Amounts]]) -> dict[str, Amounts]:
+def _rolled_up(
+    queues: Mapping[str, Queue], parents: Mapping[str, str], parts: Mapping[str, Amounts]
+) -> dict[str, Amounts]:
+    """Each part counts in its queue and in all above it."""
     summed: dict[str, Amounts] = {}
-    for path, part in parts:
-        for name in path:
+    for queue, part in parts.items():
+        for name in _path(queue, queues, parents):
             amounts.add(summed.setdefault(name, {}), part)
     return summed

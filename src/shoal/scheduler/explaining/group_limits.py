@@ -2,18 +2,20 @@
 
 A group that is not admitted is measured by its minResources against what its queue, and each one
 above, may have; one that is admitted also against what is free. What the scheduler itself said
-stands in the group's conditions; here are the numbers behind it.
+stands in the group's conditions; here are the numbers behind it, under the same rules.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from shoal.api.meta import ObjectKey
 from shoal.api.volcano.pod_group import PodGroupPhase
-from shoal.scheduler.explaining.gang_view import RULES, GangView
+from shoal.scheduler.explaining.gang_view import GangView
 from shoal.scheduler.fairness import amounts
+from shoal.scheduler.fairness.queue_policy import Claim
+from shoal.scheduler.fairness.rules import Action
 from shoal.scheduler.gangs.group import Group
+from shoal.scheduler.gangs.member import MemberState
 from shoal.scheduler.gangs.order import members_in_order
 from shoal.scheduler.state.request import Amounts
 
@@ -25,6 +27,8 @@ class LimitKind(StrEnum):
     """Of a queue."""
     GUARANTEES = "guarantees"
     """Of other queues: what is left beside them."""
+    SHARE = "share"
+    """What a queue deserves, where the rules let none have more."""
     ADMISSION = "admission"
     """So much of the cluster is promised away at most."""
     CLUSTER = "cluster"
@@ -57,12 +61,11 @@ class Limit:
 class Holder:
     """A group that holds some of what is short."""
 
-    key: ObjectKey
-    queue: str
+    group: Group
     amount: int
 
 
-def wanted_by(group: Group) -> Amounts:
+def wanted_by(view: GangView, group: Group) -> Amounts:
     """What it needs on top of what it holds: to be admitted, or for its minimum to be placed."""
     reserved = group.min_resources or {}
     missing = {name: amount - group.holding.get(name, 0) for name, amount in reserved.items()}
@@ -70,29 +73,26 @@ def wanted_by(group: Group) -> Amounts:
     if group.phase is PodGroupPhase.PENDING:
         return least
     count = max(0, group.min_member - group.ready_count)
-    members = members_in_order(group, RULES)[: count or None]
+    members = members_in_order(group, view.rules)[: count or None]
     return amounts.larger_of(least, amounts.total_of(each.amounts for each in members))
 
 
 def limits_of(view: GangView, group: Group) -> list[Limit]:
     """Those that leave it no room, those of its queue first."""
-    wanted = {name: amount for name, amount in wanted_by(group).items() if amount > 0}
-    promised = {} if group.phase is PodGroupPhase.PENDING else group.usage().inqueue
-    found = [
-        *_of_queues(view, view.path(group.queue), wanted, promised),
-        *(
-            _of_admission(view, group, wanted)
-            if group.phase is PodGroupPhase.PENDING
-            else _of_nodes(view, group, wanted)
-        ),
-    ]
-    return [each for each in found if each.short > 0]
+    is_pending = group.phase is PodGroupPhase.PENDING
+    wanted = {name: amount for name, amount in wanted_by(view, group).items() if amount > 0}
+    own = {} if is_pending else group.usage().inqueue
+    found = [each for each in _of_queues(view, group, wanted, own) if each.short > 0]
+    found += _of_share(view, group, wanted, {each.resource for each in found})
+    rest = _of_admission if is_pending else _of_nodes
+    return [*found, *(each for each in rest(view, group, wanted) if each.short > 0)]
 
 
 def _of_queues(
-    view: GangView, path: Sequence[str], wanted: Amounts, own: Mapping[str, int]
+    view: GangView, group: Group, wanted: Amounts, own: Mapping[str, int]
 ) -> Iterator[Limit]:
     """`own`: what the group is promised itself, which is not to be counted twice."""
+    path = view.path(group.queue)
     room = dict(view.total)
     for queue in reversed(path):
         kept = _guaranteed_beside(view, queue)
@@ -139,10 +139,26 @@ def _guaranteed_beside(view: GangView, queue: str) -> Amounts:
     )
 
 
+def _of_share(
+    view: GangView, group: Group, wanted: Amounts, told: Collection[str]
+) -> Iterator[Limit]:
+    """What the division refuses beside limits that are `told` already."""
+    is_pending = group.phase is PodGroupPhase.PENDING
+    ask = view.policy.admission_shortage if is_pending else view.policy.shortage
+    shortage = ask(group.queue, wanted)
+    if shortage is None:
+        return
+    deserved = view.policy.deserved(shortage.queue)
+    for resource in shortage.dimensions:
+        if resource not in told and resource in wanted:
+            limit = _queue_limit(view, shortage.queue, resource, wanted, {})
+            yield replace(limit, kind=LimitKind.SHARE, promised=0, limit=deserved.get(resource, 0))
+
+
 def _of_admission(view: GangView, group: Group, wanted: Amounts) -> Iterator[Limit]:
     """A queue that stays within what it deserves is admitted whatever is promised to others."""
-    factor = RULES.overcommit_factor
-    if factor is None or is_entitled(view, group, wanted):
+    factor = view.rules.overcommit_factor
+    if factor is None or is_entitled(view, group):
         return
     held = amounts.total_of(each.holding for each in view.groups.values())
     promised = amounts.total_of(each.usage().inqueue for each in view.groups.values())
@@ -179,40 +195,36 @@ def _above_zero(left: Amounts) -> Amounts:
     return {name: max(0, amount) for name, amount in left.items()}
 
 
-def is_entitled(view: GangView, group: Group, wanted: Mapping[str, int]) -> bool:
+def is_entitled(view: GangView, group: Group) -> bool:
     """Whether its queue would stay within what it deserves, so that others have to give."""
-    deserved = view.deserved(group.queue)
-    held = view.held.get(group.queue, {})
-    return bool(wanted) and all(
-        held.get(name, 0) + amount <= deserved.get(name, 0)
-        for name, amount in wanted.items()
-        if name != amounts.PODS
-    )
+    wanted = wanted_by(view, group)
+    if group.phase is PodGroupPhase.PENDING:
+        return view.policy.is_within_share(group.queue, wanted)
+    return view.policy.may_reclaim(group.queue, wanted)
 
 
 def holders(view: GangView, limit: Limit) -> list[Holder]:
     """Groups that hold what the limit counts, the largest first."""
     resource = limit.resource
-    is_of_queue = limit.kind in (LimitKind.CAPABILITY, LimitKind.GUARANTEES)
+    is_of_queue = limit.kind in (LimitKind.CAPABILITY, LimitKind.GUARANTEES, LimitKind.SHARE)
     counted = set(view.below(limit.place)) if is_of_queue else None
     found = [
-        Holder(group.key, group.queue, group.holding.get(resource, 0))
+        Holder(group, group.holding.get(resource, 0))
         for group in view.groups.values()
         if (counted is None or group.queue in counted) and group.holding.get(resource)
     ]
-    return sorted(found, key=lambda each: (-each.amount, each.key))
+    return sorted(found, key=lambda each: (-each.amount, each.group.key))
 
 
 def surplus(view: GangView, resource: str) -> dict[str, int]:
-    """By queue that has groups of its own: what it holds above what it deserves, most first."""
+    """By queue that has no others below it: what it holds above what it deserves, most first."""
     over: dict[str, int] = {}
     for name in view.queues:
-        deserved = view.deserved(name)
-        if deserved and not view.children(name):
-            over[name] = view.held.get(name, {}).get(resource, 0) - deserved.get(resource, 0)
-    return {
-        name: over[name] for name in sorted(over, key=lambda each: -over[each]) if over[name] > 0
-    }
+        more = view.held.get(name, {}).get(resource, 0)
+        more -= view.policy.deserved(name).get(resource, 0)
+        if more > 0 and not view.children(name):
+            over[name] = more
+    return {name: over[name] for name in sorted(over, key=lambda each: (-over[each], each))}
 
 
 def enough_of(found: Sequence[Holder], short: int) -> list[Holder]:
@@ -223,3 +235,38 @@ def enough_of(found: Sequence[Holder], short: int) -> list[Holder]:
         if freed >= short:
             return list(found[:count])
     return []
+
+
+def gives_way(view: GangView, group: Group, other: Group) -> bool:
+    """Whether the other has to go for this one, or can spare a member for it: by reclaim where it
+    is in another queue, by preemption where it is not. What budgets and pods forbid is not asked.
+    """
+    queue, actions = view.queues.get(other.queue), view.rules.actions
+    if queue is None or other is group or other.is_protected:
+        return False
+    if other.queue == group.queue:
+        can_preempt = Action.PREEMPT in actions or Action.GANG_PREEMPT in actions
+        return can_preempt and other.priority < group.priority
+    if not (Action.RECLAIM in actions or Action.GANG_RECLAIM in actions):
+        return False
+    return queue.spec.reclaimable is not False and _is_reclaimed(view, group, other)
+
+
+def _is_reclaimed(view: GangView, group: Group, other: Group) -> bool:
+    policy, queue = view.policy, other.queue
+    first = next(iter(members_in_order(group, view.rules)), None)
+    needed = Claim(group.queue, first.amounts if first else wanted_by(view, group))
+    running = other.in_states((MemberState.RUNNING, MemberState.BOUND))
+    if other.ready_count > other.min_member:
+        return any(policy.gives(Claim(queue, each.amounts), needed) for each in running)
+    if view.rules.gang_reclaimable and Action.GANG_RECLAIM not in view.rules.actions:
+        return False  # Gangs keep their minimum.
+    given: list[Mapping[str, int]] = []
+    for member in running:
+        if not policy.gives(Claim(queue, member.amounts), needed):
+            break
+        policy.release(queue, member.amounts)
+        given.append(member.amounts)
+    for each in given:
+        policy.allocate(queue, each)
+    return bool(given) and len(given) == len(running)

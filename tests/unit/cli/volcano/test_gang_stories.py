@@ -7,7 +7,7 @@ import pytest
 
 from shoal.api.core import PriorityClass
 from shoal.api.meta import ObjectKey, ObjectMeta
-from shoal.cli.volcano.group_story import group_story
+from shoal.cli.volcano.group_story import group_story, title
 from shoal.cli.volcano.job_story import job_story
 from shoal.cli.volcano.queue_story import queue_story
 from shoal.scheduler.explaining.gang_view import GangView, gang_view
@@ -23,7 +23,8 @@ from shoal.testing.volcano import (
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HIGH = PriorityClass(metadata=ObjectMeta(name="high"), value=100)
 QUEUE = make_queue("q")
-TIGHT = QUEUE.capability(cpu="3").entitled(cpu="3")
+OTHER = make_queue("other").deserves(cpu="2")
+TIGHT = QUEUE.capability(cpu="3")
 
 
 def member(name: str, group: str, cpu: str = "1", node: str = "n") -> PodBuilder:
@@ -67,61 +68,66 @@ def test_a_group_that_its_queues_capability_keeps_out():
         "  NotEnoughResources for 2m: queue resource quota insufficient",
         "  It needs 3 members, for which cpu=3 is missing; it has 0 pods.",
         "  Queue q may have 3 cpu at most and holds 1, this needs 3: short by 1.",
-        "  Most of the cpu is held by default/busy of queue q (1).",
-        "  It would go on if",
-        "    queue q were allowed 1 more cpu (spec.capability)",
-        "    default/busy ended",
+        "    It is held by PodGroup default/busy of queue q (1).",
+        "    It would do if its capability were 1 cpu higher (spec.capability); or if PodGroup"
+        " default/busy ended.",
     ]
 
 
 def test_a_group_behind_others_in_a_fifo_queue():
     first = group("first", count=2, cpu="5").spec(priorityClassName="high")
-    fifo = QUEUE.spec(dequeueStrategy="fifo").entitled(cpu="4")
+    fifo = QUEUE.spec(dequeueStrategy="fifo")
     view = view_of([fifo], [group("a", cpu="1"), first])
     assert story(view)[2:] == [
-        "  It is number 2 of 2 that wait in queue q, after default/first (priority 100,"
-        " 2 members).",
-        "  The queue is fifo: nobody passes default/first, even where there is room.",
+        "  It is number 2 of 2 that wait in queue q, after PodGroup default/first"
+        " (priority 100, 2 members).",
+        "  The queue is fifo: nobody passes PodGroup default/first, even where there is room.",
         "  No limit keeps it out now: it is looked at again soon.",
     ]
     assert "  It is the first of 2 that wait in queue q." in story(view, "first")
 
 
-def test_a_group_whose_room_others_hold_beyond_their_share():
-    other = make_queue("other").entitled(cpu="1")
+def borrowed(big: PodGroupBuilder, other: QueueBuilder = OTHER) -> list[str]:
+    """Both queues deserve 2 cpu; the other holds 3 of the 4 there are."""
+    asking = group("a", "Inqueue", cpu="2")
+    big_ones = [member(f"b-{place}", "big") for place in range(3)]
     view = view_of(
-        [QUEUE.entitled(cpu="3"), other],
-        [group("a", "Inqueue", cpu="2"), group("big", "Running").queue("other")],
-        [member("a-0", "a", "2", ""), member("b-0", "big", "3")],
+        [QUEUE.deserves(cpu="2"), other],
+        [asking, big.queue("other").phase("Running")],
+        [member("a-0", "a", "2", ""), *big_ones],
     )
-    assert story(view)[1:] == [
+    return story(view)[1:]
+
+
+def test_a_group_whose_room_others_hold_beyond_their_share():
+    assert borrowed(group("big")) == [
         "  It needs 1 member, for which cpu=2 is missing; it has 1 pod (1 waiting).",
         "  The cluster has 1 cpu free, this needs 2: short by 1.",
-        "  Above what they deserve of cpu: other (2 more).",
-        "  Most of the cpu is held by default/big of queue other (3).",
-        "  It would go on if",
-        "    nodes with 1 more cpu came",
-        "    default/big ended",
-        "    queue other gave back cpu, which is being asked of it",
+        "    Above their share of cpu: other (1 more).",
+        "    It is held by PodGroup default/big of queue other (3).",
+        "    It would do if nodes with 1 more cpu came; or if PodGroup default/big ended; or if"
+        " PodGroup default/big went, which the scheduler asks for once that makes room enough.",
     ]
-    kept = view_of(
-        [QUEUE.entitled(cpu="3"), other.spec(reclaimable=False)],
-        [group("a", "Inqueue", cpu="2"), group("big", "Running").queue("other")],
-        [member("a-0", "a", "2", ""), member("b-0", "big", "3")],
+
+
+def test_those_above_their_share_who_need_not_give_and_why():
+    assert borrowed(group("big"), OTHER.spec(reclaimable=False))[-1].endswith(
+        "; or if queue other gave back cpu, which it need not: it is not reclaimable."
     )
-    last = "    queue other gave back cpu, which it need not: it is not reclaimable"
-    assert story(kept)[-1] == last
+    assert borrowed(group("big", count=3))[-1].endswith(
+        "; or if queue other gave back cpu, which it need not while its gangs, which go as wholes,"
+        " hold more than it is above its share."
+    )
 
 
 def test_queues_that_go_first_are_named_with_why():
-    urgent = make_queue("urgent").priority(5).entitled(cpu="1")
     view = view_of(
-        [QUEUE.entitled(cpu="1"), urgent],
+        [QUEUE, make_queue("urgent").priority(5)],
         [group("a", cpu="9"), group("u").queue("urgent"), group("mine", "Running")],
         [member("m", "mine")],
     )
-    turn = "  Queues whose turn is before that of q: "
-    assert f"{turn}urgent (priority 5, holds 0% of what it deserves)." in story(view)
+    turn = "    Queues whose turn is before that of q: urgent (priority 5, has 0% of its share)."
+    assert turn in story(view)
 
 
 def test_pods_that_do_not_exist_yet_and_pods_that_are_gated():
@@ -153,8 +159,7 @@ def test_a_pod_that_is_too_large_for_every_node():
     view = gang_view(queues, [group("a", "Inqueue").obj()], [pod], nodes, [], NOW)
     assert story(view)[2:] == [
         "  No node has 4 cpu free for one pod; the most is 3 (on one).",
-        "  It would go on if",
-        "    a node with 4 cpu free came, or as much came free on one",
+        "    It would do if as much came free on one node.",
     ]
 
 
@@ -162,10 +167,9 @@ def test_guarantees_and_promises_to_others_are_told_as_such():
     kept = make_queue("kept").guarantee(cpu="3")
     lines = story(view_of([QUEUE, kept], [group("a", cpu="2")]))
     assert lines[2:] == [
-        "  Beside what other queues are guaranteed, queue q may have 1 cpu and holds 0, this needs"
-        " 2: short by 1.",
-        "  It would go on if",
-        "    other queues were guaranteed 1 less cpu (spec.guarantee)",
+        "  Beside what others are guaranteed, queue q may have 1 cpu and holds 0, this needs 2:"
+        " short by 1.",
+        "    It would do if others were guaranteed 1 cpu less (spec.guarantee).",
     ]
     admitted = group("first", "Inqueue", cpu="4")
     lines = story(view_of([QUEUE], [group("a", cpu="2"), admitted]))
@@ -251,12 +255,14 @@ def test_a_queue_tells_what_it_has_and_why_its_first_group_waits():
     )
     assert queue_story("q", view, NOW) == [
         "Queue q is Open, of weight 2, priority 4, below p.",
-        "  Of cpu it holds 1, deserves 3, may have 3 at most.",
+        "  Of cpu it holds 1, deserves 1, may have 3 at most.",
         "  3 PodGroups in it; 2 wait.",
-        "  1. default/a is Pending for 3m; it needs 1 member, cpu=3.",
+        "  1. PodGroup default/a is Pending for 3m; it needs 1 member, cpu=3.",
         "    Queue q may have 3 cpu at most and holds 1, this needs 3: short by 1.",
-        "    Most of the cpu is held by default/busy of queue q (1).",
-        "  2. default/b is Pending for 3m; it needs 1 member, cpu=1.",
+        "      It is held by PodGroup default/busy of queue q (1).",
+        "      It would do if its capability were 1 cpu higher (spec.capability); or if PodGroup"
+        " default/busy ended.",
+        "  2. PodGroup default/b is Pending for 3m; it needs 1 member, cpu=1.",
     ]
 
 
@@ -269,3 +275,12 @@ def test_a_queue_of_which_only_the_first_groups_are_named():
         "  The queue is fifo: nobody passes the first one.",
     ]
     assert queue_story("q", view_of([QUEUE]), NOW)[-1] == "  No PodGroup is in it."
+
+
+def test_groups_go_by_what_people_made():
+    owner = {"apiVersion": "v1", "kind": "Job", "name": "train", "uid": "u", "controller": True}
+    view = view_of([QUEUE], [group("first"), group("train-u").meta(ownerReferences=[owner])])
+    assert [title(each) for each in view.line("q")] == [
+        "PodGroup default/first",
+        "Job default/train",
+    ]

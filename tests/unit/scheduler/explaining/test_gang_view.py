@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -12,12 +13,15 @@ from shoal.scheduler.explaining.group_limits import (
     Limit,
     LimitKind,
     enough_of,
+    gives_way,
     holders,
     is_entitled,
     limits_of,
     surplus,
     wanted_by,
 )
+from shoal.scheduler.fairness.rules import Action, Division, Rules
+from shoal.scheduler.gangs.group import Group
 from shoal.testing.builders import NodeBuilder, PodBuilder, make_node, make_pod
 from shoal.testing.volcano import PodGroupBuilder, QueueBuilder, make_pod_group, make_queue
 
@@ -39,6 +43,7 @@ def view_of(
     groups: Sequence[PodGroupBuilder] = (),
     pods: Sequence[PodBuilder] = (),
     nodes: Sequence[NodeBuilder] = (FOUR_CPU,),
+    rules: Rules = Rules(),
 ) -> GangView:
     return gang_view(
         [each.obj() for each in (make_queue("root"), *queues)],
@@ -47,6 +52,7 @@ def view_of(
         [each.obj() for each in nodes],
         CLASSES,
         NOW,
+        rules,
     )
 
 
@@ -54,8 +60,12 @@ def waits(name: str, queue: str = "q", phase: str = "Pending", **needs: str) -> 
     return make_pod_group(name).queue(queue).needs(1, **needs).phase(phase).created(NOW)
 
 
+def named(view: GangView, name: str) -> Group:
+    return view.groups[ObjectKey("default", name)]
+
+
 def limits(view: GangView, name: str) -> list[Limit]:
-    return limits_of(view, view.groups[ObjectKey("default", name)])
+    return limits_of(view, named(view, name))
 
 
 def test_what_groups_hold_and_are_promised_counts_in_their_queue_and_all_above_it():
@@ -101,7 +111,7 @@ def test_only_groups_below_their_minimum_wait():
 def test_a_group_that_is_not_admitted_wants_its_min_resources():
     view = view_of([make_queue("q")], [waits("a", cpu="3")])
     (group,) = view.groups.values()
-    assert wanted_by(group) == {"cpu": 3000}
+    assert wanted_by(view, group) == {"cpu": 3000}
 
 
 def test_an_admitted_group_wants_what_is_missing_for_its_minimum():
@@ -109,7 +119,7 @@ def test_an_admitted_group_wants_what_is_missing_for_its_minimum():
     pods = [member("a-0", "a"), member("a-1", "a", "2", ""), member("a-2", "a", "3", "")]
     view = view_of([make_queue("q")], [gang], pods)
     (group,) = view.groups.values()
-    assert wanted_by(group) == {"cpu": 2000, "pods": 1}
+    assert wanted_by(view, group) == {"cpu": 2000, "pods": 1}
 
 
 @pytest.mark.parametrize("phase", ["Pending", "Inqueue"])
@@ -151,14 +161,23 @@ def test_the_cluster_admits_a_little_more_than_it_has():
 
 
 def test_a_queue_within_its_share_is_admitted_however_full_the_cluster_is():
-    full = waits("full", "other", "Running", cpu="4")
-    queue = make_queue("q").entitled(cpu="2")
-    view = view_of(
-        [queue, make_queue("other")], [full, waits("a", cpu="2")], [member("f", "full", "4")]
-    )
+    queues = [make_queue("q").deserves(cpu="2"), make_queue("other")]
+    groups = [waits("full", "other", "Running", cpu="4"), waits("a", cpu="2"), waits("b", cpu="3")]
+    view = view_of(queues, groups, [member("f", "full", "4")])
     assert limits(view, "a") == []
-    assert is_entitled(view, view.groups[ObjectKey("default", "a")], {"cpu": 2000})
-    assert not is_entitled(view, view.groups[ObjectKey("default", "a")], {"cpu": 3000})
+    assert is_entitled(view, named(view, "a"))
+    assert not is_entitled(view, named(view, "b"))
+    (limit,) = limits(view, "b")
+    assert (limit.kind, limit.held, limit.short) == (LimitKind.ADMISSION, 4000, 2200)
+
+
+def test_where_nobody_may_borrow_the_share_itself_binds():
+    rules = Rules(division=Division.PROPORTION)
+    queues = [make_queue("q"), make_queue("other")]
+    groups = [waits("a", phase="Inqueue"), waits("b", "other", "Inqueue")]
+    pods = [member("a-0", "a", "3", ""), member("b-0", "b", "3", "")]
+    (limit,) = limits(view_of(queues, groups, pods, rules=rules), "a")
+    assert (limit.kind, limit.place, limit.limit) == (LimitKind.SHARE, "q", 2000)
 
 
 def test_an_admitted_group_is_measured_by_what_is_free():
@@ -183,16 +202,59 @@ def test_holders_are_those_whom_the_limit_counts_the_largest_first():
     )
     limit = Limit(kind=LimitKind.CAPABILITY, place="q", resource="cpu", limit=0, wanted=2000)
     found = holders(view, limit)
-    assert [(each.key.name, each.amount) for each in found] == [("b", 2000), ("a", 1000)]
-    assert [each.key.name for each in enough_of(found, 2500)] == ["b", "a"]
+    assert [(each.group.key.name, each.amount) for each in found] == [("b", 2000), ("a", 1000)]
+    assert [each.group.key.name for each in enough_of(found, 2500)] == ["b", "a"]
     assert enough_of(found, 9000) == []
     cluster = Limit(kind=LimitKind.CLUSTER, place="", resource="cpu", limit=0, wanted=1)
-    assert [each.key.name for each in holders(view, cluster)] == ["c", "b", "a"]
+    assert [each.group.key.name for each in holders(view, cluster)] == ["c", "b", "a"]
 
 
-def test_a_surplus_is_what_is_held_above_what_is_deserved():
-    queues = [make_queue("q").entitled(cpu="1"), make_queue("fair").entitled(cpu="2")]
-    pods = [member("a-0", "a", "3"), member("b-0", "b", "1")]
-    view = view_of([*queues, make_queue("unknown")], [waits("a"), waits("b", "fair")], pods)
+def test_a_surplus_is_what_is_held_above_the_share():
+    queues = [make_queue("q").deserves(cpu="1"), make_queue("fair").deserves(cpu="3")]
+    groups = [waits("a", phase="Running"), waits("b", "fair", "Inqueue", cpu="3")]
+    view = view_of([*queues, make_queue("idle")], groups, [member("a-0", "a", "3")])
     assert surplus(view, "cpu") == {"q": 2000}
-    assert (view.share("q"), view.share("fair"), view.share("unknown")) == (3.0, 0.5, 0.0)
+
+
+TAKER = waits("taker", "fair", "Inqueue", cpu="2")
+TWO_QUEUES = [make_queue("q").deserves(cpu="2"), make_queue("fair").deserves(cpu="2")]
+
+
+def two_queues(victim: PodGroupBuilder, *pods: PodBuilder, **rules: Any) -> GangView:
+    asking = member("taker-0", "taker", "2", "")
+    return view_of(TWO_QUEUES, [victim, TAKER], [*pods, asking], rules=Rules(**rules))
+
+
+def gives(view: GangView) -> bool:
+    before = view.policy.share("q")
+    answer = gives_way(view, named(view, "taker"), named(view, "a"))
+    assert view.policy.share("q") == before
+    return answer
+
+
+def test_a_queue_above_its_share_gives_gangs_that_do_not_take_it_below():
+    one = member("a-0", "a", "4")
+    assert gives(two_queues(waits("a", phase="Running"), one))
+    pods = [member(f"a-{place}", "a") for place in range(4)]
+    whole = make_pod_group("a").queue("q").needs(4).phase("Running")
+    assert not gives(two_queues(whole, *pods))
+    assert gives(two_queues(make_pod_group("a").queue("q").needs(1).phase("Running"), *pods))
+
+
+def test_nobody_gives_who_is_protected_not_reclaimable_or_not_asked():
+    one, running = member("a-0", "a", "4"), waits("a", phase="Running")
+    protected = running.annotations(**{"volcano.sh/preemptable": "false"})
+    assert not gives(two_queues(protected, one))
+    assert not gives(two_queues(running, one, actions=(Action.ALLOCATE,)))
+    assert not gives(two_queues(running, one, gang_reclaimable=True))
+    kept = [TWO_QUEUES[0].spec(reclaimable=False), TWO_QUEUES[1]]
+    view = view_of(kept, [running, TAKER], [one, member("taker-0", "taker", "2", "")])
+    assert not gives(view)
+
+
+def test_in_one_queue_lower_priority_gives():
+    high = waits("taker", phase="Inqueue").spec(priorityClassName="high")
+    groups = [waits("a", phase="Running"), high]
+    view = view_of([make_queue("q")], groups, [member("a-0", "a")])
+    assert gives(view)
+    assert not gives_way(view, named(view, "a"), named(view, "taker"))
