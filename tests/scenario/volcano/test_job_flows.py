@@ -18,7 +18,7 @@ from shoal.client.events import EventRecorder
 from shoal.client.informer import InformerSet
 from shoal.client.protocol import Client
 from shoal.controllers.runner import Controller
-from shoal.controllers.volcano.flow_probes import PodQuestion
+from shoal.controllers.volcano.flow_probes import ProbeQuestion
 from shoal.controllers.volcano.job_flow import job_flow_controller
 from shoal.controllers.volcano.job_template import job_template_controller
 from shoal.testing.builders import make_pod
@@ -43,9 +43,9 @@ class Works:
         self.client = client
         self.clock = clock
         self.answering: set[str] = set()
-        self.asked: list[PodQuestion] = []
+        self.asked: list[ProbeQuestion] = []
 
-    async def _ask(self, question: PodQuestion) -> bool:
+    async def _ask(self, question: ProbeQuestion) -> bool:
         self.asked.append(question)
         return question.host in self.answering
 

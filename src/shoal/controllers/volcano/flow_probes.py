@@ -2,7 +2,7 @@
 
 Volcano has the fields only. Here each probe is about the task that it names, in those of the
 targets that have such a task: all its pods must have come so far, or must answer. What the API
-tells is decided here at once; what must be asked of pods becomes `PodQuestion`s. A target that
+tells is decided here at once; what must be asked of pods becomes `ProbeQuestion`s. A target that
 completed has nothing left to prove, and one of which no probe speaks must complete.
 """
 
@@ -21,7 +21,7 @@ _COMPLETED = "Completed"
 """What flows say for Succeeded."""
 
 
-class PodQuestion(msgspec.Struct, frozen=True):
+class ProbeQuestion(msgspec.Struct, frozen=True):
     """What a pod is asked: an HTTP request where there is a path, else only a connection."""
 
     host: str
@@ -35,7 +35,7 @@ class Readiness(msgspec.Struct, frozen=True):
 
     waits_for: str = ""
     """For people; empty where nothing is known to be missing."""
-    questions: tuple[PodQuestion, ...] = ()
+    questions: tuple[ProbeQuestion, ...] = ()
     """All must be answered well; empty where something is missing anyway."""
 
 
@@ -47,7 +47,7 @@ _Item: TypeAlias = HttpGetProbe | TcpSocketProbe | TaskStatusProbe
 def probe_targets(probe: FlowProbe, targets: Sequence[Job], pods_of: PodsOfTask) -> Readiness:
     """`targets` are the jobs before the step that are there and have not completed."""
     items = (*probe.task_status_list, *probe.tcp_socket_list, *probe.http_get_list)
-    questions: list[PodQuestion] = []
+    questions: list[ProbeQuestion] = []
     for job in targets:
         tasks = {task.name: task for task in job.spec.tasks}
         spoken_of = [item for item in items if item.task_name in tasks]
@@ -73,12 +73,12 @@ def _probe_task(item: _Item, job: Job, task: TaskSpec, pods_of: PodsOfTask) -> R
     return Readiness(questions=tuple(_question(item, address) for address in addresses if address))
 
 
-def _question(item: HttpGetProbe | TcpSocketProbe, host: str) -> PodQuestion:
+def _question(item: HttpGetProbe | TcpSocketProbe, host: str) -> ProbeQuestion:
     if isinstance(item, TcpSocketProbe):
-        return PodQuestion(host, item.port)
+        return ProbeQuestion(host, item.port)
     header = item.http_header or {}
     named = (str(header["name"]), str(header.get("value", ""))) if "name" in header else None
-    return PodQuestion(host, item.port, item.path or "/", named)
+    return ProbeQuestion(host, item.port, item.path or "/", named)
 
 
 def _has_come_to(phase: str, job: Job, task: TaskSpec) -> bool:

@@ -8,15 +8,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
-from shoal.controllers.volcano.flow_probes import PodQuestion
+from shoal.controllers.volcano.flow_probes import ProbeQuestion
 
 TIMEOUT_S = 1.0
 
-Ask: TypeAlias = Callable[[PodQuestion], Awaitable[bool]]
+Ask: TypeAlias = Callable[[ProbeQuestion], Awaitable[bool]]
 """Whether the pod answers well."""
 
 
-async def ask_pod(question: PodQuestion) -> bool:
+async def ask_pod(question: ProbeQuestion) -> bool:
     """See `Ask`."""
     try:
         async with asyncio.timeout(TIMEOUT_S):
@@ -34,7 +34,7 @@ async def _connect(host: str, port: int) -> bool:
     return True
 
 
-async def _request(question: PodQuestion, path: str) -> bool:
+async def _request(question: ProbeQuestion, path: str) -> bool:
     # Takes long to import, and few flows have probes.
     import aiohttp
 

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from shoal.controllers.volcano.flow_probes import PodQuestion
+from shoal.controllers.volcano.flow_probes import ProbeQuestion
 from shoal.controllers.volcano.pod_questions import ask_pod
 from tests.waiting import eventually
 
@@ -50,7 +50,7 @@ def http(status: str) -> str:
 )
 async def test_a_good_answer_is_a_status_from_200_to_399(answer: str, is_good: bool):
     async with pod(answer) as (port, heard):
-        question = PodQuestion(HOST, port, "/ready?now=1", ("X-Probe", "flow"))
+        question = ProbeQuestion(HOST, port, "/ready?now=1", ("X-Probe", "flow"))
         assert await ask_pod(question) is is_good
     # aiohttp asks again where the server hangs up.
     request = heard[0]
@@ -60,7 +60,7 @@ async def test_a_good_answer_is_a_status_from_200_to_399(answer: str, is_good: b
 
 async def test_a_port_that_takes_connections_is_a_good_answer():
     async with pod("") as (port, heard):
-        assert await ask_pod(PodQuestion(HOST, port))
+        assert await ask_pod(ProbeQuestion(HOST, port))
         await eventually(lambda: heard, "the connection seen")
 
 
@@ -68,4 +68,4 @@ async def test_a_port_that_takes_connections_is_a_good_answer():
 async def test_a_closed_port_is_no_answer(path: str | None):
     async with pod("") as (port, _):
         pass
-    assert not await ask_pod(PodQuestion(HOST, port, path))
+    assert not await ask_pod(ProbeQuestion(HOST, port, path))
