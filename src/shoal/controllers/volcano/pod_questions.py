@@ -18,11 +18,11 @@ Ask: TypeAlias = Callable[[ProbeQuestion], Awaitable[bool]]
 
 async def ask_pod(question: ProbeQuestion) -> bool:
     """See `Ask`."""
+    if question.path is not None:
+        return await _request(question, question.path)
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            if question.path is None:
-                return await _connect(question.host, question.port)
-            return await _request(question, question.path)
+            return await _connect(question.host, question.port)
     except (OSError, TimeoutError):
         return False
 
@@ -35,7 +35,7 @@ async def _connect(host: str, port: int) -> bool:
 
 
 async def _request(question: ProbeQuestion, path: str) -> bool:
-    # Takes long to import, and few flows have probes.
+    # Few flows have probes, and importing it takes as long as an answer may.
     import aiohttp
 
     headers = dict([question.header]) if question.header else {}
@@ -44,9 +44,10 @@ async def _request(question: ProbeQuestion, path: str) -> bool:
     try:
         # Not the session of others: a pod is asked once, and its cookies are nobody's business.
         async with (
+            asyncio.timeout(TIMEOUT_S),
             aiohttp.ClientSession() as session,
             session.get(url, headers=headers, allow_redirects=False) as response,
         ):
             return 200 <= response.status < 400
-    except (aiohttp.ClientError, ValueError):
+    except (aiohttp.ClientError, ValueError, OSError, TimeoutError):
         return False
