@@ -29,6 +29,8 @@ class KindAdmission(Protocol):
 
 
 class Admission(Protocol):
+    """Everyone who has a say."""
+
     def of(self, group_resource: str) -> KindAdmission | None:
         """None for a kind that nobody is asked about."""
         ...
