@@ -57,10 +57,7 @@ def group_story(group: Group, view: GangView, now: datetime) -> list[str]:
         return lines
     limits = limits_of(view, group)
     lines += place_lines(group, view)
-    told: set[str] = set()
-    for limit in limits:
-        lines += limit_lines(limit, group, view, names_holders=limit.resource not in told)
-        told.add(limit.resource)
+    lines += limit_lines(limits, group, view)
     return lines if limits else [*lines, _no_limit(group)]
 
 
@@ -180,17 +177,20 @@ def _ranked(name: str, view: GangView) -> str:
     return f"{name} ({told}has {view.policy.share(name):.0%} of its share)"
 
 
-def limit_lines(
-    limit: Limit, group: Group, view: GangView, *, names_holders: bool = True
-) -> list[str]:
-    """Which limit it is, who has what is short, and what would do."""
-    lines = [limit_line(limit)]
-    if names_holders:
-        lines += [f"  {line}" for line in holder_lines(limit, view)]
-    if limit.kind in _OF_ALL and (before := queues_before(group.queue, view)):
-        lines.append(f"    Queues whose turn is before that of {group.queue}: {_some(before)}.")
-    ways = list(_ways(limit, group, view))
-    return [*lines, f"    It would do if {'; or if '.join(ways)}."] if ways else lines
+def limit_lines(limits: Sequence[Limit], group: Group, view: GangView) -> list[str]:
+    """Which limits there are, who has what is short, and what would do."""
+    lines: list[str] = []
+    told: set[str] = set()
+    for limit in limits:
+        lines.append(limit_line(limit))
+        if limit.resource not in told:
+            lines += [f"  {line}" for line in holder_lines(limit, view)]
+            told.add(limit.resource)
+        if limit.kind in _OF_ALL and (before := queues_before(group.queue, view)):
+            lines.append(f"    Queues whose turn is before that of {group.queue}: {_some(before)}.")
+        if ways := list(_ways(limit, group, view)):
+            lines.append(f"    It would do if {'; or if '.join(ways)}.")
+    return lines
 
 
 def limit_line(limit: Limit) -> str:
@@ -288,16 +288,10 @@ def _evictions(
     if going:
         yield f"{_some(going)} went, which the scheduler asks for once that makes room enough"
         return
-    if not is_entitled(view, group):
-        return
-    for name in surplus(view, resource):
-        if view.queues[name].spec.reclaimable is False:
-            yield f"queue {name} gave back {resource}, which it need not: it is not reclaimable"
-        else:
-            yield (
-                f"queue {name} gave back {resource}, which it need not while its gangs, which go"
-                " as wholes, hold more than it is above its share"
-            )
+    if is_entitled(view, group):
+        for name in surplus(view, resource):
+            if view.queues[name].spec.reclaimable is False:
+                yield f"queue {name} gave back {resource}, which it need not: it is not reclaimable"
 
 
 def _some(names: Sequence[str]) -> str:

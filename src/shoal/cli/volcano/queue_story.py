@@ -69,7 +69,7 @@ def _line_lines(line: list[Group], view: GangView, now: datetime) -> list[str]:
         lines += [f"  {each}" for each in verdict_lines(group.object, now)]
         if place == 1:
             limits = limits_of(view, group)
-            lines += [f"  {each}" for limit in limits for each in limit_lines(limit, group, view)]
+            lines += [f"  {each}" for each in limit_lines(limits, group, view)]
     if len(line) > SHOWN:
         lines.append(f"  {len(line) - SHOWN} more wait behind them.")
     if line and view.queues[line[0].queue].spec.dequeue_strategy == DequeueStrategy.FIFO:

@@ -116,14 +116,15 @@ def _row(queue: Queue, branch: str, groups: Sequence[PodGroup], now: datetime) -
 
 def holdings(queue: Queue) -> Iterator[Holding]:
     """What is allocated, and what is deserved by the scheduler's word, else by the spec. Pods are
-    counted only where somebody set a limit on them."""
+    counted only where somebody set a limit on them; of root only what is used."""
     allocated = counted_amounts(queue.status.allocated)
     deserved = counted_amounts(queue.status.deserved or queue.spec.deserved)
     limited = {*queue.spec.deserved, *queue.spec.capability}
     for resource in by_rank({**allocated, **deserved}):
         if resource == _PODS and resource not in limited:
             continue
-        if allocated.get(resource) or deserved.get(resource):
+        is_root = queue.metadata.name == ROOT
+        if allocated.get(resource) or (deserved.get(resource) and not is_root):
             yield Holding(resource, allocated.get(resource, 0), deserved.get(resource))
 
 

@@ -25,6 +25,17 @@ from shoal.client.protocol import Client
 _BAR_WIDTH = 10
 _FULL, _EMPTY = "█", "░"
 _PHASES = (PodGroupPhase.PENDING, PodGroupPhase.INQUEUE, PodGroupPhase.RUNNING)
+_HEADS = (
+    "queue",
+    "state",
+    "weight",
+    "priority",
+    "held of deserved",
+    "at most",
+    *(phase.value.lower() for phase in _PHASES),
+    "waits",
+)
+_NUMBERS = {"weight", "priority", "waits", *(phase.value.lower() for phase in _PHASES)}
 _PLAIN_HEADS = (
     "QUEUE",
     "STATE",
@@ -83,15 +94,8 @@ def plain_row(row: QueueRow) -> tuple[object, ...]:
 def picture(rows: Sequence[QueueRow]) -> Table:
     """The table on a terminal."""
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
-    table.add_column("queue", no_wrap=True)
-    table.add_column("state")
-    table.add_column("weight", justify="right")
-    table.add_column("priority", justify="right")
-    table.add_column("held of deserved", no_wrap=True)
-    table.add_column("at most")
-    for phase in _PHASES:
-        table.add_column(phase.value.lower(), justify="right")
-    table.add_column("longest wait", justify="right")
+    for head in _HEADS:
+        table.add_column(head, justify="right" if head in _NUMBERS else "left", min_width=len(head))
     for row in rows:
         table.add_row(
             Text(row.branch, "dim") + Text(row.name),

@@ -34,7 +34,7 @@ class GangView:
     rules: Rules
     queues: Mapping[str, Queue]
     policy: QueuePolicy
-    """How the cluster is divided; whoever supposes something of it takes that back."""
+    """How the cluster is divided."""
     groups: Mapping[ObjectKey, Group]
     parents: Mapping[str, str]
     """Of every queue but root."""

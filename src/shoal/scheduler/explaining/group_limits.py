@@ -12,7 +12,7 @@ from enum import StrEnum
 from shoal.api.volcano.pod_group import PodGroupPhase
 from shoal.scheduler.explaining.gang_view import GangView
 from shoal.scheduler.fairness import amounts
-from shoal.scheduler.fairness.queue_policy import Claim
+from shoal.scheduler.fairness.queue_policy import QueueClaim
 from shoal.scheduler.fairness.rules import Action
 from shoal.scheduler.gangs.group import Group
 from shoal.scheduler.gangs.member import MemberState
@@ -253,20 +253,15 @@ def gives_way(view: GangView, group: Group, other: Group) -> bool:
 
 
 def _is_reclaimed(view: GangView, group: Group, other: Group) -> bool:
-    policy, queue = view.policy, other.queue
-    first = next(iter(members_in_order(group, view.rules)), None)
-    needed = Claim(group.queue, first.amounts if first else wanted_by(view, group))
-    running = other.in_states((MemberState.RUNNING, MemberState.BOUND))
+    """A gang that has no member to spare goes as a whole, which is one claim."""
+    rules, policy = view.rules, view.policy
+    first = next(iter(members_in_order(group, rules)), None)
+    needed = QueueClaim(group.queue, first.amounts if first else wanted_by(view, group))
+    running = [each.amounts for each in other.in_states((MemberState.RUNNING, MemberState.BOUND))]
+    if not running:
+        return False
     if other.ready_count > other.min_member:
-        return any(policy.gives(Claim(queue, each.amounts), needed) for each in running)
-    if view.rules.gang_reclaimable and Action.GANG_RECLAIM not in view.rules.actions:
+        return any(policy.gives(QueueClaim(other.queue, each), needed) for each in running)
+    if rules.gang_reclaimable and Action.GANG_RECLAIM not in rules.actions:
         return False  # Gangs keep their minimum.
-    given: list[Mapping[str, int]] = []
-    for member in running:
-        if not policy.gives(Claim(queue, member.amounts), needed):
-            break
-        policy.release(queue, member.amounts)
-        given.append(member.amounts)
-    for each in given:
-        policy.allocate(queue, each)
-    return bool(given) and len(given) == len(running)
+    return policy.gives(QueueClaim(other.queue, amounts.total_of(running)), needed)

@@ -110,13 +110,9 @@ def test_a_group_whose_room_others_hold_beyond_their_share():
     ]
 
 
-def test_those_above_their_share_who_need_not_give_and_why():
+def test_a_queue_that_is_not_reclaimable_need_not_give():
     assert borrowed(group("big"), OTHER.spec(reclaimable=False))[-1].endswith(
         "; or if queue other gave back cpu, which it need not: it is not reclaimable."
-    )
-    assert borrowed(group("big", count=3))[-1].endswith(
-        "; or if queue other gave back cpu, which it need not while its gangs, which go as wholes,"
-        " hold more than it is above its share."
     )
 
 

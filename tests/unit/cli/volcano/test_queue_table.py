@@ -82,6 +82,11 @@ def test_pods_are_shown_where_they_are_limited_only():
     assert one_row(limited).holdings[0].allocated == 3
 
 
+def test_of_root_only_what_is_used_is_shown():
+    row = one_row(make_queue("root").holds(cpu="1").entitled(cpu="4", memory="8Gi"))
+    assert [each.resource for each in row.holdings] == ["cpu"]
+
+
 def test_the_oldest_group_that_does_not_run_says_how_long_the_wait_is():
     row = one_row(
         make_queue("q"),
