@@ -8,7 +8,7 @@ import msgspec
 from shoal.api.volcano.queue import Queue, manifest
 from shoal.scheduler.fairness import amounts
 from shoal.scheduler.fairness.divisions import policy_of
-from shoal.scheduler.fairness.queue_policy import Claim, QueuePolicy, QueueUsage
+from shoal.scheduler.fairness.queue_policy import QueueClaim, QueuePolicy, QueueUsage
 from shoal.scheduler.fairness.rules import Division, Rules
 from shoal.scheduler.state.request import Amounts
 
@@ -83,4 +83,6 @@ def reclaims(
     policy: QueuePolicy, reclaimer: tuple[str, Amounts], victim: tuple[str, Amounts]
 ) -> bool:
     """Whether the first's queue takes the second."""
-    return policy.may_reclaim(*reclaimer) and policy.gives(Claim(*victim), Claim(*reclaimer))
+    return policy.may_reclaim(*reclaimer) and policy.gives(
+        QueueClaim(*victim), QueueClaim(*reclaimer)
+    )

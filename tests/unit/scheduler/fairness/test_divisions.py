@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from shoal.scheduler.fairness.queue_policy import Claim, Shortage
+from shoal.scheduler.fairness.queue_policy import QueueClaim, Shortage
 from shoal.scheduler.fairness.rules import Division, Rules
 from tests.unit.scheduler.fairness.shared_clusters import (
     listed,
@@ -32,7 +32,7 @@ def test_everything_is_on_unless_said_otherwise(division: Division):
     assert policy.shortage("a", pod(1)) == Shortage("a", ("cpu",))
     assert policy.admission_shortage("a", of(1)) == Shortage("a", ("cpu",))
     assert not policy.may_reclaim("b", pod(1))
-    assert not policy.gives(Claim("a", pod(1)), Claim("b", pod(1)))
+    assert not policy.gives(QueueClaim("a", pod(1)), QueueClaim("b", pod(1)))
 
 
 @pytest.mark.parametrize("division", [*DIVISIONS, Division.NONE])
@@ -52,8 +52,8 @@ def test_a_function_that_is_off_answers_as_if_its_plugin_were_not_there(division
     assert policy.admission_shortage("a", of(9)) is None
     assert not policy.is_overused("a")
     assert policy.may_reclaim("b", pod(1))
-    assert policy.gives(Claim("a", pod(1)), Claim("b", pod(1)))
-    assert not policy.gives(Claim("a", pod(1)), Claim("a", pod(1)))
+    assert policy.gives(QueueClaim("a", pod(1)), QueueClaim("b", pod(1)))
+    assert not policy.gives(QueueClaim("a", pod(1)), QueueClaim("a", pod(1)))
 
 
 @pytest.mark.parametrize("division", [*DIVISIONS, Division.NONE])
@@ -70,7 +70,7 @@ def test_a_queue_that_does_not_exist_gets_nothing_whatever_is_off(division: Divi
     assert policy.shortage("gone", pod(1)) == Shortage("gone", (), is_closed=True)
     assert policy.admission_shortage("gone", of(1)) == Shortage("gone", (), is_closed=True)
     assert not policy.may_reclaim("gone", pod(1))
-    assert not policy.gives(Claim("gone", pod(1)), Claim("a", pod(1)))
+    assert not policy.gives(QueueClaim("gone", pod(1)), QueueClaim("a", pod(1)))
 
 
 def test_with_nobody_to_say_who_may_be_a_victim_nobody_is():
@@ -80,14 +80,14 @@ def test_with_nobody_to_say_who_may_be_a_victim_nobody_is():
         (msgspec.structs.replace(silent, gang_reclaimable=True), True),
     ):
         policy = round_of(rules, nodes(4), [queue("a"), queue("b")])
-        assert policy.gives(Claim("a", pod(1)), Claim("b", pod(1))) is gives
+        assert policy.gives(QueueClaim("a", pod(1)), QueueClaim("b", pod(1))) is gives
 
 
 def test_pods_of_a_queue_that_is_not_reclaimable_stay_whatever_is_off():
     policy = round_of(
         Rules(division=Division.NONE), nodes(4), [queue("a", reclaimable=False), queue("b")]
     )
-    assert not policy.gives(Claim("a", pod(1)), Claim("b", pod(1)))
+    assert not policy.gives(QueueClaim("a", pod(1)), QueueClaim("b", pod(1)))
 
 
 def test_without_order_the_oldest_queue_goes_first_and_the_youngest_gives_first():

@@ -1,6 +1,6 @@
 """Shoal's own division: shares along the tree, borrowing, and who gives back."""
 
-from shoal.scheduler.fairness.queue_policy import Claim, Shortage
+from shoal.scheduler.fairness.queue_policy import QueueClaim, Shortage
 from tests.unit.scheduler.fairness.shared_clusters import (
     FAIR,
     GPU,
@@ -232,7 +232,7 @@ def test_closed_unknown_and_inner_queues_get_nothing():
     for name in ("a", "gone", "p"):
         assert policy.admission_shortage(name, of(1)) is not None
         assert not policy.may_reclaim(name, pod(1))
-    assert not policy.gives(Claim("gone", pod(1)), Claim("b", pod(1)))
+    assert not policy.gives(QueueClaim("gone", pod(1)), QueueClaim("b", pod(1)))
     assert sorted(["gone", "b", "a"], key=policy.order_key)[-1] == "gone"
     assert (policy.share("gone"), policy.deserved("gone")) == (0, {})
     policy.allocate("gone", pod(1))

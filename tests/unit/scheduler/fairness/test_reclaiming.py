@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from shoal.api.volcano.queue import Queue
 from shoal.scheduler.fairness import amounts
 from shoal.scheduler.fairness.divisions import policy_of
-from shoal.scheduler.fairness.queue_policy import Claim, QueuePolicy, QueueUsage
+from shoal.scheduler.fairness.queue_policy import QueueClaim, QueuePolicy, QueueUsage
 from shoal.scheduler.fairness.rules import Division, Rules
 from shoal.scheduler.state.request import Amounts
 from tests.unit.scheduler.fairness.shared_clusters import queue, usage
@@ -32,9 +32,11 @@ def sizes(least: int = 0):
 
 def shares():
     """What a manifest has, mostly nothing."""
-    return st.one_of(st.just({}), sizes()).map(
-        lambda each: {name: f"{n}m" if name == "cpu" else str(n) for name, n in each.items()}
-    )
+    return st.one_of(st.just({}), sizes()).map(as_listed)
+
+
+def as_listed(of: Mapping[str, int]) -> dict[str, str]:
+    return {name: f"{n}m" if name == "cpu" else str(n) for name, n in of.items()}
 
 
 @st.composite
@@ -44,7 +46,7 @@ def queues(draw: st.DrawFn) -> dict[str, Queue]:
             name,
             parent=parent,
             weight=draw(st.integers(1, 3)),
-            deserved=draw(shares()),
+            deserved=draw(st.one_of(shares(), sizes().map(as_listed))),
             capability=draw(st.one_of(st.just({}), st.just({}), shares())),
             guarantee={"resource": draw(st.one_of(st.just({}), st.just({}), shares()))},
         )
@@ -101,13 +103,13 @@ class Cluster:
             if i in state or self.has_room(state, request):
                 continue
             if policy.may_reclaim(name, request):
-                for left in self._left(policy, state, Claim(name, request)):
+                for left in self._left(policy, state, QueueClaim(name, request)):
                     yield i, left
 
-    def _left(self, policy: QueuePolicy, state: State, reclaimer: Claim) -> Iterator[State]:
+    def _left(self, policy: QueuePolicy, state: State, reclaimer: QueueClaim) -> Iterator[State]:
         for victim in state:
             name, request = self.pods[victim]
-            if not policy.gives(Claim(name, request), reclaimer):
+            if not policy.gives(QueueClaim(name, request), reclaimer):
                 continue
             left = state - {victim}
             if self.has_room(left, dict(reclaimer.request)):
@@ -156,7 +158,7 @@ def clusters(draw: st.DrawFn, division: Division) -> Cluster:
 
 
 @pytest.mark.parametrize("division", [Division.FAIR, Division.PROPORTION, Division.CAPACITY])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_no_eviction_is_ever_undone(division: Division, data: st.DataObject):
     assert reclaim_cycle(data.draw(clusters(division))) is None
@@ -174,7 +176,7 @@ def beyond_deserved(policy: QueuePolicy, cluster: Cluster, state: State) -> int:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_each_eviction_of_the_fair_division_brings_queues_closer_to_what_they_deserve(
     data: st.DataObject,
@@ -189,7 +191,7 @@ def test_each_eviction_of_the_fair_division_brings_queues_closer_to_what_they_de
         state = after
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_shares_stay_within_the_cluster_the_capabilities_and_the_guarantees(data: st.DataObject):
     division = data.draw(st.sampled_from([Division.FAIR, Division.PROPORTION]))
@@ -213,7 +215,7 @@ def test_shares_stay_within_the_cluster_the_capabilities_and_the_guarantees(data
             assert not is_enough or part >= kept
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_whatever_is_placed_capabilities_hold_and_guarantees_can_be_met(data: st.DataObject):
     cluster = data.draw(clusters(Division.FAIR))
