@@ -74,19 +74,21 @@ class VolcanoReload:
         said = [f"{file.path} is read again.", *(f"Warning: {each}." for each in loaded.warnings)]
         if loaded.profile != self._profile:
             said.append("Its filters and scores hold when shoal up is started again.")
-        self._tell(EventType.NORMAL, "Reloaded", " ".join(said))
+        is_done = len(said) == 1
+        kind = EventType.NORMAL if is_done else EventType.WARNING
+        self._tell(kind, "Reloaded", " ".join(said))
 
-    def _tell(self, type: EventType, reason: str, text: str) -> None:
-        _log.log(logging.WARNING if type is EventType.WARNING else logging.INFO, "%s", text)
-        self._report(type, reason, text)
+    def _tell(self, kind: EventType, reason: str, text: str) -> None:
+        _log.log(logging.WARNING if kind is EventType.WARNING else logging.INFO, "%s", text)
+        self._report(kind, reason, text)
 
 
 def reporter(recorder: EventRecorder) -> Report:
     """Events about the ConfigMap in which the file stands as it was at the start."""
     about = ObjectMeta(name=NAME, namespace=NAMESPACE)
 
-    def report(type: EventType, reason: str, text: str) -> None:
-        recorder.record(CONFIG_MAPS, about, type, reason, text)
+    def report(kind: EventType, reason: str, text: str) -> None:
+        recorder.record(CONFIG_MAPS, about, kind, reason, text)
 
     return report
 

@@ -121,11 +121,13 @@ def test_changed_filters_and_scores_wait_for_the_next_start(tmp_path: Path) -> N
     watched = Watched(written(tmp_path, ALLOCATE))
     watched.after(PACKED)
     assert watched.rules == []
-    assert [text for _, _, text in watched.said] == [
-        f"{watched.path} is read again. Its filters and scores hold when shoal up is started again."
-    ]
+    text = f"{watched.path} is read again."
+    more = f"{text} Its filters and scores hold when shoal up is started again."
     watched.after(ALLOCATE)
-    assert watched.said[-1][2] == f"{watched.path} is read again."
+    assert watched.said == [
+        (EventType.WARNING, "Reloaded", more),
+        (EventType.NORMAL, "Reloaded", text),
+    ]
 
 
 def test_what_a_changed_file_leaves_undone_is_told(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from shoal.api.status import Cause
 from shoal.scheduler.config.plugin_arguments import (
     BinpackArgs,
     DefaultPreemptionArgs,
+    DirectedResource,
     DynamicResourcesArgs,
     InterPodAffinityArgs,
     KnownArgs,
@@ -24,6 +25,7 @@ from shoal.scheduler.config.plugin_arguments import (
     NodeResourcesFitArgs,
     PodTopologySpreadArgs,
     ResourceSpec,
+    ResourceStrategyFitArgs,
     ScoringStrategy,
     ScoringStrategyType,
     SpreadDefaulting,
@@ -39,6 +41,9 @@ _FIELD_OPERATORS = ("In", "NotIn")
 def validate_arguments(known: KnownArgs, path: str) -> Iterator[Cause]:
     """What is wrong with a plugin's args, which stand at `path`."""
     match known:
+        case ResourceStrategyFitArgs(resources=resources):
+            yield from _weights(resources, f"{path}.resources")
+            yield from _directions(resources, f"{path}.resources")
         case BinpackArgs(resources=resources):
             yield from _weights(resources, f"{path}.resources")
         case NodeGroupArgs():
@@ -152,7 +157,14 @@ def _scoring_strategy(strategy: ScoringStrategy, path: str) -> Iterator[Cause]:
         yield from _shape(ratio.shape, f"{place}.shape")
 
 
-def _weights(resources: Sequence[ResourceSpec], path: str) -> Iterator[Cause]:
+def _directions(resources: Sequence[DirectedResource], path: str) -> Iterator[Cause]:
+    directions = (ScoringStrategyType.LEAST_ALLOCATED, ScoringStrategyType.MOST_ALLOCATED)
+    for index, resource in enumerate(resources):
+        if resource.type not in directions:
+            yield causes.unsupported(f"{path}[{index}].type", resource.type, directions)
+
+
+def _weights(resources: Sequence[ResourceSpec | DirectedResource], path: str) -> Iterator[Cause]:
     for index, resource in enumerate(resources):
         if not 0 < resource.weight <= 100:
             text = f"resource weight of {resource.name} not in valid range (0, 100]"

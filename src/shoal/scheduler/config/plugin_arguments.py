@@ -125,6 +125,22 @@ class BinpackArgs(PluginArgs):
     """Others do not count, whatever pods ask for."""
 
 
+class DirectedResource(PluginArgs):
+    """A resource that is scored in its own way."""
+
+    name: str
+    weight: int = 1
+    type: ScoringStrategyType = ScoringStrategyType.LEAST_ALLOCATED
+    """LeastAllocated or MostAllocated."""
+
+
+class ResourceStrategyFitArgs(PluginArgs):
+    resources: tuple[DirectedResource, ...] = (
+        DirectedResource(name="cpu"),
+        DirectedResource(name="memory"),
+    )
+
+
 class QueuesWithoutAffinity(StrEnum):
     """Where pods of queues may go that say nothing about node groups."""
 
@@ -150,6 +166,7 @@ KnownArgs = (
     | NodeResourcesBalancedAllocationArgs
     | NodeResourcesFitArgs
     | PodTopologySpreadArgs
+    | ResourceStrategyFitArgs
     | VolumeBindingArgs
 )
 
@@ -164,6 +181,7 @@ ARGUMENT_TYPES: Mapping[str, type[KnownArgs]] = {
     "NodeResourcesBalancedAllocation": NodeResourcesBalancedAllocationArgs,
     "NodeResourcesFit": NodeResourcesFitArgs,
     "PodTopologySpread": PodTopologySpreadArgs,
+    "ResourceStrategyFit": ResourceStrategyFitArgs,
     "VolumeBinding": VolumeBindingArgs,
 }
 """By plugin. Arguments of plugins that are not here are handed on as they are written."""

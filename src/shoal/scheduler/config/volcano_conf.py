@@ -32,6 +32,7 @@ _KNOWN = frozenset(
         "predicates",
         "priority",
         "proportion",
+        "resource-strategy-fit",
         "resourcequota",
         "sla",
     )

@@ -87,6 +87,15 @@ class Arguments:
         self.reject(key, f"is not {kind[type(default)]}", default)
         return default
 
+    def mapping(self, key: str) -> Mapping[str, Any]:
+        """Empty where it is absent or something else."""
+        self.asked.add(key)
+        value = self.written.get(key)
+        if value is None or isinstance(value, dict):
+            return cast("dict[str, Any]", value or {})
+        self.reject(key, "is not a map", None)
+        return {}
+
     def weight(self, key: str, default: int) -> int:
         """A whole number, not negative, of 32 bits at most: so much outweighs all else."""
         value = self.get(key, default)

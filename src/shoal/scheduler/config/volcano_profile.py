@@ -4,19 +4,23 @@
 plugins of their own. Whatever the file says, resources are looked at, gated pods wait, and pods
 are bound.
 
-Source of defaults: Volcano v1.15, pkg/scheduler/plugins/{predicates,nodeorder,binpack,nodegroup}.
+Source of defaults: Volcano v1.15, pkg/scheduler/plugins/{predicates,nodeorder,binpack,
+resource-strategy-fit,nodegroup}.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from shoal.scheduler.config.plugin_arguments import (
     BinpackArgs,
+    DirectedResource,
     InterPodAffinityArgs,
     NodeGroupArgs,
     NodeResourcesBalancedAllocationArgs,
     NodeResourcesFitArgs,
     QueuesWithoutAffinity,
     ResourceSpec,
+    ResourceStrategyFitArgs,
     ScoringStrategy,
     ScoringStrategyType,
 )
@@ -27,6 +31,8 @@ from shoal.scheduler.framework.profile import ProfileSpec
 _FIT = "NodeResourcesFit"
 _NODE_GROUP, _NODE_GROUP_OPTION = "NodeGroup", "nodegroup"
 _NODE_GROUP_WEIGHT = 2
+_STRATEGY, _STRATEGY_OPTION = "ResourceStrategyFit", "resource-strategy-fit"
+_STRATEGY_WEIGHT = 10
 
 _FIRST, _LAST = ("SchedulingGates", "PrioritySort"), ("DefaultBinder",)
 _FILTERS: Mapping[str, str] = {
@@ -83,7 +89,8 @@ def profile_of(file: VolcanoFile, scheduler_name: str) -> ProfileSpec:
     filters = list(_filters(file))
     packing, weights = _node_order(file)
     binpack_weight, binpack = _binpack(file)
-    scores = {_FIT: abs(packing), **weights, "Binpack": binpack_weight}
+    strategy_weight, strategy = _resource_strategy(file)
+    scores = {_FIT: abs(packing), **weights, "Binpack": binpack_weight, _STRATEGY: strategy_weight}
     if file.is_on(_NODE_GROUP_OPTION, "enableNodeOrder"):
         scores[_NODE_GROUP] = _NODE_GROUP_WEIGHT
     scores = {name: weight for name, weight in scores.items() if weight}
@@ -91,6 +98,7 @@ def profile_of(file: VolcanoFile, scheduler_name: str) -> ProfileSpec:
         **_ARGUMENTS,
         _FIT: _fit_arguments(is_packing=packing > 0),
         "Binpack": binpack,
+        _STRATEGY: strategy,
         _NODE_GROUP: _node_group_arguments(file),
     }
     names = dict.fromkeys((*_FIRST, *filters, *scores, *_LAST))
@@ -151,6 +159,26 @@ def _binpack(file: VolcanoFile) -> tuple[int, BinpackArgs]:
     is_on = file.is_on("binpack", "enableNodeOrder") and any(own.values())
     resources = tuple(ResourceSpec(name=name, weight=each) for name, each in own.items() if each)
     return weight if is_on else 0, BinpackArgs(resources=resources)
+
+
+def _resource_strategy(file: VolcanoFile) -> tuple[int, ResourceStrategyFitArgs]:
+    """As for binpack; a resource that says nothing of use is spread, with a weight of 1."""
+    arguments = file.arguments_of(_STRATEGY_OPTION)
+    weight = arguments.weight("resourceStrategyFitWeight", _STRATEGY_WEIGHT) or _STRATEGY_WEIGHT
+    written = arguments.mapping("resources")
+    arguments.note_rest()
+    resources = tuple(_directed(name, each) for name, each in written.items())
+    own = ResourceStrategyFitArgs(resources=resources) if resources else ResourceStrategyFitArgs()
+    return weight if file.is_on(_STRATEGY_OPTION, "enableNodeOrder") else 0, own
+
+
+def _directed(name: str, written: Any) -> DirectedResource:
+    most, least = ScoringStrategyType.MOST_ALLOCATED, ScoringStrategyType.LEAST_ALLOCATED
+    fields: dict[str, Any] = written if isinstance(written, dict) else {}
+    weight = fields.get("weight")
+    own_weight = weight if isinstance(weight, int) and weight > 0 else 1
+    type_ = most if fields.get("type") == most else least
+    return DirectedResource(name=name, weight=own_weight, type=type_)
 
 
 def _node_group_arguments(file: VolcanoFile) -> NodeGroupArgs:

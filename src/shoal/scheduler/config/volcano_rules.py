@@ -19,7 +19,6 @@ WITHOUT_COUNTERPART = frozenset(
         "extender",
         "numa-aware",
         "rescheduling",
-        "resource-strategy-fit",
         "task-topology",
         "tdm",
         "usage",

@@ -1,18 +1,24 @@
-"""Binpack: rather nodes that are full already, by the resources that the pod asks for.
+"""Binpack: rather nodes that are full already, by the resources that the pod asks for; and
+ResourceStrategyFit, which is the same with a direction for each resource.
 
-Each resource counts by the share of the node that would be taken with the pod on it, and by its
-weight. A resource that the node does not have counts nothing, but weighs; where one would be
-overfull, which only happens on room that is yet to be freed, the node scores 0.
+Each resource counts by its weight and by the share of the node that would be taken with the pod on
+it, or that would be left. A resource that the node does not have counts nothing, but weighs; where
+one would be overfull, which only happens on room that is yet to be freed, the node scores 0.
 
-Source of the formula: Volcano v1.15, pkg/scheduler/plugins/binpack/binpack.go, whose
-`binpack.weight` is the weight of this plugin in its profile.
+Source of the formulas: Volcano v1.15, pkg/scheduler/plugins/{binpack,resource-strategy-fit}, whose
+`binpack.weight` and `resourceStrategyFitWeight` are the weights of these plugins in their profile.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from shoal.scheduler.config.plugin_arguments import BinpackArgs
+from shoal.scheduler.config.plugin_arguments import (
+    BinpackArgs,
+    ResourceStrategyFitArgs,
+    ScoringStrategyType,
+)
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.plugin import MAX_NODE_SCORE, Reads
 from shoal.scheduler.framework.registry import Handle
@@ -27,12 +33,22 @@ _ROUNDING = 1e-9
 """Keeps what is whole but for the last bit from being cut to the number below."""
 
 
-class Binpack:
-    name = "Binpack"
+class _Wanted(NamedTuple):
+    resource: str
+    amount: int
+    weight: int
+    is_packed: bool
+    """Scored by what would be taken, not by what would be left."""
+
+
+class _ShareScore:
+    """Depends on what the pod asks for, and on its row."""
+
     score_reads = Reads.PODS
 
-    def __init__(self, arguments: BinpackArgs, handle: Handle) -> None:
-        self._weights = {each.name: each.weight for each in arguments.resources}
+    def __init__(self, resources: Iterable[tuple[str, int, bool]]) -> None:
+        """Names, weights, and whether each is packed."""
+        self._scored = {name: (weight, is_packed) for name, weight, is_packed in resources}
 
     def sign(self, pod: PodInfo) -> Hashable:
         return pod.request
@@ -46,15 +62,16 @@ class Binpack:
         total = np.zeros(nodes.size)
         is_overfull = np.zeros(nodes.size, np.bool_)
         wanted = self._wanted(pod)
-        for name, amount, weight in wanted:
+        for name, amount, weight, is_packed in wanted:
             resource = nodes.snapshot.resources.get(name)
             if resource is not None:
                 capacity = nodes.allocatable[resource]
                 taken = nodes.requested[resource] + amount
-                share = taken / np.maximum(capacity, 1) * weight
+                part = taken if is_packed else capacity - taken
+                share = part / np.maximum(capacity, 1) * weight
                 total += np.where(capacity > 0, share, 0.0)
                 is_overfull |= (taken > capacity) & (capacity > 0)
-        total *= MAX_NODE_SCORE / max(sum(weight for _, _, weight in wanted), 1)
+        total *= MAX_NODE_SCORE / max(sum(each.weight for each in wanted), 1)
         return np.where(is_overfull, 0.0, total)
 
     def score_rows(self, state: CycleState, pod: PodInfo, nodes: NodeRows) -> IntArray:
@@ -63,20 +80,42 @@ class Binpack:
     def score_row(self, state: CycleState, pod: PodInfo, node: NodeRow) -> int:
         total = 0.0
         wanted = self._wanted(pod)
-        for name, amount, weight in wanted:
+        for name, amount, weight, is_packed in wanted:
             resource = node.snapshot.resources.get(name)
             capacity = 0 if resource is None else node.allocatable[resource]
             if resource is not None and capacity > 0:
                 taken = node.taken[NON_ZERO_ROWS + resource] + amount
                 if taken > capacity:
                     return 0
-                total += taken / capacity * weight
-        total *= MAX_NODE_SCORE / max(sum(weight for _, _, weight in wanted), 1)
+                total += (taken if is_packed else capacity - taken) / capacity * weight
+        total *= MAX_NODE_SCORE / max(sum(each.weight for each in wanted), 1)
         return int(total + _ROUNDING)
 
-    def _wanted(self, pod: PodInfo) -> Sequence[tuple[str, int, int]]:
-        """Resource, amount, weight."""
-        weights = self._weights
+    def _wanted(self, pod: PodInfo) -> Sequence[_Wanted]:
+        scored = self._scored
         return [
-            (name, amount, weights[name]) for name, amount in pod.request.amounts if name in weights
+            _Wanted(name, amount, *scored[name])
+            for name, amount in pod.request.amounts
+            if name in scored
         ]
+
+
+class Binpack(_ShareScore):
+    """All resources are packed."""
+
+    name = "Binpack"
+
+    def __init__(self, arguments: BinpackArgs, handle: Handle) -> None:
+        super().__init__((each.name, each.weight, True) for each in arguments.resources)
+
+
+class ResourceStrategyFit(_ShareScore):
+    """Some resources are packed, and others spread."""
+
+    name = "ResourceStrategyFit"
+
+    def __init__(self, arguments: ResourceStrategyFitArgs, handle: Handle) -> None:
+        super().__init__(
+            (each.name, each.weight, each.type is ScoringStrategyType.MOST_ALLOCATED)
+            for each in arguments.resources
+        )

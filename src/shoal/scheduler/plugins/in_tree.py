@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from shoal.scheduler.config.plugin_arguments import DEFAULT_ARGUMENTS
 from shoal.scheduler.framework.profile import PluginSpec, ProfileSpec
 from shoal.scheduler.framework.registry import PluginFactory, PluginRegistry
-from shoal.scheduler.plugins.binpack import Binpack
+from shoal.scheduler.plugins.binpack import Binpack, ResourceStrategyFit
 from shoal.scheduler.plugins.default_binder import DefaultBinder
 from shoal.scheduler.plugins.default_preemption import DefaultPreemption
 from shoal.scheduler.plugins.gpu.fgd import FgdScore
@@ -57,6 +57,7 @@ _FACTORIES: Mapping[str, PluginFactory] = {
     "DefaultPreemption": DefaultPreemption,
     "DefaultBinder": DefaultBinder,
     "Binpack": Binpack,
+    "ResourceStrategyFit": ResourceStrategyFit,
     "NodeGroup": NodeGroup,
     "yoda": Yoda,
     "GpuShare": GpuShare,

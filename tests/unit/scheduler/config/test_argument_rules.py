@@ -77,6 +77,30 @@ def test_values_in_range_are_allowed(plugin: str, args: dict[str, Any]) -> None:
     ("plugin", "args", "expected"),
     [
         (
+            "Binpack",
+            {"resources": [{"name": "cpu", "weight": 101}]},
+            [
+                "args.resources[0].weight: Invalid value: 101: "
+                "resource weight of cpu not in valid range (0, 100]"
+            ],
+        ),
+        (
+            "ResourceStrategyFit",
+            {"resources": [{"name": "cpu", "type": "RequestedToCapacityRatio"}]},
+            [
+                'args.resources[0].type: Unsupported value: "RequestedToCapacityRatio": '
+                'supported values: "LeastAllocated", "MostAllocated"'
+            ],
+        ),
+        (
+            "NodeGroup",
+            {"queuesWithoutAffinity": "Somewhere"},
+            [
+                'args.queuesWithoutAffinity: Unsupported value: "Somewhere": '
+                'supported values: "Anywhere", "Unlabelled", "Nowhere"'
+            ],
+        ),
+        (
             "DefaultPreemption",
             {"minCandidateNodesPercentage": 101, "minCandidateNodesAbsolute": -1},
             [

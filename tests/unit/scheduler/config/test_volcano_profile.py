@@ -81,6 +81,27 @@ def test_binpack_weighs_resources() -> None:
     assert scores(loaded("{name: binpack, arguments: {binpack.weight: 0}}")) == {}
 
 
+def test_resource_strategies_have_a_direction_for_each_resource() -> None:
+    conf = loaded(
+        "{name: resource-strategy-fit, arguments: {resourceStrategyFitWeight: 3, sra: {},"
+        " resources: {nvidia.com/gpu: {type: MostAllocated, weight: 2},"
+        " cpu: {type: Odd, weight: -1}}}}"
+    )
+    assert scores(conf) == {"ResourceStrategyFit": 3}
+    found = conf.profile.arguments["ResourceStrategyFit"].resources
+    assert [(each.name, each.weight, each.type) for each in found] == [
+        ("nvidia.com/gpu", 2, "MostAllocated"),
+        ("cpu", 1, "LeastAllocated"),
+    ]
+    assert conf.warnings == (
+        "no counterpart here, so left out: argument sra of plugin resource-strategy-fit",
+    )
+    plain = loaded("{name: resource-strategy-fit, arguments: {resources: 5}}")
+    assert scores(plain) == {"ResourceStrategyFit": 10}
+    assert "resources of plugin resource-strategy-fit, 5, is not a map" in plain.warnings[0]
+    assert len(plain.profile.arguments["ResourceStrategyFit"].resources) == 2
+
+
 def test_nodegroup_keeps_queues_without_affinity_out_as_it_is_told() -> None:
     conf = loaded("nodegroup")
     assert (filters(conf), scores(conf)) == (["NodeResourcesFit", "NodeGroup"], {"NodeGroup": 2})

@@ -4,12 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal.scheduler.config.plugin_arguments import BinpackArgs, ResourceSpec
+from shoal.scheduler.config.plugin_arguments import (
+    BinpackArgs,
+    DirectedResource,
+    ResourceSpec,
+    ResourceStrategyFitArgs,
+    ScoringStrategyType,
+)
 from shoal.scheduler.framework.cycle_state import CycleState
 from shoal.scheduler.framework.registry import Handle
 from shoal.scheduler.framework.status import SKIP
 from shoal.scheduler.framework.waiting_pods import WaitingPods
-from shoal.scheduler.plugins.binpack import Binpack
+from shoal.scheduler.plugins.binpack import Binpack, ResourceStrategyFit
 from shoal.scheduler.state import pod_info
 from shoal.scheduler.state.cache import Cache
 from shoal.testing.builders import PodBuilder, make_node, make_pod
@@ -79,6 +85,19 @@ def test_a_pod_that_asks_for_none_of_the_resources_is_passed_over() -> None:
     assert binpack(cache, cpu=1).pre_score(CycleState(), info, rows) != SKIP
 
 
+def test_resources_may_be_packed_or_spread_each_in_its_own_way() -> None:
+    cache = cluster()
+    gpu = DirectedResource(name=GPU, weight=2, type=ScoringStrategyType.MOST_ALLOCATED)
+    resources = (gpu, DirectedResource(name="cpu"))
+    arguments = ResourceStrategyFitArgs(resources=resources)
+    plugin = ResourceStrategyFit(arguments, Handle(cache.snapshot, WaitingPods()))
+    info, rows = pod_info.of(POD_3.obj()), cache.snapshot.all_rows()
+    # Of n2, 2 of 4 GPUs would be taken, and 2 of 4 cpus left; 3 of 4 for one cpu.
+    assert plugin.score_rows(CycleState(), info, rows).tolist() == [0, 50, 0]
+    small = pod_info.of(make_pod().req(cpu="1").obj())
+    assert plugin.score_rows(CycleState(), small, rows).tolist() == [0, 75, 0]
+
+
 @given(
     st.lists(st.tuples(st.integers(1, 64), st.integers(0, 2**40)), min_size=1, max_size=8),
     st.integers(0, 5000),
@@ -91,11 +110,20 @@ def test_a_row_by_itself_scores_what_it_scores_among_others(
     cache = Cache()
     for index, (cpu, memory) in enumerate(nodes):
         cache.set_node(make_node(f"n{index}").capacity(cpu=str(cpu), memory=str(memory)).obj())
-    plugin = binpack(cache, cpu=weights[0], memory=weights[1], gpu=weights[2])
+    handle = Handle(cache.snapshot, WaitingPods())
+    most = ScoringStrategyType.MOST_ALLOCATED
+    mixed = (
+        DirectedResource(name="cpu", weight=weights[0], type=most),
+        DirectedResource(name="memory", weight=weights[1]),
+        DirectedResource(name=GPU, weight=weights[2]),
+    )
+    packing = binpack(cache, cpu=weights[0], memory=weights[1], gpu=weights[2])
+    strategy = ResourceStrategyFit(ResourceStrategyFitArgs(resources=mixed), handle)
     pod = make_pod().req({GPU: "1"}, cpu=f"{cpu_millis}m", memory=str(memory_bytes))
     info, state = pod_info.of(pod.obj()), CycleState()
-    scores = plugin.score_rows(state, info, cache.snapshot.all_rows()).tolist()
-    assert all(0 <= each <= 100 for each in scores)
-    for row, score in enumerate(scores):
-        only = cache.snapshot.select(slice(row, row + 1)).only_row
-        assert plugin.score_row(state, info, only) == score
+    for plugin in (packing, strategy):
+        scores = plugin.score_rows(state, info, cache.snapshot.all_rows()).tolist()
+        assert all(0 <= each <= 100 for each in scores)
+        for row, score in enumerate(scores):
+            only = cache.snapshot.select(slice(row, row + 1)).only_row
+            assert plugin.score_row(state, info, only) == score
