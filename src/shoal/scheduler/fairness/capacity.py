@@ -18,7 +18,7 @@ from typing import Any
 from shoal.api.volcano.queue import Queue
 from shoal.scheduler.fairness import amounts
 from shoal.scheduler.fairness.amounts import PODS
-from shoal.scheduler.fairness.queue_policy import Claim, QueueUsage, Shortage
+from shoal.scheduler.fairness.queue_policy import QueueClaim, QueueUsage, Shortage
 from shoal.scheduler.fairness.queue_tree import Account, QueueTree, below_common_ancestor
 from shoal.scheduler.fairness.round_policy import RoundPolicy, closed
 from shoal.scheduler.state.request import Amounts
@@ -104,7 +104,7 @@ class CapacityPolicy(RoundPolicy):
             return False
         return any(_deserves_some(each, request) for each in self._counting(account.chain))
 
-    def gives(self, victim: Claim, reclaimer: Claim) -> bool:
+    def gives(self, victim: QueueClaim, reclaimer: QueueClaim) -> bool:
         """The two pods have a resource in common, the queue keeps its guarantee, and it, with its
         ancestors that count, is beyond its deserved in something that the pod holds."""
         giver = self._accounts.get(victim.queue)

@@ -21,7 +21,7 @@ from typing import Any
 
 from shoal.api.volcano.queue import Queue
 from shoal.scheduler.fairness import amounts
-from shoal.scheduler.fairness.queue_policy import Claim, QueueUsage, Shortage
+from shoal.scheduler.fairness.queue_policy import QueueClaim, QueueUsage, Shortage
 from shoal.scheduler.fairness.queue_tree import Account, QueueTree, below_common_ancestor
 from shoal.scheduler.fairness.round_policy import RoundPolicy, closed
 from shoal.scheduler.fairness.water_filling import Contender, divide
@@ -113,7 +113,7 @@ class FairPolicy(RoundPolicy):
             and amounts.fits(account.allocated, request, account.deserved)
         )
 
-    def gives(self, victim: Claim, reclaimer: Claim) -> bool:
+    def gives(self, victim: QueueClaim, reclaimer: QueueClaim) -> bool:
         """Up to the common ancestor, the victim's queues are all beyond their deserved in one
         resource of both pods, and the reclaimer's all stay within theirs."""
         giver = self._accounts.get(victim.queue)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from shoal.api.volcano.queue import Queue
 from shoal.scheduler.fairness import amounts
-from shoal.scheduler.fairness.queue_policy import Claim, QueueUsage, Shortage
+from shoal.scheduler.fairness.queue_policy import QueueClaim, QueueUsage, Shortage
 from shoal.scheduler.fairness.queue_tree import Account, QueueTree
 from shoal.scheduler.fairness.round_policy import RoundPolicy, closed
 from shoal.scheduler.fairness.water_filling import Contender, divide
@@ -71,7 +71,7 @@ class ProportionPolicy(RoundPolicy):
         """The queue stays within its deserved."""
         return self.shortage(queue, request) is None
 
-    def gives(self, victim: Claim, reclaimer: Claim) -> bool:
+    def gives(self, victim: QueueClaim, reclaimer: QueueClaim) -> bool:
         """The victim's queue is beyond its deserved in a resource of both pods."""
         giver = self._accounts.get(victim.queue)
         if giver is None or victim.queue == reclaimer.queue or not giver.is_reclaimable:

@@ -41,7 +41,7 @@ class Shortage(msgspec.Struct, frozen=True):
     """Only queues without children hold pods; then there are no dimensions."""
 
 
-class Claim(msgspec.Struct, frozen=True):
+class QueueClaim(msgspec.Struct, frozen=True):
     """A pod's request on behalf of its queue."""
 
     queue: str
@@ -71,7 +71,7 @@ class QueuePolicy(Protocol):
         """Whether the queue is entitled to so much that others have to give."""
         ...
 
-    def gives(self, victim: Claim, reclaimer: Claim) -> bool:
+    def gives(self, victim: QueueClaim, reclaimer: QueueClaim) -> bool:
         """Whether the victim's queue, as it stands now, must give this pod to the reclaimer's.
         The reclaimer's request is not allocated yet; victims that are already chosen are
         released."""

@@ -6,7 +6,7 @@ A division says how much each queue deserves and may have at most, and which of 
 from collections.abc import Mapping
 from typing import Any
 
-from shoal.scheduler.fairness.queue_policy import Claim, Shortage
+from shoal.scheduler.fairness.queue_policy import QueueClaim, Shortage
 from shoal.scheduler.fairness.queue_tree import STALE, Account, QueueTree
 from shoal.scheduler.state.request import Amounts
 
@@ -67,7 +67,7 @@ class RoundPolicy:
         del queue, request
         return False
 
-    def gives(self, victim: Claim, reclaimer: Claim) -> bool:
+    def gives(self, victim: QueueClaim, reclaimer: QueueClaim) -> bool:
         """Nobody has to."""
         del victim, reclaimer
         return False

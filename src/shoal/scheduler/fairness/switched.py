@@ -9,7 +9,7 @@ pkg/scheduler/framework/session_plugins.go.
 from collections.abc import Mapping
 from typing import Any
 
-from shoal.scheduler.fairness.queue_policy import Claim, Shortage
+from shoal.scheduler.fairness.queue_policy import QueueClaim, Shortage
 from shoal.scheduler.fairness.round_policy import RoundPolicy, closed
 from shoal.scheduler.fairness.rules import Division, Rules
 from shoal.scheduler.state.request import Amounts
@@ -67,7 +67,7 @@ class SwitchedPolicy:
             return self._policy.may_reclaim(queue, request)
         return self._policy.has(queue)
 
-    def gives(self, victim: Claim, reclaimer: Claim) -> bool:
+    def gives(self, victim: QueueClaim, reclaimer: QueueClaim) -> bool:
         if self._is_reclaimable:
             return self._policy.gives(victim, reclaimer)
         return (
