@@ -17,6 +17,7 @@ from shoal.cli.volcano.pods import PodRow, pod_rows
 from shoal.client.protocol import Client
 
 SHOWN_EVENTS = 10
+_EVENT_WIDTH = 160
 _TASK_HEADS = (
     "Task",
     "Replicas",
@@ -141,7 +142,13 @@ def event_lines(events: Sequence[Event], now: datetime) -> list[str]:
     shown = ordered[-SHOWN_EVENTS:]
     left = len(ordered) - len(shown)
     head = f"Events (the latest of {len(ordered)}):" if left else "Events:"
-    return [head, *(f"{event_line(each, now)}{_about(each)}" for each in shown)]
+    return [head, *(_shortened(event_line(each, now), _about(each)) for each in shown)]
+
+
+def _shortened(line: str, about: str) -> str:
+    """To a line or two of a terminal."""
+    is_long = len(line) > _EVENT_WIDTH
+    return (f"{line[:_EVENT_WIDTH]}..." if is_long else line) + about
 
 
 def _about(event: Event) -> str:

@@ -69,13 +69,11 @@ class GangView:
 
 
 def is_waiting(group: Group) -> bool:
-    """Its minimum has no nodes, and is not done."""
-    is_over = group.phase is PodGroupPhase.COMPLETED
-    return group.is_known and not is_over and (not group.is_ready or _is_pending(group))
-
-
-def _is_pending(group: Group) -> bool:
-    return group.phase is PodGroupPhase.PENDING
+    """It is to be admitted, or its minimum has no nodes and is not done."""
+    if not group.is_known or group.phase is PodGroupPhase.PENDING:
+        return group.is_known
+    is_over = group.phase is PodGroupPhase.COMPLETED and not group.waiting_count
+    return not is_over and not group.is_ready
 
 
 def gang_view(

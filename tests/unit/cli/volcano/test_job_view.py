@@ -76,4 +76,6 @@ def test_only_the_latest_events_are_shown_with_whom_they_are_about():
     assert (lines[0], len(lines)) == ("Events (the latest of 12):", 11)
     assert lines[-1] == "  Normal R (1 time, 1s ago): 1"
     assert event_lines([event(5, "Pod")], NOW)[1].endswith("ago): 5 (Pod p)")
+    long = replace(event(5, "Job"), message="x" * 500)
+    assert len(event_lines([long], NOW)[1]) == 163
     assert event_lines([], NOW) == ["Events: none"]

@@ -101,11 +101,11 @@ def test_only_groups_below_their_minimum_wait():
     short = make_pod_group("short").queue("q").needs(2).phase("Inqueue")
     view = view_of(
         [make_queue("q")],
-        [placed, short, waits("done", phase="Completed")],
-        [member("p-0", "placed"), member("s-0", "short")],
+        [placed, short, waits("done", phase="Completed"), waits("again", phase="Completed")],
+        [member("p-0", "placed"), member("s-0", "short"), member("again-0", "again", node="")],
     )
     waiting = {group.key.name for group in view.groups.values() if is_waiting(group)}
-    assert waiting == {"short"}
+    assert waiting == {"short", "again"}
 
 
 def test_a_group_that_is_not_admitted_wants_its_min_resources():
