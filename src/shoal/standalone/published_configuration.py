@@ -16,7 +16,7 @@ _KEY = "config.yaml"
 _VOLCANO_KEY = "volcano-scheduler.conf"
 
 
-class Published(NamedTuple):
+class PublishedFiles(NamedTuple):
     """Texts of files; None for one that there is not, or that the client may not read."""
 
     configuration: str | None = None
@@ -36,11 +36,11 @@ async def publish(client: Client, text: str | None, volcano_conf: str | None = N
         await client.create(CONFIG_MAPS, {"metadata": {"name": NAME}, "data": data}, NAMESPACE)
 
 
-async def published(client: Client) -> Published:
+async def published(client: Client) -> PublishedFiles:
     try:
         found = await client.get(CONFIG_MAPS, NAME, NAMESPACE)
     except ApiError as error:
         if error.is_not_found or error.is_forbidden:
-            return Published()
+            return PublishedFiles()
         raise
-    return Published(found.data.get(_KEY), found.data.get(_VOLCANO_KEY))
+    return PublishedFiles(found.data.get(_KEY), found.data.get(_VOLCANO_KEY))

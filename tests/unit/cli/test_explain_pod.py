@@ -120,6 +120,18 @@ async def test_profiles_and_plugins_of_ones_own_are_asked(
         await told(client, capsys, PodQuestion(scheduler_config=file))
 
 
+async def test_a_volcano_scheduler_conf_that_is_in_use_is_heeded(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await put(client, make_pod("a").req(cpu="1").scheduler("volcano").node_selector(disk="ssd"))
+    assert (await told(client, capsys, JSON))["now"]["feasible"] == []
+    conf = "actions: allocate\ntiers: [{plugins: [{name: binpack}]}]"
+    await publish(client, None, conf)
+    now = (await told(client, capsys, JSON))["now"]
+    assert now["feasible"] == ["large", "small"]
+    assert now["best"] == ["small"]
+
+
 async def test_extenders_are_named_that_are_not_asked(
     client: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,7 +12,13 @@ from shoal.client.events import EventRecorder
 from shoal.scheduler.fairness.rules import Action, Division, Rules
 from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES, in_tree_registry
 from shoal.standalone.config import ConfigError, Settings, load, read_volcano_conf
-from shoal.standalone.published_configuration import NAME, NAMESPACE, Published, publish, published
+from shoal.standalone.published_configuration import (
+    NAME,
+    NAMESPACE,
+    PublishedFiles,
+    publish,
+    published,
+)
 from shoal.standalone.scheduler_profiles import build_wanted, with_defaults
 from shoal.standalone.volcano_reload import PERIOD_S, VolcanoReload, reporter
 from shoal.testing.cluster import memory_cluster
@@ -187,9 +193,9 @@ async def test_both_files_are_published(tmp_path: Path) -> None:
     async with memory_cluster() as cluster:
         client = cluster.client
         await publish(client, None, PACKED)
-        assert await published(client) == Published(None, PACKED)
+        assert await published(client) == PublishedFiles(None, PACKED)
         await publish(client, "a", PACKED)
-        assert await published(client) == Published("a", PACKED)
+        assert await published(client) == PublishedFiles("a", PACKED)
         await publish(client, None)
-        assert await published(client) == Published()
+        assert await published(client) == PublishedFiles()
         assert (await client.list(CONFIG_MAPS, NAMESPACE)).items == []
