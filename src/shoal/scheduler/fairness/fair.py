@@ -94,9 +94,8 @@ class FairPolicy(RoundPolicy):
                 if short:
                     return Shortage(each.name, short)
             if parent is not None:
-                for name, unused in parent.unused_guarantees.items():
-                    own = each.guarantee.get(name, 0) - each.allocated.get(name, 0)
-                    kept[name] = kept.get(name, 0) + unused - max(0, own)
+                for name, amount in parent.kept_for_children.items():
+                    kept[name] = kept.get(name, 0) + amount - each.kept.get(name, 0)
         return None
 
     def _physical_limit(self, kept: Mapping[str, int]) -> Amounts:

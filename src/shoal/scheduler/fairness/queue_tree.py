@@ -43,8 +43,10 @@ class Account(msgspec.Struct, eq=False):
     request: Amounts = msgspec.field(default_factory=dict[str, int])
     inqueue: Amounts = msgspec.field(default_factory=dict[str, int])
     elastic: Amounts = msgspec.field(default_factory=dict[str, int])
-    unused_guarantees: Amounts = msgspec.field(default_factory=dict[str, int])
-    """Of the children together: what is kept for them and not yet taken."""
+    kept: Amounts = msgspec.field(default_factory=dict[str, int])
+    """What is guaranteed here or below, and not yet taken by those whom it is kept for."""
+    kept_for_children: Amounts = msgspec.field(default_factory=dict[str, int])
+    """The sum over the children."""
     deserved: Amounts = msgspec.field(default_factory=dict[str, int])
     """What the queue is entitled to; the division writes it."""
     limit: Amounts = msgspec.field(default_factory=dict[str, int])
@@ -123,23 +125,23 @@ class QueueTree:
         return list(self.from_above())[::-1]
 
     def _sum_up_guarantees(self, account: Account) -> None:
+        """After those of the children."""
         if account.children:
             below = amounts.total_of(each.guarantee for each in account.children)
             account.guarantee = amounts.larger_of(account.guarantee, below)
-            for child in account.children:
-                for name, amount in child.guarantee.items():
-                    unused = max(0, amount - child.allocated.get(name, 0))
-                    amounts.add(account.unused_guarantees, {name: unused})
-        self.has_guarantees |= bool(account.guarantee)
+        for name in account.guarantee:
+            _renew_kept(account, name)
+            self.has_guarantees = True
 
     def allocate(self, account: Account, request: Mapping[str, int], sign: int = 1) -> None:
         """Also of everything above. `sign`: -1 for what is given back."""
         for each in account.chain:
             allocated = each.allocated
-            if each.guarantee and each.parent is not None:
-                _draw_on_guarantee(each, each.parent, request, sign)
             for name, amount in request.items():
                 allocated[name] = allocated.get(name, 0) + sign * amount
+            for name in each.guarantee:
+                if name in request:
+                    _renew_kept(each, name)
             each.share = STALE
 
     def admit(self, account: Account, min_resources: Mapping[str, int]) -> None:
@@ -200,12 +202,11 @@ def _count(account: Account, used: QueueUsage) -> None:
         each.has_groups |= used.has_groups
 
 
-def _draw_on_guarantee(
-    account: Account, parent: Account, request: Mapping[str, int], sign: int
-) -> None:
-    for name, kept in account.guarantee.items():
-        amount = request.get(name, 0)
-        if amount:
-            held = account.allocated.get(name, 0)
-            before, after = max(0, kept - held), max(0, kept - held - sign * amount)
-            parent.unused_guarantees[name] += after - before
+def _renew_kept(account: Account, name: str) -> None:
+    """What one child holds does not use up what is kept for another."""
+    own = account.guarantee[name] - account.allocated.get(name, 0)
+    kept = max(0, own, account.kept_for_children.get(name, 0))
+    if account.parent is not None:
+        above = account.parent.kept_for_children
+        above[name] = above.get(name, 0) + kept - account.kept.get(name, 0)
+    account.kept[name] = kept

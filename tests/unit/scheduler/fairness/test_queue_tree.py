@@ -50,9 +50,19 @@ def test_a_parent_guarantees_what_its_children_are_guaranteed():
     }
     tree = QueueTree(queues, {"b": usage([pod(1.5)])})
     assert tree.accounts["a"].guarantee == of(3)
-    assert tree.accounts["a"].unused_guarantees == of(1.5)
+    assert tree.accounts["a"].kept_for_children == of(1.5)
     tree.allocate(tree.accounts["b"], pod(2))
-    assert tree.accounts["a"].unused_guarantees == of(1)
+    assert tree.accounts["a"].kept_for_children == of(1)
+
+
+def test_what_one_child_holds_does_not_use_up_what_is_kept_for_another():
+    queues = {
+        "a": queue("a"),
+        "b": queue("b", parent="a", guarantee={"resource": listed(2)}),
+        "c": queue("c", parent="a"),
+    }
+    tree = QueueTree(queues, {"c": usage([pod(3)])})
+    assert tree.accounts["a"].kept == tree.root.kept_for_children == of(2)
 
 
 def test_in_a_flat_tree_parents_do_not_count():

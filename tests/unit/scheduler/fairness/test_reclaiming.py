@@ -66,6 +66,10 @@ class Cluster:
         self.make = policy_of(rules)
         self.queues, self.pods, self.total = queues, pods, total
 
+    def __repr__(self) -> str:
+        specs = {name: each.spec for name, each in self.queues.items()}
+        return f"Cluster(pods={self.pods}, total={self.total}, specs={specs})"
+
     def policy(self, state: State) -> QueuePolicy:
         used: dict[str, QueueUsage] = {}
         for name in self.queues:
