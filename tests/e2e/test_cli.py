@@ -1,29 +1,21 @@
-"""The `shoal` command line against a running `shoal up`: what it prints, and how it fails.
-
-Its main function is called in this process: starting a Python for every command would take most
-of the time.
-"""
+"""The `shoal` command line against a running `shoal up`: what it prints, and how it fails."""
 
 import gzip
 import json
 import os
 import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 import yaml
 
-from shoal.cli.main import main
+from tests.command_line import TIMEOUT_S, Shoal
 from tests.plane import SHOAL, Plane, plane
 
 pytestmark = pytest.mark.xdist_group("cli")
 
-TIMEOUT_S = 60
 TALKER = """
 apiVersion: v1
 kind: ConfigMap
@@ -56,20 +48,6 @@ spec: {executorPool: nowhere, executorPoolType: Fixed}
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def sentence(self) -> str:
-        """What a failed command said: one line, no traceback."""
-        assert self.code == 1, self
-        assert self.err.startswith("error: ") and self.err.count("\n") == 1, self.err
-        return self.err
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def up() -> AsyncIterator[Plane]:
     async with plane() as each:
@@ -84,36 +62,6 @@ def manifest(tmp_path: Path):
         return str(path)
 
     return write
-
-
-class Shoal:
-    """The command line, pointed at the plane."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str], patched: pytest.MonkeyPatch) -> None:
-        self._capsys = capsys
-        self._patched = patched
-
-    def run(self, *words: str) -> Said:
-        self._patched.setattr(sys, "argv", ["shoal", *words])
-        self._capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = self._capsys.readouterr()
-        return Said(int(ended.value.code or 0), out, err)
-
-    def __call__(self, *words: str) -> str:
-        """Output of a command that must succeed."""
-        said = self.run(*words)
-        assert said.code == 0, said
-        return said.out
-
-    def until(self, text: str, *words: str) -> str:
-        """Output of a command, run again until it holds `text`."""
-        give_up_s = time.monotonic() + TIMEOUT_S
-        while text not in (said := self.run(*words)).out:
-            assert time.monotonic() < give_up_s, said
-            time.sleep(0.05)
-        return said.out
 
 
 @pytest.fixture
