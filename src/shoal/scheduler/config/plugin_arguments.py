@@ -5,7 +5,8 @@ the configuration file says nothing about it, the struct is `DEFAULT_ARGUMENTS[n
 for the values stand in `argument_rules`.
 
 Source of fields and defaults: Kubernetes v1.36, kube-scheduler/config/v1/types_pluginargs.go and
-pkg/scheduler/apis/config/v1/defaults.go.
+pkg/scheduler/apis/config/v1/defaults.go. Those of Binpack, ResourceStrategyFit and NodeGroup are
+Shoal's own form of what Volcano's plugins of these names are told.
 """
 
 from collections.abc import Mapping
