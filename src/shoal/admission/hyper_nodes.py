@@ -10,7 +10,13 @@ from shoal.admission.texts import aggregated, bracketed
 from shoal.api import causes
 from shoal.api.names import qualified_name
 from shoal.api.status import Cause
-from shoal.api.volcano.hyper_node import HYPER_NODE, NODE, HyperNode, Member, MemberSelector
+from shoal.api.volcano.hyper_node import (
+    HYPER_NODE,
+    NODE,
+    HyperNode,
+    HyperNodeMember,
+    MemberSelector,
+)
 
 _PATH = ".spec.members"
 _SELECTOR = f"{_PATH}.selector"
@@ -25,7 +31,7 @@ def refuse_hyper_node(hyper_node: HyperNode) -> str:
     )
 
 
-def _member_causes(member: Member) -> Iterator[Cause]:
+def _member_causes(member: HyperNodeMember) -> Iterator[Cause]:
     if member.type not in (NODE, HYPER_NODE):
         text = f"unknown member type {member.type}"
         yield causes.invalid(f"{_PATH}.type", member.type, text)

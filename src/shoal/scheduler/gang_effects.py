@@ -11,7 +11,7 @@ from shoal.api.core import EventType
 from shoal.api.meta import find_condition, held_since
 from shoal.api.volcano.pod_group import POD_GROUPS
 from shoal.scheduler import effects
-from shoal.scheduler.cycle.round import Eviction, Purpose, Refusal, RoundOutcome
+from shoal.scheduler.cycle.round import Eviction, MemberRefusal, Purpose, RoundOutcome
 from shoal.scheduler.effects import (
     Effect,
     Evict,
@@ -57,7 +57,7 @@ def verdict_event(group: Group) -> RecordEvent:
     return _group_event(group, EventType.WARNING, "Unschedulable", group.verdict.message)
 
 
-def _refused(refusal: Refusal, now: datetime) -> Iterator[Effect]:
+def _refused(refusal: MemberRefusal, now: datetime) -> Iterator[Effect]:
     member = refusal.member
     if refusal.possible_node:
         text = (

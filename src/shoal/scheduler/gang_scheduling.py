@@ -21,7 +21,7 @@ from shoal.scheduler.effects import Effect, PodRef, WriteStatus
 from shoal.scheduler.fairness.rules import Rules
 from shoal.scheduler.gang_effects import group_ref, of_round, verdict_event
 from shoal.scheduler.gangs.book import GangBook
-from shoal.scheduler.gangs.group import Group, Verdict
+from shoal.scheduler.gangs.group import Group, GroupVerdict
 from shoal.scheduler.gangs.statuses import group_patch, phase_of, queue_patches
 
 GROUP_STATUS_PERIOD = timedelta(seconds=0.25)
@@ -41,7 +41,7 @@ class GangScheduling:
         self._decisions = 0
         self._groups_due_at: datetime | None = None
         self._queues_due_at: datetime | None = None
-        self._said: dict[str, Verdict | None] = {}
+        self._said: dict[str, GroupVerdict | None] = {}
         """By group: the verdict of the latest event."""
 
     @property

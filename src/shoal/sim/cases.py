@@ -43,11 +43,11 @@ _CYCLE = timedelta(seconds=1)
 _ENOUGH = 2**20
 
 
-class CaseError(ValueError):
+class CaseUnreadableError(ValueError):
     """A case that cannot be read; the text says why."""
 
 
-class Case(msgspec.Struct, rename="camel", frozen=True):
+class ClusterCase(msgspec.Struct, rename="camel", frozen=True):
     """As it is written."""
 
     name: str = ""
@@ -62,7 +62,7 @@ class Case(msgspec.Struct, rename="camel", frozen=True):
     cycles: int = 1
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class CaseOutcome(msgspec.Struct, frozen=True):
     """What was done: `binds` and `evictions` in all cycles, the rest as after the last one."""
 
     binds: dict[str, str]
@@ -75,22 +75,22 @@ class Outcome(msgspec.Struct, frozen=True):
     """Of PodGroups."""
 
 
-def read_case(line: bytes | str) -> Case:
-    """Raises CaseError."""
+def read_case(line: bytes | str) -> ClusterCase:
+    """Raises CaseUnreadableError."""
     try:
-        return msgspec.json.decode(line, type=Case)
+        return msgspec.json.decode(line, type=ClusterCase)
     except msgspec.DecodeError as error:
-        raise CaseError(str(error)) from error
+        raise CaseUnreadableError(str(error)) from error
 
 
-def answer(case: Case) -> Outcome:
-    """Run the case on the production core. Raises CaseError where an object of it cannot be read,
-    ConfigurationError where its configuration is wrong."""
+def answer(case: ClusterCase) -> CaseOutcome:
+    """Run the case on the production core. Raises CaseUnreadableError where an object of it cannot
+    be read, ConfigurationError where its configuration is wrong."""
     run = _Run(_build(case.config))
     try:
         run.load(case)
     except msgspec.ValidationError as error:
-        raise CaseError(str(error)) from error
+        raise CaseUnreadableError(str(error)) from error
     for _ in range(case.cycles):
         run.cycle()
     return run.outcome()
@@ -115,7 +115,7 @@ class _Run:
     evictions: list[str] = field(default_factory=list[str])
     phases: dict[str, str] = field(default_factory=dict[str, str])
 
-    def load(self, case: Case) -> None:
+    def load(self, case: ClusterCase) -> None:
         for manifest_ in case.nodes:
             self.scheduler.handle(NodeAdded(msgspec.convert(manifest_, Node)), self.now)
         if all(each["metadata"]["name"] != ROOT for each in case.queues):
@@ -144,7 +144,7 @@ class _Run:
             self._carry_out(effect)
         self.now += _CYCLE
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> CaseOutcome:
         book = self.scheduler.gangs.book
         nominations, reservation = self.scheduler.nominations, self.scheduler.gangs.reservation
         waiting = [each for group in book for each in group.waiting()]
@@ -153,7 +153,7 @@ class _Run:
             for each in waiting
             if nominations.node_of(each.uid) and not reservation.has(each.uid)
         }
-        return Outcome(self.binds, sorted(self.evictions), pipelined, self.phases)
+        return CaseOutcome(self.binds, sorted(self.evictions), pipelined, self.phases)
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:

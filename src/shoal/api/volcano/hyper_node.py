@@ -42,7 +42,7 @@ _ONE_OF_THREE = (
 )
 
 
-class Member(ApiStruct):
+class HyperNodeMember(ApiStruct):
     type: Annotated[
         str, described("Node or HyperNode.", required=True, enum=[NODE, HYPER_NODE])
     ] = ""
@@ -52,7 +52,7 @@ class Member(ApiStruct):
 class HyperNodeSpec(ApiStruct):
     tier: Annotated[int, described("Lower is closer together.", required=True, minimum=0)] = 0
     tier_name: Annotated[str, described("What people call the tier.", maxLength=253)] = ""
-    members: Annotated[list[Member], described("What it holds.")] = []
+    members: Annotated[list[HyperNodeMember], described("What it holds.")] = []
 
 
 class HyperNodeStatus(ApiStruct):

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 
 from shoal.api.selectors import from_label_selector
-from shoal.api.volcano.hyper_node import NODE, HyperNode, Member
+from shoal.api.volcano.hyper_node import NODE, HyperNode, HyperNodeMember
 
 
 class Domain(msgspec.Struct, frozen=True):
@@ -117,7 +117,7 @@ class HyperNodeTree:
 
 
 def _resolve(
-    members: Iterable[Member],
+    members: Iterable[HyperNodeMember],
     nodes: Mapping[str, Mapping[str, str]],
     hyper_nodes: Collection[str],
 ) -> _Members:
@@ -136,7 +136,9 @@ def _resolve(
     return _Members(frozenset(found), tuple(below), tuple(missing))
 
 
-def _select(member: Member, candidates: Mapping[str, Mapping[str, str] | None]) -> set[str]:
+def _select(
+    member: HyperNodeMember, candidates: Mapping[str, Mapping[str, str] | None]
+) -> set[str]:
     """The candidates that any of the selector's parts matches; those without labels are none that
     labels can select."""
     selector = member.selector
@@ -165,7 +167,7 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
         return None
 
 
-def _title(member: Member) -> str:
+def _title(member: HyperNodeMember) -> str:
     selector = member.selector
     if selector.exact_match is not None:
         return f"{member.type} {selector.exact_match.name}"

@@ -12,7 +12,7 @@ from shoal.api.volcano.resource_list import ResourceList, resources
 
 
 class PodGroupPhase(StrEnum):
-    """Drawn in docs/states/pod-group.md."""
+    """Drawn in docs/reference/pod-groups.md."""
 
     PENDING = "Pending"
     """Not admitted: its job makes no pods yet."""

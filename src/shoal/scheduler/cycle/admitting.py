@@ -12,7 +12,7 @@ from shoal.api.volcano.pod_group import PodGroupPhase
 from shoal.api.volcano.queue import DequeueStrategy
 from shoal.scheduler.cycle.round import Round, shortage_text
 from shoal.scheduler.fairness.overcommit import Overcommit
-from shoal.scheduler.gangs.group import Group, Reason, Verdict
+from shoal.scheduler.gangs.group import Group, GroupVerdict, Reason
 from shoal.scheduler.gangs.order import sla_deadline
 
 
@@ -76,7 +76,7 @@ def _objection(round: Round, overcommit: Overcommit | None, group: Group) -> str
 
 
 def _hold_back(round: Round, group: Group, reason: str) -> None:
-    verdict = Verdict(Reason.NOT_ENOUGH_RESOURCES, reason)
+    verdict = GroupVerdict(Reason.NOT_ENOUGH_RESOURCES, reason)
     if group.verdict != verdict:
         round.outcome.held_back.append((group, reason))
     round.refuse(group, verdict)

@@ -16,10 +16,10 @@ from shoal.api.volcano.pod_group import PodGroupPhase
 from shoal.api.volcano.queue import DequeueStrategy
 from shoal.scheduler.cycle.attempts import Attempt, try_group
 from shoal.scheduler.cycle.reserving import Reservation
-from shoal.scheduler.cycle.round import Refusal, Round
+from shoal.scheduler.cycle.round import MemberRefusal, Round
 from shoal.scheduler.cycle.transaction import Goal, Transaction
 from shoal.scheduler.fairness.rules import Action
-from shoal.scheduler.gangs.group import Group, Reason, Verdict
+from shoal.scheduler.gangs.group import Group, GroupVerdict, Reason
 from shoal.scheduler.gangs.member import Member
 from shoal.scheduler.gangs.order import GroupKey, members_in_order
 
@@ -74,11 +74,11 @@ def _may_start(round: Round, group: Group) -> bool:
     least = group.min_member
     if valid < least:
         text = f"Not enough valid tasks for gang-scheduling, valid: {valid}, min: {least}"
-        round.refuse(group, Verdict(Reason.NOT_ENOUGH_TASKS, text))
+        round.refuse(group, GroupVerdict(Reason.NOT_ENOUGH_TASKS, text))
         return False
     if _lacks_role(group):
         text = "Not enough valid pods of each task for gang-scheduling"
-        round.refuse(group, Verdict(Reason.NOT_ENOUGH_PODS_OF_TASK, text))
+        round.refuse(group, GroupVerdict(Reason.NOT_ENOUGH_PODS_OF_TASK, text))
         return False
     return True
 
@@ -128,7 +128,7 @@ def _one_more(
     round: Round, group: Group, members: deque[Member], goal: Goal
 ) -> tuple[Attempt, set[str]]:
     """The first member that finds a place; those before it had their chance."""
-    refusals: list[Refusal] = []
+    refusals: list[MemberRefusal] = []
     attempt = Attempt(Transaction(round, group), (), is_success=False)
     left = [*members]
     while left:
@@ -171,15 +171,17 @@ def _await_room(round: Round, group: Group, goal: Goal, reservation: Reservation
 
 def _explain(round: Round, group: Group, attempt: Attempt) -> None:
     """Why the group waits, for itself and for each of its members."""
-    planned = [Refusal(member, "", possible_node=node_name) for member, node_name in attempt.plan]
+    planned = [
+        MemberRefusal(member, "", possible_node=node_name) for member, node_name in attempt.plan
+    ]
     refusals = [*attempt.refusals, *planned]
     round.outcome.refusals += refusals
     if not group.is_ready and attempt.refusals:
         text = gang_message(group, attempt.refusals, len(planned))
-        round.refuse(group, Verdict(Reason.NOT_ENOUGH_RESOURCES, text))
+        round.refuse(group, GroupVerdict(Reason.NOT_ENOUGH_RESOURCES, text))
 
 
-def gang_message(group: Group, refusals: Sequence[Refusal], placeable: int) -> str:
+def gang_message(group: Group, refusals: Sequence[MemberRefusal], placeable: int) -> str:
     """As Volcano's users know it (v1.15, plugins/gang and api/job_info.go)."""
     least = group.min_member
     waiting = group.waiting_count

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shoal.scheduler.cycle.domains import Rows, sub_groups
-from shoal.scheduler.cycle.round import Refusal, Round
+from shoal.scheduler.cycle.round import MemberRefusal, Round
 from shoal.scheduler.cycle.transaction import Goal, Transaction, place_members
 from shoal.scheduler.gangs.group import Group
 from shoal.scheduler.gangs.member import READY, Member
@@ -19,7 +19,7 @@ class Attempt:
     """What came of it. Without success, nothing is placed any more."""
 
     transaction: Transaction
-    refusals: Sequence[Refusal]
+    refusals: Sequence[MemberRefusal]
     is_success: bool
     plan: Sequence[tuple[Member, str]] = ()
     """Where members would have gone, without success."""
@@ -43,17 +43,19 @@ def try_group(round: Round, group: Group, members: Sequence[Member], goal: Goal)
             failed = Attempt(transaction, refusals, is_success=False, plan=plan)
     if failed is not None:
         return failed
-    nowhere = [Refusal(each, "no HyperNode of an allowed tier holds its gang") for each in members]
+    nowhere = [
+        MemberRefusal(each, "no HyperNode of an allowed tier holds its gang") for each in members
+    ]
     return Attempt(Transaction(round, group), nowhere, is_success=False)
 
 
 def place_in(
     round: Round, group: Group, transaction: Transaction, members: Sequence[Member], goal: Goal
-) -> list[Refusal]:
+) -> list[MemberRefusal]:
     """Onto the rows of the transaction: subgroups as wholes, then all others."""
     if not round.rules.sub_groups or group.object is None or not group.object.spec.sub_group_policy:
         return place_members(transaction, members, goal)
-    refused: list[Refusal] = []
+    refused: list[MemberRefusal] = []
     in_sub_groups: set[str] = set()
     placed_before = group.in_states(READY)
     within = transaction.rows
@@ -75,9 +77,9 @@ def place_in(
 
 def _place_whole(
     transaction: Transaction, members: Sequence[Member], least: int, places: Sequence[Rows]
-) -> list[Refusal]:
+) -> list[MemberRefusal]:
     """So many of these members at least, in one of the places; else none."""
-    refusals: list[Refusal] = []
+    refusals: list[MemberRefusal] = []
     begun = len(transaction.placements)
     for rows in places:
         transaction.rows = rows
@@ -85,4 +87,4 @@ def _place_whole(
         if len(transaction.placements) - begun >= least:
             return refusals
         transaction.take_back(begun)
-    return refusals or [Refusal(each, "no HyperNode holds its subgroup") for each in members]
+    return refusals or [MemberRefusal(each, "no HyperNode holds its subgroup") for each in members]

@@ -22,7 +22,7 @@ from shoal.scheduler.cycle.round import Eviction, Purpose, Round
 from shoal.scheduler.cycle.transaction import Goal, Transaction
 from shoal.scheduler.cycle.victims import Bundle, Terms, bundles
 from shoal.scheduler.fairness.amounts import add
-from shoal.scheduler.fairness.queue_policy import Claim
+from shoal.scheduler.fairness.queue_policy import QueueClaim
 from shoal.scheduler.fairness.rules import Rules
 from shoal.scheduler.gangs.group import Group
 from shoal.scheduler.gangs.member import Member
@@ -149,14 +149,14 @@ class _Search:
         together: Amounts = {}
         for member in bundle.members:
             add(together, member.amounts)
-        claim = Claim(bundle.group.queue, together)
+        claim = QueueClaim(bundle.group.queue, together)
         return self._round.policy.gives(claim, self._next_claim())
 
-    def _next_claim(self) -> Claim:
+    def _next_claim(self) -> QueueClaim:
         """Of the member for which room is being made."""
         placed = {each.uid for each in self._transaction.members}
         waiting = next((each for each in self._members if each.uid not in placed), None)
-        return Claim(self._group.queue, waiting.amounts if waiting else {})
+        return QueueClaim(self._group.queue, waiting.amounts if waiting else {})
 
     def _take(self, bundle: Bundle) -> None:
         taken = _Taken(bundle, self._all_taken.enter_context(ExitStack()))

@@ -15,7 +15,7 @@ from shoal.scheduler.fairness.queue_policy import QueuePolicy, Shortage
 from shoal.scheduler.fairness.rules import Rules
 from shoal.scheduler.framework.nominations import Nominations
 from shoal.scheduler.gangs.book import GangBook
-from shoal.scheduler.gangs.group import Group, Verdict
+from shoal.scheduler.gangs.group import Group, GroupVerdict
 from shoal.scheduler.gangs.member import Member
 from shoal.scheduler.gangs.order import GroupKey, group_order
 from shoal.scheduler.state.cache import Cache
@@ -34,7 +34,7 @@ class Purpose(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class MemberRefusal:
     """Why a member has no node."""
 
     member: Member
@@ -59,7 +59,7 @@ class Eviction:
 class RoundOutcome:
     placements: list[Placement] = field(default_factory=list[Placement])
     admitted: list[Group] = field(default_factory=list[Group])
-    refusals: list[Refusal] = field(default_factory=list[Refusal])
+    refusals: list[MemberRefusal] = field(default_factory=list[MemberRefusal])
     evictions: list[Eviction] = field(default_factory=list[Eviction])
     nominated: list[tuple[Member, str]] = field(default_factory=list[tuple[Member, str]])
     """Members that wait for room on a node which is about to become free."""
@@ -69,6 +69,8 @@ class RoundOutcome:
 
 @dataclass(slots=True, kw_only=True)
 class Round:
+    """What every action of the round gets."""
+
     rules: Rules
     cache: Cache
     cycle: GangCycle
@@ -97,7 +99,7 @@ class Round:
     def order(self, group: Group) -> GroupKey:
         return group_order(group, self.rules, self.total)
 
-    def refuse(self, group: Group, verdict: Verdict) -> None:
+    def refuse(self, group: Group, verdict: GroupVerdict) -> None:
         """The group waits, and this is why. What differs in numbers alone is news only now and
         then, or every change in the cluster would be written to all groups that wait."""
         before, since = group.verdict, group.verdict_at
@@ -122,11 +124,11 @@ class Round:
         self.budget -= 1
 
 
-def _is_alike(one: Verdict, other: Verdict) -> bool:
+def _is_alike(one: GroupVerdict, other: GroupVerdict) -> bool:
     return one.reason == other.reason and _without_digits(one) == _without_digits(other)
 
 
-def _without_digits(verdict: Verdict) -> str:
+def _without_digits(verdict: GroupVerdict) -> str:
     return verdict.message.translate(_NO_DIGITS)
 
 

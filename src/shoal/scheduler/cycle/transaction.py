@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from shoal.scheduler.cycle.gang_cycle import Placement, Rejection
-from shoal.scheduler.cycle.round import Refusal, Round, shortage_text
+from shoal.scheduler.cycle.round import MemberRefusal, Round, shortage_text
 from shoal.scheduler.framework.signing import Fragments
 from shoal.scheduler.gangs.group import Group
 from shoal.scheduler.gangs.member import Member
@@ -40,19 +40,19 @@ class Transaction:
         """In the order of `placements`."""
         self.roles: Counter[str] = Counter()
 
-    def try_member(self, member: Member) -> Refusal | None:
+    def try_member(self, member: Member) -> MemberRefusal | None:
         """Place it; why not, where that is not possible."""
         queued = member.queued
         assert queued is not None
         policy, queue = self._round.policy, self._group.queue
         if self._is_entitled:
             if not policy.may_reclaim(queue, member.amounts):
-                return Refusal(member, f"queue {queue} is not entitled to more")
+                return MemberRefusal(member, f"queue {queue} is not entitled to more")
         elif shortage := policy.shortage(queue, member.amounts):
-            return Refusal(member, shortage_text(shortage))
+            return MemberRefusal(member, shortage_text(shortage))
         result = self._round.cycle.place(self._statement, queued, rows=self.rows)
         if isinstance(result, Rejection):
-            return Refusal(member, result.message, is_of_nodes=True)
+            return MemberRefusal(member, result.message, is_of_nodes=True)
         policy.allocate(queue, member.amounts)
         self.placements.append(result)
         self.members.append(member)
@@ -120,7 +120,9 @@ class Goal:
         return len(transaction.placements) + left >= self._missing
 
 
-def place_members(transaction: Transaction, members: Sequence[Member], goal: Goal) -> list[Refusal]:
+def place_members(
+    transaction: Transaction, members: Sequence[Member], goal: Goal
+) -> list[MemberRefusal]:
     """Place members in this order until the goal is met. Members that were refused are tried again
     as long as others find places, because some need others of their gang nearby."""
     pending = list(members)
@@ -134,9 +136,11 @@ def place_members(transaction: Transaction, members: Sequence[Member], goal: Goa
         pending = [each for each in pending if each.uid not in placed]
 
 
-def _one_pass(transaction: Transaction, members: Sequence[Member], goal: Goal) -> list[Refusal]:
-    refused: list[Refusal] = []
-    known: dict[Fragments, Refusal] = {}
+def _one_pass(
+    transaction: Transaction, members: Sequence[Member], goal: Goal
+) -> list[MemberRefusal]:
+    refused: list[MemberRefusal] = []
+    known: dict[Fragments, MemberRefusal] = {}
     for index, member in enumerate(members):
         if goal.is_met(transaction):
             break

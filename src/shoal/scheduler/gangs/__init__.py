@@ -1,6 +1,6 @@
 """Gangs: which pods belong together, and how far each gang has come.
 
-Belongs here: what is known of each PodGroup and its members, kept up to date by events, and what is
-to be written to its status. Must not be here: where members are placed (`cycle/`), how the cluster
-is divided (`fairness/`), I/O.
+Belongs here: what is known of each PodGroup and its members, kept true by events, and what is
+written to its status.
+Must not: choose nodes (`cycle/`), divide the cluster (`fairness/`), or do I/O.
 """

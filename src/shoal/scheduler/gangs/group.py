@@ -28,7 +28,7 @@ class Reason(StrEnum):
     NOT_ENOUGH_PODS_OF_TASK = "NotEnoughPodsOfTask"
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class GroupVerdict(msgspec.Struct, frozen=True):
     """Why a group waits."""
 
     reason: Reason
@@ -69,7 +69,7 @@ class Group:
         """After a failure that is nobody's fault."""
         self.awaited: set[str] = set()
         """Uids of its victims that are still there."""
-        self.verdict: Verdict | None = None
+        self.verdict: GroupVerdict | None = None
         """Why it waits; None while it does not, or has not been looked at."""
         self.verdict_at: datetime | None = None
         self.contribution: QueueUsage | None = None

@@ -16,7 +16,7 @@ DEFAULT_TASK_PRIORITY = 1
 
 
 class MemberState(StrEnum):
-    """Drawn in docs/states/gang-member.md."""
+    """Drawn in docs/reference/pod-groups.md."""
 
     WAITING = "Waiting"
     """Needs a node."""
