@@ -210,7 +210,8 @@ class JobReconciler:
             version = job.status.version
             found.append(Incident(event=JobEvent.JOB_UPDATED, since=now, version=version))
         answer = job_incidents.answer(job, found, now)
-        if is_restarting and answer.action not in RESTARTS:
+        is_begun = job.status.state.reason == answer.action == JobAction.RESTART_JOB
+        if is_restarting and (is_begun or answer.action not in RESTARTS):
             # What else is asked for comes when the restart is through.
             return msgspec.structs.replace(answer, action=JobAction.SYNC_JOB, incident=None)
         return answer
