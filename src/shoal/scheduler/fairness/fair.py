@@ -12,7 +12,7 @@ what was taken, and with nothing new to place reclaiming ends.
 A job larger than what its queue deserves runs on borrowed room: it evicts nobody, waits until
 others leave enough free (a reservation holds that room together for it), and is the first to go
 when another queue asks for its own. With equal weights on 4 cpus and a job of 3 cpus in each of
-two queues, one runs after the other.
+two queues, one waits for the other to end.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -162,7 +162,7 @@ def clusters(draw: st.DrawFn, division: Division) -> Cluster:
 
 
 @pytest.mark.parametrize("division", [Division.FAIR, Division.PROPORTION, Division.CAPACITY])
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_no_eviction_is_ever_undone(division: Division, data: st.DataObject):
     assert reclaim_cycle(data.draw(clusters(division))) is None
@@ -180,7 +180,7 @@ def beyond_deserved(policy: QueuePolicy, cluster: Cluster, state: State) -> int:
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_each_eviction_of_the_fair_division_brings_queues_closer_to_what_they_deserve(
     data: st.DataObject,
@@ -195,7 +195,7 @@ def test_each_eviction_of_the_fair_division_brings_queues_closer_to_what_they_de
         state = after
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_shares_stay_within_the_cluster_the_capabilities_and_the_guarantees(data: st.DataObject):
     division = data.draw(st.sampled_from([Division.FAIR, Division.PROPORTION]))
@@ -219,7 +219,7 @@ def test_shares_stay_within_the_cluster_the_capabilities_and_the_guarantees(data
             assert not is_enough or part >= kept
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_whatever_is_placed_capabilities_hold_and_guarantees_can_be_met(data: st.DataObject):
     cluster = data.draw(clusters(Division.FAIR))
