@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, cast
 import typer
 
 import shoal
-from shoal.cli import bench, plugin
+from shoal.cli import bench, plugin, sim
 from shoal.cli.options import (
     AllNamespaces,
     Fields,
@@ -45,6 +45,7 @@ app.add_typer(flow_commands.flow_app, name="jobflow")
 app.add_typer(flow_commands.flow_app, name="flow", hidden=True)
 app.add_typer(flow_commands.template_app, name="jobtemplate")
 app.add_typer(top_commands.app, name="top")
+app.command()(sim.sim)
 
 _USAGE_ERROR = cast(type[Exception], typer.BadParameter.__base__)
 """What the parser raises about a command line; typer gives it no public name."""

@@ -200,7 +200,11 @@ def limit_line(limit: Limit) -> str:
         return amount_text(limit.resource, amount)
 
     name, place = limit.resource, limit.place
-    promised = f", {text(limit.promised)} is promised to admitted groups" if limit.promised else ""
+    promised = ""
+    if limit.promised > 0:
+        promised = f", {text(limit.promised)} is promised to admitted groups"
+    elif limit.promised < 0:
+        promised = f" ({text(-limit.promised)} of it beyond what groups were admitted with)"
     rest = f"{promised}, this needs {text(limit.wanted)}: short by {text(limit.short)}."
     held = text(limit.held)
     match limit.kind:
@@ -210,9 +214,12 @@ def limit_line(limit: Limit) -> str:
             left = text(max(0, limit.limit))
             start = f"Beside what others are guaranteed, queue {place} may have {left} {name}"
             start += f" and holds {held}"
-        case LimitKind.SHARE:
+        case LimitKind.SHARE if limit.short > 0:
             start = f"Queue {place} deserves {text(limit.limit)} {name}, may not have more"
             start += f" and holds {held}"
+        case LimitKind.SHARE:
+            start = f"Queue {place} may not have {text(limit.wanted)} {name} more"
+            rest = " under the rules in force."
         case LimitKind.ADMISSION:
             start = f"Of {name}, {text(limit.limit)} is admitted in the whole cluster at most"
             start += f" and {held} is held"

@@ -45,7 +45,8 @@ class GangView:
     held: Mapping[str, Amounts]
     """By queue, with those below it."""
     promised: Mapping[str, Amounts]
-    """What admitted groups may still take, by queue, with those below it."""
+    """What admitted groups may still take, less what groups hold beyond what they were admitted
+    with; by queue, with those below it."""
 
     def path(self, queue: str) -> tuple[str, ...]:
         """The queue and those above it, root last; empty where there is no such queue."""
@@ -108,7 +109,7 @@ def gang_view(
         total=total,
         free=free,
         held=_rolled_up(by_name, parents, {name: used.allocated for name, used in usage.items()}),
-        promised=_rolled_up(by_name, parents, {name: used.inqueue for name, used in usage.items()}),
+        promised=_rolled_up(by_name, parents, {name: _promised(u) for name, u in usage.items()}),
     )
 
 
@@ -122,6 +123,12 @@ def _usage(groups: Iterable[Group]) -> dict[str, QueueUsage]:
         amounts.add(used.inqueue, own.inqueue)
         amounts.add(used.elastic, own.elastic)
     return found
+
+
+def _promised(usage: QueueUsage) -> Amounts:
+    promised = dict(usage.inqueue)
+    amounts.subtract(promised, usage.elastic)
+    return promised
 
 
 def _group(obj: PodGroup, classes: Sequence[PriorityClass], now: datetime) -> Group:

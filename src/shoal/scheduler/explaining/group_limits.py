@@ -5,11 +5,12 @@ above, may have; one that is admitted also against what is free. What the schedu
 stands in the group's conditions; here are the numbers behind it, under the same rules.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from shoal.api.volcano.pod_group import PodGroupPhase
+from shoal.api.volcano.queue import ROOT
 from shoal.scheduler.explaining.gang_view import GangView
 from shoal.scheduler.fairness import amounts
 from shoal.scheduler.fairness.queue_policy import QueueClaim
@@ -78,81 +79,75 @@ def wanted_by(view: GangView, group: Group) -> Amounts:
 
 
 def limits_of(view: GangView, group: Group) -> list[Limit]:
-    """Those that leave it no room, those of its queue first."""
+    """Those that leave it no room, those of its queue first. Whether its queue may have more is
+    what the division says."""
     is_pending = group.phase is PodGroupPhase.PENDING
     wanted = {name: amount for name, amount in wanted_by(view, group).items() if amount > 0}
-    own = {} if is_pending else group.usage().inqueue
-    found = [each for each in _of_queues(view, group, wanted, own) if each.short > 0]
-    found += _of_share(view, group, wanted, {each.resource for each in found})
+    ask = view.policy.admission_shortage if is_pending else view.policy.shortage
+    shortage, found = ask(group.queue, wanted), list[Limit]()
+    if shortage is not None:
+        found += [each for each in _of_queues(view, group, wanted) if each.short > 0]
+        told = {each.resource for each in found}
+        found += [
+            replace(
+                _queue_limit(view, group, shortage.queue, resource, wanted[resource]),
+                kind=LimitKind.SHARE,
+                limit=view.policy.deserved(shortage.queue).get(resource, 0),
+            )
+            for resource in shortage.dimensions
+            if resource in wanted and resource not in told
+        ]
     rest = _of_admission if is_pending else _of_nodes
     return [*found, *(each for each in rest(view, group, wanted) if each.short > 0)]
 
 
-def _of_queues(
-    view: GangView, group: Group, wanted: Amounts, own: Mapping[str, int]
-) -> Iterator[Limit]:
-    """`own`: what the group is promised itself, which is not to be counted twice."""
-    path = view.path(group.queue)
-    room = dict(view.total)
-    for queue in reversed(path):
-        kept = _guaranteed_beside(view, queue)
-        for resource in wanted:
-            if kept.get(resource):
-                yield replace(
-                    _queue_limit(view, queue, resource, wanted, own),
-                    kind=LimitKind.GUARANTEES,
-                    limit=room.get(resource, 0) - kept[resource],
-                )
-        amounts.subtract(room, kept)
-    for queue in path:
+def _of_queues(view: GangView, group: Group, wanted: Amounts) -> Iterator[Limit]:
+    """Capabilities on the way up, less what is kept for the guarantees of others; at the top, all
+    there is less that."""
+    kept: Amounts = {}
+    for queue in view.path(group.queue):
+        amounts.add(kept, _kept_beside(view, queue))
         found = view.queues.get(queue)
         capability = amounts.limits_of(found.spec.capability) if found else {}
-        for resource in wanted:
-            if resource in capability:
-                limit = _queue_limit(view, queue, resource, wanted, own)
-                yield replace(limit, limit=capability[resource])
+        for resource, amount in wanted.items():
+            most = capability.get(resource)
+            if most is None and queue == ROOT and kept.get(resource):
+                most = view.total.get(resource, 0)
+            if most is None:
+                continue
+            limit = _queue_limit(view, group, queue, resource, amount)
+            limit = replace(limit, limit=most)
+            if limit.short <= 0:  # What is kept for others is what binds, if anything.
+                kept_here = kept.get(resource, 0)
+                limit = replace(limit, kind=LimitKind.GUARANTEES, limit=most - kept_here)
+            yield limit
 
 
-def _queue_limit(
-    view: GangView, queue: str, resource: str, wanted: Amounts, own: Mapping[str, int]
-) -> Limit:
-    """Without the limit itself."""
+def _queue_limit(view: GangView, group: Group, queue: str, resource: str, amount: int) -> Limit:
+    """Without the limit itself. What is promised counts for groups that are to be admitted."""
+    is_pending = group.phase is PodGroupPhase.PENDING
     return Limit(
         kind=LimitKind.CAPABILITY,
         place=queue,
         resource=resource,
         limit=0,
         held=view.held.get(queue, {}).get(resource, 0),
-        promised=view.promised.get(queue, {}).get(resource, 0) - own.get(resource, 0),
-        wanted=wanted[resource],
+        promised=view.promised.get(queue, {}).get(resource, 0) if is_pending else 0,
+        wanted=amount,
     )
 
 
-def _guaranteed_beside(view: GangView, queue: str) -> Amounts:
-    """What other queues below the same parent are guaranteed."""
+def _kept_beside(view: GangView, queue: str) -> Amounts:
+    """What other queues below the same parent are guaranteed, and do not hold."""
     parent = view.parents.get(queue)
-    if parent is None:
-        return {}
-    beside = (name for name in view.children(parent) if name != queue)
-    return amounts.total_of(
-        amounts.of_resource_list(view.queues[name].spec.guarantee.resource) for name in beside
-    )
-
-
-def _of_share(
-    view: GangView, group: Group, wanted: Amounts, told: Collection[str]
-) -> Iterator[Limit]:
-    """What the division refuses beside limits that are `told` already."""
-    is_pending = group.phase is PodGroupPhase.PENDING
-    ask = view.policy.admission_shortage if is_pending else view.policy.shortage
-    shortage = ask(group.queue, wanted)
-    if shortage is None:
-        return
-    deserved = view.policy.deserved(shortage.queue)
-    for resource in shortage.dimensions:
-        if resource not in told and resource in wanted:
-            limit = _queue_limit(view, shortage.queue, resource, wanted, {})
-            yield replace(limit, kind=LimitKind.SHARE, promised=0, limit=deserved.get(resource, 0))
+    kept: Amounts = {}
+    for name in view.children(parent) if parent is not None else ():
+        held = view.held.get(name, {})
+        guaranteed = amounts.of_resource_list(view.queues[name].spec.guarantee.resource)
+        if name != queue:
+            unused = {each: max(0, much - held.get(each, 0)) for each, much in guaranteed.items()}
+            amounts.add(kept, unused)
+    return kept
 
 
 def _of_admission(view: GangView, group: Group, wanted: Amounts) -> Iterator[Limit]:

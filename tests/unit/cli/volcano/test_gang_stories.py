@@ -163,7 +163,7 @@ def test_guarantees_and_promises_to_others_are_told_as_such():
     kept = make_queue("kept").guarantee(cpu="3")
     lines = story(view_of([QUEUE, kept], [group("a", cpu="2")]))
     assert lines[2:] == [
-        "  Beside what others are guaranteed, queue q may have 1 cpu and holds 0, this needs 2:"
+        "  Beside what others are guaranteed, queue root may have 1 cpu and holds 0, this needs 2:"
         " short by 1.",
         "    It would do if others were guaranteed 1 cpu less (spec.guarantee).",
     ]

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shoal.api.core import PriorityClass
 from shoal.api.meta import ObjectKey, ObjectMeta
@@ -149,7 +151,7 @@ def test_a_zero_of_cpu_is_no_limit():
 def test_what_other_queues_are_guaranteed_is_not_to_be_had():
     queues = [make_queue("q"), make_queue("kept").guarantee(cpu="3")]
     (limit,) = limits(view_of(queues, [waits("a", cpu="2")]), "a")
-    assert (limit.kind, limit.place, limit.limit) == (LimitKind.GUARANTEES, "q", 1000)
+    assert (limit.kind, limit.place, limit.limit) == (LimitKind.GUARANTEES, "root", 1000)
     assert limits(view_of(queues, [waits("a", "kept", cpu="2")]), "a") == []
 
 
@@ -255,3 +257,38 @@ def test_in_one_queue_lower_priority_gives():
     view = view_of([make_queue("q")], groups, [member("a-0", "a")])
     assert gives(view)
     assert not gives_way(view, named(view, "a"), named(view, "taker"))
+
+
+AMOUNTS = st.integers(0, 4).map(str)
+
+
+@given(
+    capabilities=st.lists(AMOUNTS, min_size=2, max_size=2),
+    guarantees=st.lists(AMOUNTS, min_size=2, max_size=2),
+    held=st.lists(st.integers(0, 2), min_size=2, max_size=2),
+    wanted=st.integers(1, 4).map(str),
+    phase=st.sampled_from(["Pending", "Inqueue"]),
+)
+def test_limits_of_queues_are_found_exactly_where_the_division_refuses(
+    capabilities: list[str], guarantees: list[str], held: list[int], wanted: str, phase: str
+):
+    names = ("q", "other")
+    queues = [
+        make_queue(name).capability(cpu=most).guarantee(cpu=least)
+        for name, most, least in zip(names, capabilities, guarantees, strict=True)
+    ]
+    busy = [make_pod_group(f"busy-{name}").queue(name).phase("Running") for name in names]
+    pods = [
+        member(f"{name}-{place}", f"busy-{name}")
+        for name, count in zip(names, held, strict=True)
+        for place in range(count)
+    ]
+    asking = [member("a-0", "a", wanted, "")] if phase == "Inqueue" else []
+    view = view_of(queues, [*busy, waits("a", phase=phase, cpu=wanted)], [*pods, *asking])
+    ask = view.policy.admission_shortage if phase == "Pending" else view.policy.shortage
+    refused = ask("q", {"cpu": int(wanted) * 1000})
+    of_queues = {LimitKind.CAPABILITY, LimitKind.GUARANTEES, LimitKind.SHARE}
+    found = [each for each in limits(view, "a") if each.kind in of_queues]
+    assert bool(found) == (refused is not None)
+    assert all(each.short > 0 for each in found)
+    assert not any(each.kind is LimitKind.SHARE for each in found)
