@@ -250,6 +250,8 @@ async def test_a_pod_that_was_created_again_unseen_ends_what_its_former_self_beg
         informers.informer(NODES).replace([make_node("n").obj()])
         first = make_pod("p").uid("first").meta(resourceVersion="1").obj()
         informers.informer(PODS).replace([first])
+        for resource in scheduler.needs:
+            informers.informer(resource).replace([])
         task = asyncio.create_task(loop.run())
 
         async def is_assumed() -> bool:

@@ -97,13 +97,11 @@ class Scheduler:
         book = GangBook(handle.objects)
         self._intake = Intake(cache, handle.objects, self._queue, profiles, self._nominating, book)
         self.needs: tuple[Resource[Any], ...] = tuple(
-            dict.fromkeys(each for p in profiles.values() for each in p.points.needs)
+            dict.fromkeys(
+                (*(each for p in profiles.values() for each in p.points.needs), *GANG_NEEDS)
+            )
         )
         """Collections of which the scheduler wants to be told, beyond nodes and pods."""
-        self.wishes: tuple[Resource[Any], ...] = tuple(
-            each for each in GANG_NEEDS if each not in self.needs
-        )
-        """The same of those without which lone pods can be scheduled."""
         evaluations = Evaluations(cache.snapshot)
         self._cycle = GangCycle(cache, evaluations, handle.nominations)
         self._extenders = ExtenderRounds(extenders, evaluations, cache.snapshot)

@@ -69,7 +69,6 @@ class SchedulerLoop:
         self._informer_set = informers
         self._informers: list[Informer[Any]] = [nodes, pods]
         self._needs = list(scheduler.needs)
-        self._wishes = list(scheduler.wishes)
 
     async def run(self) -> None:
         """Returns only when cancelled."""
