@@ -253,6 +253,30 @@ def test_recorded_cases_are_answered_line_by_line(shoal: Shoal, tmp_path: Path) 
     assert (preemption["node"], preemption["victims"]) == ("", [])
 
 
+def test_made_up_clusters_are_answered_line_by_line(shoal: Shoal, tmp_path: Path) -> None:
+    cases, expected = tmp_path / "cases.jsonl", tmp_path / "expected.jsonl"
+    group = {"metadata": {"name": "g", "namespace": "a"}, "spec": {"queue": "q"}}
+    case = {"queues": [{"metadata": {"name": "q"}}], "podGroups": [group]}
+    cases.write_text(f"{json.dumps(case)}\n\n{{}}\n")
+    assert [json.loads(each)["phases"] for each in shoal("sim", "--cases", str(cases)).split()] == [
+        {"a/g": "Inqueue"},
+        {},
+    ]
+    expected.write_text('{"phases": {"a/g": "Inqueue"}}\n{}\n')
+    compared = shoal("sim", "--cases", str(cases), "--expected", str(expected))
+    assert compared == "2 of 2 cases as expected\n"
+    expected.write_text('{"phases": {"a/g": "Running"}}\n{"binds": {}}\n')
+    said = shoal.run("sim", "--cases", str(cases), "--expected", str(expected))
+    assert (said.code, said.out.splitlines()[1:]) == (
+        1,
+        ['1      phases   {"a/g":"Running"}   {"a/g":"Inqueue"}', "1 of 2 cases as expected"],
+    )
+    cases.write_text('{"cycles": "x"}\n{}\n')
+    said = shoal.run("sim", "--cases", str(cases))
+    assert (said.code, said.out.count("\n")) == (1, 1)
+    assert f"error: {cases}, line 1 is not a case: Expected `int`" in said.sentence
+
+
 def test_a_log_is_followed_to_its_end(shoal: Shoal, manifest: Callable[[str | bytes], str]) -> None:
     script = "echo a; sleep 0.3; echo b"
     pod = {
@@ -296,6 +320,8 @@ def test_version_and_help_need_no_server(shoal: Shoal) -> None:
         (("explain", "a", "--preemption"), "--preemption is for recorded cases"),
         (("explain", "--what-if", "--cases", "/nowhere"), "leave out names and --what-if"),
         (("explain", "--cases", "/nowhere"), "cannot read --cases /nowhere: No such file"),
+        (("sim",), "name a file of cases with --cases"),
+        (("sim", "--cases", "/nowhere"), "cannot read --cases /nowhere: No such file"),
         (("explain", "nope"), '"nope" in namespace "default"'),
         (("explain", "node", "nope"), 'cannot explain a "node"'),
         (("apply",), "name a file, a folder or - with -f"),

@@ -118,8 +118,7 @@ class _Run:
     def load(self, case: ClusterCase) -> None:
         for manifest_ in case.nodes:
             self.scheduler.handle(NodeAdded(msgspec.convert(manifest_, Node)), self.now)
-        if all(each["metadata"]["name"] != ROOT for each in case.queues):
-            self._put(QUEUES, manifest(ROOT))
+        self._put(QUEUES, manifest(ROOT))  # One that the case has comes over it.
         for resource, objects in (
             (PRIORITY_CLASSES, case.priority_classes),
             (HYPER_NODES, case.hyper_nodes),
