@@ -18,6 +18,7 @@ from shoal.cli.volcano.group_story import group_story, verdict_lines
 from shoal.cli.volcano.job_story import job_lines, job_story
 from shoal.cli.volcano.job_view import group_of
 from shoal.cli.volcano.queue_story import queue_story
+from shoal.cli.volcano.queue_table import state_of
 from shoal.client.protocol import Client
 from shoal.scheduler.config.loading import ConfigurationError
 from shoal.scheduler.config.volcano_conf import load_volcano_conf
@@ -77,7 +78,7 @@ async def _list(client: Client, resource: Resource[T]) -> Sequence[T]:
 
 async def _own_lines(client: Client, found: Job | PodGroup | Queue, now: datetime) -> list[str]:
     if isinstance(found, Queue):
-        return [f"Queue {found.metadata.name} is {found.status.state}."]
+        return [f"Queue {found.metadata.name} is {state_of(found)}."]
     if isinstance(found, PodGroup):
         head = f"PodGroup {found.metadata.key} is {found.phase}."
         return [head, *verdict_lines(found, now)]

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from shoal.api.core import EVENTS
 from shoal.api.crds import all_crds
+from shoal.api.node import NODES
 from shoal.api.pod import PODS
 from shoal.api.status import ApiError
 from shoal.api.volcano.command import COMMANDS
@@ -372,3 +373,33 @@ async def test_groups_and_queues_are_explained_by_their_short_names(capsys):
     group, *_ = said = capsys.readouterr().out.splitlines()
     assert group.startswith("PodGroup default/g is Pending")
     assert "Queue q is Open, of weight 1." in said
+
+
+class MaySeeOnlyItsNamespace:
+    """A client whose user may not list nodes."""
+
+    def __init__(self, client):
+        self._client = client
+
+    def __getattr__(self, name):
+        return getattr(self._client, name)
+
+    async def list(self, resource, *words, **more):
+        if resource is NODES:
+            raise ApiError(403, "Forbidden", "nodes is forbidden")
+        return await self._client.list(resource, *words, **more)
+
+
+async def test_who_may_not_see_the_nodes_gets_what_the_objects_tell(capsys):
+    async with cluster() as client:
+        job = await make(client, JOBS, make_job("j").task("a").phase("Pending"))
+        group = make_pod_group(f"j-{job.metadata.uid}").phase("Pending")
+        said = group.condition("Unschedulable", "NotEnoughResources", "too little")
+        await make(client, POD_GROUPS, said)
+        limited = MaySeeOnlyItsNamespace(client)
+        for words in (["job/j"], [f"pg/{group.name}"], ["q/default"]):
+            await explain(limited, words, NS)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines.count("  NotEnoughResources: too little") == 2
+    assert lines.count("  More cannot be said: nodes is forbidden") == 3
+    assert "Queue default is Open." in lines
