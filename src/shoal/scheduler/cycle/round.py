@@ -136,6 +136,8 @@ def shortage_text(shortage: Shortage) -> str:
     """For people; the words are Volcano's where it has any."""
     if shortage.is_closed:
         return f"queue {shortage.queue} is not open"
+    if shortage.has_children:
+        return f"queue {shortage.queue} has queues below it, and only those hold pods"
     missing = ", ".join(f"insufficient {each}" for each in shortage.dimensions)
     return (
         f"queue resource quota insufficient: {missing or 'nothing left'} (queue {shortage.queue})"
