@@ -35,6 +35,8 @@ class _EvictionNote(msgspec.Struct, frozen=True):
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that has happened to a job and lasts until an action answers it."""
+
     event: JobEvent
     since: datetime
     task: str = ""

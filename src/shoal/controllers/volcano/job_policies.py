@@ -32,6 +32,8 @@ class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reaction(msgspec.Struct, frozen=True):
+    """What a policy asks for."""
+
     action: JobAction
     delay_s: float = 0.0
     """The action is due when what happened has lasted this long."""

@@ -72,6 +72,8 @@ _NAME_TAKEN_AGAIN_S = 5.0
 
 
 class Listers(msgspec.Struct, frozen=True):
+    """What informers show."""
+
     jobs: Lister[Job]
     pods: Lister[Pod]
     groups: Lister[PodGroup]
@@ -95,6 +97,8 @@ class _Turn(msgspec.Struct, frozen=True):
 
 
 class JobReconciler:
+    """May have many workers: what it remembers is of one job each."""
+
     def __init__(
         self,
         listers: Listers,

@@ -47,6 +47,8 @@ class _Written(msgspec.Struct, frozen=True):
 
 
 class JobWrites:
+    """Shared by all jobs."""
+
     def __init__(
         self,
         client: Client,
