@@ -11,6 +11,7 @@ Source of the rules: Volcano v1.15, actions/allocate and actions/backfill.
 import heapq
 from collections import deque
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from shoal.api.volcano.pod_group import PodGroupPhase
 from shoal.api.volcano.queue import DequeueStrategy
@@ -20,6 +21,7 @@ from shoal.scheduler.cycle.round import MemberRefusal, Round
 from shoal.scheduler.cycle.transaction import Goal, Transaction
 from shoal.scheduler.fairness.rules import Action
 from shoal.scheduler.gangs.group import Group, GroupVerdict, Reason
+from shoal.scheduler.gangs.likeness import Likeness, likeness_of
 from shoal.scheduler.gangs.member import Member
 from shoal.scheduler.gangs.order import GroupKey, members_in_order
 
@@ -38,7 +40,7 @@ def allocate(round: Round, groups: Iterable[Group], reservation: Reservation) ->
             lines.drop(queue)
             continue
         members = lines.members_of(group, with_best_effort=has_backfill)
-        if _turn(round, group, members, reservation):
+        if _turn(round, lines, group, members, reservation):
             if members:
                 lines.push(group)
             continue
@@ -93,10 +95,20 @@ def _lacks_role(group: Group) -> bool:
     return any(valid.get(role, 0) < count for role, count in least.items())
 
 
-def _turn(round: Round, group: Group, members: deque[Member], reservation: Reservation) -> bool:
+def _turn(
+    round: Round,
+    lines: "_Lines",
+    group: Group,
+    members: deque[Member],
+    reservation: Reservation,
+) -> bool:
     """Whether the group got something. Members that had their chance are taken off `members`."""
     is_gang = round.rules.gang_job_ready
     goal = Goal(group, is_gang=is_gang, counted=_best_effort_elsewhere(round, group, is_gang))
+    likeness = likeness_of(group)
+    if likeness is not None and likeness in lines.known:
+        _refuse_alike(round, group, members, lines.known[likeness])
+        return False
     if is_gang and not group.is_ready:
         attempt = try_group(round, group, list(members), goal)
         if not attempt.is_success:
@@ -118,6 +130,8 @@ def _turn(round: Round, group: Group, members: deque[Member], reservation: Reser
     members.clear()
     if _await_room(round, group, goal, reservation):
         return False
+    if likeness is not None and attempt.refusals:
+        lines.known[likeness] = attempt
     _explain(round, group, attempt)
     if is_gang and attempt.lacks_nodes:
         reservation.consider(round, group)
@@ -181,6 +195,21 @@ def _explain(round: Round, group: Group, attempt: Attempt) -> None:
         round.refuse(group, GroupVerdict(Reason.NOT_ENOUGH_RESOURCES, text))
 
 
+def _refuse_alike(round: Round, group: Group, members: deque[Member], known: Attempt) -> None:
+    """As a group that is equal to this one."""
+    waiting = list(members)
+    members.clear()
+    count = len(known.refusals)
+    refusals = [
+        replace(known.refusals[min(index, count - 1)], member=member)
+        for index, member in enumerate(waiting[len(known.plan) :])
+    ]
+    plan = [
+        (member, node_name) for member, (_, node_name) in zip(waiting, known.plan, strict=False)
+    ]
+    _explain(round, group, replace(known, refusals=refusals, plan=plan))
+
+
 def gang_message(group: Group, refusals: Sequence[MemberRefusal], placeable: int) -> str:
     """As Volcano's users know it (v1.15, plugins/gang and api/job_info.go)."""
     least = group.min_member
@@ -205,6 +234,8 @@ class _Lines:
         self._lines: dict[str, list[tuple[GroupKey, int, Group]]] = {}
         self._count = 0
         self._members: dict[str, deque[Member]] = {}
+        self.known: dict[Likeness, Attempt] = {}
+        """What was tried in vain: rooms only get fewer in a round."""
         for group in groups:
             self._enter(group)
         self._fifo = {name for name in self._lines if _is_fifo(round, name)}

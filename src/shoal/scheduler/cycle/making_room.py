@@ -20,14 +20,14 @@ from shoal.scheduler.cycle.attempts import place_in
 from shoal.scheduler.cycle.domains import Rows
 from shoal.scheduler.cycle.round import Eviction, Purpose, Round
 from shoal.scheduler.cycle.transaction import Goal, Transaction
-from shoal.scheduler.cycle.victims import Bundle, Terms, bundles
+from shoal.scheduler.cycle.victims import Bundle, Terms, bundles, givers
 from shoal.scheduler.fairness.amounts import add
 from shoal.scheduler.fairness.queue_policy import QueueClaim
 from shoal.scheduler.fairness.rules import Rules
 from shoal.scheduler.gangs.group import Group
+from shoal.scheduler.gangs.likeness import Likeness, is_judged_by_room, likeness_of
 from shoal.scheduler.gangs.member import Member
 from shoal.scheduler.gangs.order import members_in_order
-from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.request import Amounts
 
 
@@ -46,16 +46,33 @@ def make_room(round: Round, groups: Iterable[Group], terms: Terms) -> None:
         return
     policy, is_reclaim = round.policy, terms.purpose is Purpose.RECLAIM
     starving.sort(key=lambda each: (policy.order_key(each.queue), round.order(each)))
+    candidates = givers(round)
+    in_vain: set[Likeness] = set()
     for group in starving:
-        if is_reclaim and round.rules.overused and policy.is_overused(group.queue):
+        if not candidates or not _may_ask(round, group, is_reclaim=is_reclaim):
             continue
-        queue = round.book.queue(group.queue)
-        if queue is None or not queue.is_open:
+        likeness = likeness_of(group)
+        if likeness is not None and likeness in in_vain:
             continue
-        candidates = bundles(round, group, terms)
-        for rows in round.domains.of_group(group) if round.rules.network_topology else (None,):
-            if _Search(round, group, terms, candidates, rows).run():
-                break
+        own = bundles(round, group, terms, candidates)
+        places = round.domains.of_group(group) if round.rules.network_topology else (None,)
+        if any(_Search(round, group, terms, own, rows).run() for rows in places):
+            candidates = givers(round)
+        elif likeness is not None:
+            in_vain.add(likeness)
+
+
+def _may_ask(round: Round, group: Group, *, is_reclaim: bool) -> bool:
+    """Whether the group's queue may have anything at the cost of others."""
+    policy = round.policy
+    queue = round.book.queue(group.queue)
+    if queue is None or not queue.is_open:
+        return False
+    if not is_reclaim:
+        return True
+    if round.rules.overused and policy.is_overused(group.queue):
+        return False
+    return any(policy.may_reclaim(group.queue, each.amounts) for each in group.waiting())
 
 
 def _is_starving(round: Round, group: Group) -> bool:
@@ -228,8 +245,3 @@ class _Search:
         for taken in self._taken:
             for member in taken.bundle.members:
                 self._round.policy.allocate(taken.bundle.group.queue, member.amounts)
-
-
-def is_judged_by_room(pod: PodInfo) -> bool:
-    """Whether other pods matter to it by what they take alone."""
-    return pod.is_plain and not pod.spec.topology_spread_constraints

@@ -96,7 +96,7 @@ class Rounds:
 
     def _act(self, round: Round, action: Action, groups: Sequence[Group]) -> bool:
         """Whether the action was done to its end."""
-        starving = [*groups, *(each for each in self._tried.values() if each not in groups)]
+        starving = {each.uid: each for each in groups} | self._tried
         match action:
             case Action.ENQUEUE:
                 admitting.admit(round, groups)
@@ -110,16 +110,16 @@ class Rounds:
                 allocating.backfill(round, groups)
             case Action.RECLAIM:
                 only_spare = self.rules.gang_reclaimable
-                making_room.make_room(round, starving, Terms(Purpose.RECLAIM, only_spare))
+                making_room.make_room(round, starving.values(), Terms(Purpose.RECLAIM, only_spare))
             case Action.PREEMPT:
                 only_spare = self.rules.gang_preemptable
-                making_room.make_room(round, starving, Terms(Purpose.PREEMPT, only_spare))
+                making_room.make_room(round, starving.values(), Terms(Purpose.PREEMPT, only_spare))
             case Action.GANG_RECLAIM:
                 only_spare = not self.rules.allow_whole_bundle
-                making_room.make_room(round, starving, Terms(Purpose.RECLAIM, only_spare))
+                making_room.make_room(round, starving.values(), Terms(Purpose.RECLAIM, only_spare))
             case Action.GANG_PREEMPT:
                 only_spare = not self.rules.allow_whole_bundle
-                making_room.make_room(round, starving, Terms(Purpose.PREEMPT, only_spare))
+                making_room.make_room(round, starving.values(), Terms(Purpose.PREEMPT, only_spare))
         return True
 
     def _totals(self) -> tuple[Amounts, Amounts]:

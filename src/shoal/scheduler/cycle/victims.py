@@ -10,7 +10,7 @@ actions/utils of gangpreempt.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cmp_to_key
@@ -47,10 +47,15 @@ class Terms:
     """Gangs keep their minimum."""
 
 
-def bundles(round: Round, group: Group, terms: Terms) -> list[Bundle]:
-    """Of all groups that may give to this one, the first to go first."""
+def givers(round: Round) -> list[Group]:
+    """Groups of which anything runs."""
+    return [each for each in round.book if any(each.counts[state] for state in _VICTIM_STATES)]
+
+
+def bundles(round: Round, group: Group, terms: Terms, candidates: Iterable[Group]) -> list[Bundle]:
+    """Of groups that may give to this one, the first to go first."""
     found: list[Bundle] = []
-    for other in round.book:
+    for other in candidates:
         if _may_give(round, other, group, terms):
             found += _bundles_of(round, other, group, terms)
     return sorted(found, key=lambda each: _bundle_order(round, each, group, terms))

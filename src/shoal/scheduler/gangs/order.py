@@ -19,6 +19,7 @@ from shoal.scheduler.state.request import Amounts
 GroupKey = tuple[Any, ...]
 _NEVER = "9999"
 """After every time."""
+_SLA_KEYS = (keys.SLA_WAITING_TIME, f"volcano.sh/{keys.SLA_WAITING_TIME}")
 
 
 def group_order(group: Group, rules: Rules, total: Mapping[str, int]) -> GroupKey:
@@ -54,7 +55,7 @@ def sla_deadline(group: Group, rules: Rules) -> datetime | None:
     counts as none."""
     wait_s = rules.sla_waiting_time_s
     annotations = group.object.metadata.annotations if group.object else {}
-    for key in (keys.SLA_WAITING_TIME, f"volcano.sh/{keys.SLA_WAITING_TIME}"):
+    for key in _SLA_KEYS if annotations else ():
         text = annotations.get(key)
         if text:
             try:

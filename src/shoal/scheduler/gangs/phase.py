@@ -19,7 +19,6 @@ _SCHEDULED = (
     MemberState.SUCCEEDED,
     MemberState.FAILED,
 )
-_ADMITTED = (PodGroupPhase.INQUEUE, PodGroupPhase.RUNNING, PodGroupPhase.UNKNOWN)
 
 
 def next_phase(
@@ -36,7 +35,7 @@ def next_phase(
         return PodGroupPhase.UNKNOWN
     if scheduled and scheduled >= min_member:
         return PodGroupPhase.COMPLETED if scheduled == done else PodGroupPhase.RUNNING
-    if before is PodGroupPhase.COMPLETED and not scheduled:
+    if before is PodGroupPhase.COMPLETED and not any(counts.values()):
         return before  # Its pods were removed after they were done.
     # Once admitted it stays so: a group that lost its nodes does not wait for admission again.
-    return PodGroupPhase.INQUEUE if before in _ADMITTED else PodGroupPhase.PENDING
+    return before if before is PodGroupPhase.PENDING else PodGroupPhase.INQUEUE

@@ -73,11 +73,13 @@ def group_patch(group: Group, decision: int, now: datetime) -> JsonObject | None
 
 
 def _condition(group: Group) -> JsonObject | None:
-    """None where there is nothing to say yet: what was said before stays."""
+    """None where there is nothing to say yet: what was said before stays. While members are being
+    bound there is not: it is said together with the phase that follows, in one write."""
     if group.verdict is not None and not group.is_ready:
         reason, message = group.verdict.reason.value, group.verdict.message
         return {"type": _UNSCHEDULABLE, "status": "True", "reason": reason, "message": message}
-    if group.is_ready and group.ready_count:
+    is_binding = group.counts[MemberState.PLACED] > 0
+    if group.is_ready and group.ready_count and not is_binding:
         return {"type": _SCHEDULED, "status": "True", "reason": READY_TEXT, "message": READY_TEXT}
     return None
 

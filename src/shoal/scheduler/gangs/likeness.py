@@ -1,0 +1,43 @@
+"""Which groups are equal as far as finding room goes: what is in vain for one is for all of them.
+
+Thousands of groups may wait at once, most of them made from a few templates.
+"""
+
+from collections.abc import Hashable
+
+from shoal.api.volcano import keys
+from shoal.scheduler.gangs.group import Group
+from shoal.scheduler.state.pod_info import PodInfo
+
+Likeness = tuple[Hashable, ...]
+
+
+def likeness_of(group: Group) -> Likeness | None:
+    """None for a group that is like no other: other pods matter to its members by more than the
+    room they take."""
+    if group.object is None:
+        return None
+    kinds: dict[tuple[Hashable, str], int] = {}
+    for member in group.waiting():
+        queued = member.queued
+        if queued is None or queued.signature.whole is None or not is_judged_by_room(member.pod):
+            return None
+        key = (queued.signature.whole, member.role)
+        kinds[key] = kinds.get(key, 0) + 1
+    spec = group.object.spec
+    if spec.network_topology is not None or spec.sub_group_policy:
+        return None
+    roles = (frozenset(group.role_minimums.items()), frozenset(group.ready_by_role.items()))
+    return (
+        group.queue,
+        group.priority,
+        group.min_member - group.ready_count,
+        frozenset(kinds.items()),
+        roles if group.role_minimums else (),
+        group.object.metadata.annotations.get(keys.RUNNING_ESTIMATE),
+    )
+
+
+def is_judged_by_room(pod: PodInfo) -> bool:
+    """Whether other pods matter to it by what they take alone."""
+    return pod.is_plain and not pod.spec.topology_spread_constraints
