@@ -6,14 +6,18 @@ admitted whatever is free. A queue whose strategy is fifo admits nobody past its
 rules and texts: Volcano v1.15, actions/enqueue and plugins overcommit and sla.
 """
 
-from collections.abc import Iterable
+import heapq
+from collections.abc import Iterable, Iterator
 
 from shoal.api.volcano.pod_group import PodGroupPhase
 from shoal.api.volcano.queue import DequeueStrategy
 from shoal.scheduler.cycle.round import Round, shortage_text
 from shoal.scheduler.fairness.overcommit import Overcommit
 from shoal.scheduler.gangs.group import Group, GroupVerdict, Reason
-from shoal.scheduler.gangs.order import sla_deadline
+from shoal.scheduler.gangs.likeness import likeness_of
+from shoal.scheduler.gangs.order import GroupKey, sla_deadline
+
+_Entry = tuple[GroupKey, int, Group]
 
 
 def admit(round: Round, groups: Iterable[Group]) -> None:
@@ -22,20 +26,39 @@ def admit(round: Round, groups: Iterable[Group]) -> None:
     if not waiting:
         return
     overcommit = _overcommit(round)
-    lines: dict[str, list[Group]] = {}
-    for group in sorted(waiting, key=round.order):
-        lines.setdefault(group.queue, []).append(group)
+    lines: dict[str, list[_Entry]] = {}
+    for number, group in enumerate(waiting):
+        lines.setdefault(group.queue, []).append((round.order(group), number, group))
     for name in sorted(lines, key=round.policy.order_key):
-        queue = round.book.queue(name)
-        is_fifo = queue is not None and queue.spec.dequeue_strategy == DequeueStrategy.FIFO
-        for group in lines[name]:
-            reason = _objection(round, overcommit, group)
-            if reason:
-                _hold_back(round, group, reason)
-                if is_fifo:
-                    break
-            else:
-                _admit(round, overcommit, group)
+        _admit_line(round, overcommit, name, lines[name])
+
+
+def _admit_line(round: Round, overcommit: Overcommit | None, name: str, line: list[_Entry]) -> None:
+    """Groups of one queue, in their order."""
+    heapq.heapify(line)
+    queue = round.book.queue(name)
+    is_fifo = queue is not None and queue.spec.dequeue_strategy == DequeueStrategy.FIFO
+    if is_fifo and any(order < line[0][0] for order in _orders_of_parked(round, name)):
+        return
+    while line:
+        _, number, group = heapq.heappop(line)
+        likeness = likeness_of(group)
+        if reason := _objection(round, overcommit, group):
+            _hold_back(round, group, reason)
+            if is_fifo:
+                return
+            continue
+        _admit(round, overcommit, group)
+        following = round.book.wake_next(likeness) if likeness is not None else None
+        if following is not None:
+            heapq.heappush(line, (round.order(following), number, following))
+
+
+def _orders_of_parked(round: Round, queue: str) -> Iterator[GroupKey]:
+    """Of groups of the queue that were not admitted before."""
+    for group in round.book.parked_heads():
+        if group.queue == queue and group.phase is PodGroupPhase.PENDING:
+            yield round.order(group)
 
 
 def _overcommit(round: Round) -> Overcommit | None:
@@ -76,6 +99,7 @@ def _objection(round: Round, overcommit: Overcommit | None, group: Group) -> str
 
 
 def _hold_back(round: Round, group: Group, reason: str) -> None:
+    round.tried_in_vain.add(group.uid)
     verdict = GroupVerdict(Reason.NOT_ENOUGH_RESOURCES, reason)
     if group.verdict != verdict:
         round.outcome.held_back.append((group, reason))
@@ -83,6 +107,7 @@ def _hold_back(round: Round, group: Group, reason: str) -> None:
 
 
 def _admit(round: Round, overcommit: Overcommit | None, group: Group) -> None:
+    round.tried_in_vain.discard(group.uid)
     round.outcome.admitted.append(group)
     if group.min_resources is not None:
         round.policy.admit(group.queue, group.min_resources)

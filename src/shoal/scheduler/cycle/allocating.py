@@ -40,14 +40,24 @@ def allocate(round: Round, groups: Iterable[Group], reservation: Reservation) ->
             lines.drop(queue)
             continue
         members = lines.members_of(group, with_best_effort=has_backfill)
-        if _turn(round, lines, group, members, reservation):
+        likeness = likeness_of(group)
+        if _turn(round, lines, group, members, reservation, likeness):
             if members:
                 lines.push(group)
+            elif likeness is not None:
+                _follow(round, lines, likeness)
             continue
         round.tried_in_vain.add(group.uid)
         if lines.is_fifo(queue):
             lines.drop(queue)
     return True
+
+
+def _follow(round: Round, lines: "_Lines", likeness: Likeness) -> None:
+    """A group found its places; the next that is equal to it has a turn as well."""
+    following = round.book.wake_next(likeness)
+    if following is not None and _may_start(round, following):
+        lines.push(following)
 
 
 def backfill(round: Round, groups: Iterable[Group]) -> None:
@@ -101,11 +111,11 @@ def _turn(
     group: Group,
     members: deque[Member],
     reservation: Reservation,
+    likeness: Likeness | None,
 ) -> bool:
     """Whether the group got something. Members that had their chance are taken off `members`."""
     is_gang = round.rules.gang_job_ready
     goal = Goal(group, is_gang=is_gang, counted=_best_effort_elsewhere(round, group, is_gang))
-    likeness = likeness_of(group)
     if likeness is not None and likeness in lines.known:
         _refuse_alike(round, group, members, lines.known[likeness])
         return False
@@ -291,8 +301,8 @@ class _Lines:
 
     def _drop_overtakers(self) -> None:
         """In a fifo queue, nobody goes before a group that was tried in vain and comes first."""
-        for group in self._round.book:
-            if not group.is_parked or group.queue not in self._fifo or not group.waiting_count:
+        for group in self._round.book.parked_heads():
+            if group.queue not in self._fifo or not group.waiting_count:
                 continue
             line = self._lines.get(group.queue)
             if line and self._round.order(group) < line[0][0]:

@@ -21,12 +21,12 @@ from shoal.scheduler.cycle.domains import Rows
 from shoal.scheduler.cycle.round import Eviction, Purpose, Round
 from shoal.scheduler.cycle.transaction import Goal, Transaction
 from shoal.scheduler.cycle.victims import Bundle, Terms, bundles, givers
-from shoal.scheduler.fairness.amounts import add
+from shoal.scheduler.fairness.amounts import add, total_of
 from shoal.scheduler.fairness.queue_policy import QueueClaim
 from shoal.scheduler.fairness.rules import Rules
 from shoal.scheduler.gangs.group import Group
 from shoal.scheduler.gangs.likeness import Likeness, is_judged_by_room, likeness_of
-from shoal.scheduler.gangs.member import Member
+from shoal.scheduler.gangs.member import Member, amounts_of
 from shoal.scheduler.gangs.order import members_in_order
 from shoal.scheduler.state.request import Amounts
 
@@ -54,12 +54,28 @@ def make_room(round: Round, groups: Iterable[Group], terms: Terms) -> None:
         likeness = likeness_of(group)
         if likeness is not None and likeness in in_vain:
             continue
-        own = bundles(round, group, terms, candidates)
-        places = round.domains.of_group(group) if round.rules.network_topology else (None,)
-        if any(_Search(round, group, terms, own, rows).run() for rows in places):
+        if _find_room(round, group, terms, candidates):
             candidates = givers(round)
         elif likeness is not None:
             in_vain.add(likeness)
+
+
+def _find_room(round: Round, group: Group, terms: Terms, candidates: Iterable[Group]) -> bool:
+    """For its minimum at once; then, or where a minimum counts for nothing, for one member after
+    another as long as it has too little. Whether there is any."""
+    is_found = False
+    while True:
+        own = bundles(round, group, terms, candidates)
+        places = round.domains.of_group(group) if round.rules.network_topology else (None,)
+        searches = (
+            _Search(round, group, terms, own, rows, is_first=not is_found) for rows in places
+        )
+        if not any(each.run() for each in searches):
+            return is_found
+        is_found = True
+        nominated = len(_nominated(round, group))
+        if not _has_too_little(round, group, group.ready_count + nominated < group.min_member):
+            return True
 
 
 def _may_ask(round: Round, group: Group, *, is_reclaim: bool) -> bool:
@@ -80,43 +96,56 @@ def _is_starving(round: Round, group: Group) -> bool:
         return False
     if group.phase is PodGroupPhase.PENDING:
         return False
-    return _has_too_little(round, group)
+    return _has_too_little(round, group, not group.is_ready)
 
 
-def _has_too_little(round: Round, group: Group) -> bool:
+def _has_too_little(round: Round, group: Group, is_below_minimum: bool) -> bool:
     """Every plugin that says anything must say so."""
     rules: Rules = round.rules
-    nominated = sum(
-        1
-        for each in group.waiting()
-        if round.nominations.node_of(each.uid) and not round.has_reservation(each.uid)
-    )
     votes: list[bool] = []
     if rules.gang_job_starving:
-        votes.append(group.ready_count + nominated < group.min_member or not group.is_ready)
+        votes.append(is_below_minimum)
     if rules.priority_job_starving:
-        votes.append(nominated < group.waiting_count)
+        votes.append(len(_nominated(round, group)) < group.waiting_count)
     return bool(votes) and all(votes)
 
 
+def _nominated(round: Round, group: Group) -> list[Member]:
+    """Members that wait for room which others are leaving."""
+    return [
+        each
+        for each in group.waiting()
+        if round.nominations.node_of(each.uid) and not round.has_reservation(each.uid)
+    ]
+
+
 class _Search:
-    """For victims whose going lets one group in, in one part of the cluster."""
+    """For victims whose going lets one group in, in one part of the cluster. `is_first`: nothing
+    was found for it yet."""
 
     def __init__(
-        self, round: Round, group: Group, terms: Terms, candidates: Sequence[Bundle], rows: Rows
+        self,
+        round: Round,
+        group: Group,
+        terms: Terms,
+        candidates: Sequence[Bundle],
+        rows: Rows,
+        *,
+        is_first: bool,
     ) -> None:
         self._round = round
         self._group = group
         self._terms = terms
         self._candidates = candidates
         self._is_reclaim = terms.purpose is Purpose.RECLAIM
+        settled = [] if is_first else _nominated(round, group)
         self._members = [
             each
             for each in members_in_order(group, round.rules)
-            if each.pod.spec.preemption_policy != "Never"
+            if each.pod.spec.preemption_policy != "Never" and each not in settled
         ]
         self._transaction = Transaction(round, group, rows, is_entitled=self._is_reclaim)
-        self._goal = Goal(group, is_gang=round.rules.gang_job_pipelined)
+        self._goal = Goal(group, is_gang=is_first and round.rules.gang_job_pipelined)
         self._taken: list[_Taken] = []
         self._all_taken = ExitStack()
 
@@ -214,15 +243,18 @@ class _Search:
             self._round.policy.release(bundle.group.queue, member.amounts)
 
     def _is_within_node(self, victim: Member) -> bool:
-        """Whether the victim's node has no less than all its pods ask for."""
+        """Whether the victim's node has no less than all its pods ask for, with those for which
+        room is being made there."""
         snapshot = self._round.cache.snapshot
         row = snapshot.row(victim.node_name)
         if row is None:
             return True
         node = snapshot.node(row)
+        heeded = self._round.nominations.heeded_by(self._members[0].pod, victim.node_name)
+        promised = total_of(amounts_of(each.request) for each in heeded)
         return all(
-            node.requested(name) <= node.allocatable(name)
-            for name in ("pods", *(name for name, _ in victim.pod.request.amounts))
+            node.requested(name) + promised.get(name, 0) <= node.allocatable(name)
+            for name in victim.amounts
         )
 
     def _settle(self) -> None:

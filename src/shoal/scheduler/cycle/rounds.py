@@ -68,10 +68,19 @@ class Rounds:
             is_complete = self._act(current, action, groups) and is_complete
         if is_complete:
             self._tried.clear()
-        for group in groups:
+        for group in self._book.awake():
             if is_complete or group.uid in self._tried:
-                self._book.park(group)
+                self._book.park(group, is_special=self._is_special(group, current))
         return current.outcome
+
+    def _is_special(self, group: Group, round: Round) -> bool:
+        """Whether the group waits for something that equal groups do not: pods of its own, or room
+        that is promised to it."""
+        if group.uid not in round.tried_in_vain:
+            return True
+        return self.reservation.holder is group or any(
+            self._nominations.node_of(each.uid) for each in group.waiting()
+        )
 
     def begin(self, budget: int, now: datetime) -> Round:
         """How things stand at the beginning of a round."""

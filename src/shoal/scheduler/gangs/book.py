@@ -19,6 +19,7 @@ from shoal.scheduler.events import ObjectChanged
 from shoal.scheduler.fairness.queue_policy import QueueUsage
 from shoal.scheduler.framework.profile import Profile
 from shoal.scheduler.gangs.group import Group
+from shoal.scheduler.gangs.likeness import Likeness, likeness_of
 from shoal.scheduler.gangs.member import (
     HOLDING,
     Member,
@@ -27,6 +28,7 @@ from shoal.scheduler.gangs.member import (
     role_of,
     state_of,
 )
+from shoal.scheduler.gangs.parking import Parking
 from shoal.scheduler.queueing.queued_pod import QueuedPod
 from shoal.scheduler.state.objects import Objects
 from shoal.scheduler.state.pod_info import PodInfo
@@ -65,6 +67,7 @@ class GangBook:
         """Groups whose status may have to be written."""
         self._active: dict[ObjectKey, Group] = {}
         self._does_wake_all = False
+        self._parking = Parking()
         self._backing_off: dict[ObjectKey, Group] = {}
         self._awaiters: dict[str, list[Group]] = {}
         """Groups that wait for a victim to be gone, by its uid."""
@@ -103,9 +106,24 @@ class GangBook:
         """Groups that are to be tried, in the order in which they came."""
         if self._does_wake_all:
             self._does_wake_all = False
-            for group in self._groups.values():
+            for group in list(self._parking.heads()):
                 self._wake(group)
         return list(self._active.values())
+
+    def awake(self) -> list[Group]:
+        """Groups that are not parked, those included that were woken since `active` was asked."""
+        return list(self._active.values())
+
+    def parked_heads(self) -> Iterator[Group]:
+        """Groups that were tried in vain, but for those that are equal to an older one of them."""
+        return self._parking.heads()
+
+    def wake_next(self, likeness: Likeness) -> Group | None:
+        """The next of equal groups, of which one has just found what it wanted."""
+        group = self._parking.next_alike(likeness)
+        if group is not None:
+            self._wake(group)
+        return group
 
     def next_retry(self) -> datetime | None:
         """When a group that backs off is due."""
@@ -128,10 +146,11 @@ class GangBook:
             group.retry_at = None
             self._wake(group)
 
-    def park(self, group: Group) -> None:
-        """Leave the group alone until something changes."""
-        group.is_parked = True
-        self._active.pop(group.key, None)
+    def park(self, group: Group, *, is_special: bool) -> None:
+        """Leave the group alone until something changes. `is_special`: what it found says nothing
+        of groups that are equal to it."""
+        if self._active.pop(group.key, None) is not None and _may_be_tried(group):
+            self._parking.add(group, None if is_special else likeness_of(group))
 
     def wake_all(self) -> None:
         """Something happened that may help any group."""
@@ -286,6 +305,7 @@ class GangBook:
 
     def _drop_if_empty(self, group: Group) -> None:
         if group.object is None and not group.members:
+            self._parking.remove(group)
             for room in (self._groups, self._active, self._unwritten, self._backing_off):
                 room.pop(group.key, None)
             self._stale[group.key] = group
@@ -355,7 +375,7 @@ class GangBook:
 
     def _wake(self, group: Group) -> None:
         """Whether there is anything to try is found out by the round."""
-        group.is_parked = False
+        self._parking.remove(group)
         if _may_be_tried(group):
             self._active[group.key] = group
         else:

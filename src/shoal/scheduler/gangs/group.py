@@ -63,8 +63,6 @@ class Group:
         self.holding: Amounts = {}
         self.wanting: Amounts = {}
         """Of members that wait."""
-        self.is_parked = False
-        """Tried in vain; not tried again before something changes."""
         self.retry_at: datetime | None = None
         """After a failure that is nobody's fault."""
         self.awaited: set[str] = set()

@@ -6,17 +6,24 @@ Thousands of groups may wait at once, most of them made from a few templates.
 from collections.abc import Hashable
 
 from shoal.api.volcano import keys
+from shoal.api.volcano.pod_group import PodGroupPhase
 from shoal.scheduler.gangs.group import Group
 from shoal.scheduler.state.pod_info import PodInfo
 
 Likeness = tuple[Hashable, ...]
+_KEYS = (keys.RUNNING_ESTIMATE, keys.SLA_WAITING_TIME, f"volcano.sh/{keys.SLA_WAITING_TIME}")
 
 
 def likeness_of(group: Group) -> Likeness | None:
     """None for a group that is like no other: other pods matter to its members by more than the
-    room they take."""
-    if group.object is None:
+    room they take, or it has more than its minimum, or room was promised to it."""
+    if group.object is None or group.awaited or (group.is_ready and group.min_member):
         return None
+    annotations = group.object.metadata.annotations
+    own = tuple(annotations.get(key) for key in _KEYS)
+    if group.phase is PodGroupPhase.PENDING:
+        wanted = group.min_resources
+        return (group.queue, group.priority, frozenset(wanted.items()) if wanted else None, own)
     kinds: dict[tuple[Hashable, str], int] = {}
     for member in group.waiting():
         queued = member.queued
@@ -34,7 +41,7 @@ def likeness_of(group: Group) -> Likeness | None:
         group.min_member - group.ready_count,
         frozenset(kinds.items()),
         roles if group.role_minimums else (),
-        group.object.metadata.annotations.get(keys.RUNNING_ESTIMATE),
+        own,
     )
 
 
