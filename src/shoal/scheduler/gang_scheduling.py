@@ -5,11 +5,11 @@
               GangBook -> statuses of PodGroups and queues
 
 Statuses are written a few times a second at most, each object's whole status at once: a gang of
-hundreds that starts is not hundreds of writes. Only an admission is told at once, because pods are
-made upon it.
+hundreds that starts is not hundreds of writes. Only the admission of a group without pods is told
+at once, because they are made upon it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from shoal.api.volcano.pod_group import POD_GROUPS
@@ -75,7 +75,7 @@ class GangScheduling:
             for placement in outcome.placements:
                 done += self._start(placement, now)
             done += of_round(outcome, now)
-            done += [each for group in outcome.admitted if (each := self._write(group, now))]
+            done += self._tell_admissions(outcome.admitted, now)
         if self.book.has_unwritten() and _is_due(self._groups_due_at, now):
             self._groups_due_at = now + GROUP_STATUS_PERIOD
             done += self._write_groups(now)
@@ -92,6 +92,11 @@ class GangScheduling:
         self.book.displace(uid)
         self.book.back_off(group, now + RETRY_DELAY)
         return True
+
+    def _tell_admissions(self, admitted: Iterable[Group], now: datetime) -> Iterator[Effect]:
+        for group in admitted:
+            if len(group.members) < group.min_member and (write := self._write(group, now)):
+                yield write
 
     def _write_groups(self, now: datetime) -> list[Effect]:
         done: list[Effect] = []
