@@ -148,7 +148,7 @@ def _by_end(round: Round, group: Group) -> Iterator[tuple[datetime | None, Membe
     """Members of other groups that will end by themselves, the first to end first."""
     known: list[tuple[datetime, str, Member]] = []
     unknown: list[tuple[str, str, Member]] = []
-    for other in round.book:
+    for other in round.book.holders():
         if other is group:
             continue
         estimate = estimate_of(other)

@@ -49,7 +49,9 @@ class Terms:
 
 def givers(round: Round) -> list[Group]:
     """Groups of which anything runs."""
-    return [each for each in round.book if any(each.counts[state] for state in _VICTIM_STATES)]
+    return [
+        each for each in round.book.holders() if any(each.counts[state] for state in _VICTIM_STATES)
+    ]
 
 
 def bundles(round: Round, group: Group, terms: Terms, candidates: Iterable[Group]) -> list[Bundle]:

@@ -71,6 +71,7 @@ class GangBook:
         self._backing_off: dict[ObjectKey, Group] = {}
         self._awaiters: dict[str, list[Group]] = {}
         """Groups that wait for a victim to be gone, by its uid."""
+        self._holders: dict[ObjectKey, Group] = {}
         self.held: Amounts = {}
         """By members of all groups together."""
         self.leaving: dict[str, Member] = {}
@@ -83,6 +84,10 @@ class GangBook:
 
     def group(self, key: ObjectKey) -> Group | None:
         return self._groups.get(key)
+
+    def holders(self) -> Iterable[Group]:
+        """Groups that hold anything."""
+        return self._holders.values()
 
     def group_of(self, uid: str) -> Group | None:
         """Of a pod."""
@@ -370,6 +375,10 @@ class GangBook:
         self._stale[group.key] = group
         self._unwritten[group.key] = group
         self.has_changed_queues = True
+        if group.holding:
+            self._holders[group.key] = group
+        else:
+            self._holders.pop(group.key, None)
         if wakes:
             self._wake(group)
 
