@@ -7,13 +7,14 @@
 
 There is no API server. What the scheduler wants done, the rehearsal does to its own objects and
 tells the scheduler of it, as watches would: bindings succeed unless told otherwise, conditions
-and annotations are written, evicted pods are gone at once. Nothing sleeps; `advance` moves time.
+and annotations are written, evicted pods are gone at once, unless told otherwise. Nothing sleeps;
+`advance` moves time.
 Plugins run behind the guard that they have in production, without its time limit unless `guard`
 brings one.
 """
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import entry_points
@@ -22,7 +23,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from shoal.api.meta import ObjectKey
+from shoal.api.meta import ObjectKey, timestamp
 from shoal.api.pod import Pod
 from shoal.api.resource import JsonObject, Resource
 from shoal.api.volcano.pod_group import POD_GROUPS
@@ -44,6 +45,7 @@ from shoal.scheduler.effects import (
 from shoal.scheduler.events import (
     BindFailed,
     BindSucceeded,
+    EvictFailed,
     NodeAdded,
     NodeDeleted,
     NodeUpdated,
@@ -103,7 +105,12 @@ class Rehearsal:
         """Whether bindings stay open until `confirm` or `fail`."""
         self.open_binds: dict[str, Bind] = {}
         """By namespace and name of the pod: `default/a`."""
+        self.is_holding_evictions = False
+        """Whether evicted pods stay, about to end, until they are deleted."""
+        self.watch: Callable[[SchedulerEvent, Sequence[Effect]], None] | None = None
+        """Told of each event that the scheduler was given, and of what it wants done upon it."""
         self._bind_failures: deque[str] = deque()
+        self._refused_evictions = 0
         self._nodes: dict[str, NodeBuilder] = {}
         self._pods: dict[str, PodBuilder] = {}
         self._news: deque[SchedulerEvent] = deque()
@@ -123,7 +130,16 @@ class Rehearsal:
             text = configuration.read_text() if is_file else configuration
             loaded = load(text, DEFAULT_PROFILES[0].plugins)
             profiles, settings = loaded.profiles, QueueSettings(backoff=loaded.backoff)
-        self.scheduler = build_scheduler(profiles, registry, settings)
+        self._build = lambda: build_scheduler(profiles, registry, settings)
+        self.scheduler = self._build()
+
+    def restart(self) -> None:
+        """Another scheduler takes over: it knows what the objects say, and nothing besides."""
+        self.scheduler = self._build()
+        for (resource, _), each in self._objects.items():
+            self.tell(ObjectChanged(resource, None, each))
+        self.tell(*(NodeAdded(each.obj()) for each in self._nodes.values()))
+        self.tell(*(PodAdded(each.obj()) for each in self._pods.values()))
 
     def _recorded(self, name: str, plugin: Callable[..., Any]) -> Callable[..., Any]:
         def build(arguments: Any, handle: Handle) -> Any:
@@ -156,6 +172,12 @@ class Rehearsal:
             else:
                 gone = self._pods.pop(_key(each))
                 self.tell(PodDeleted(gone.obj()))
+
+    def change(self, pod: PodBuilder | str, change: Callable[[PodBuilder], PodBuilder]) -> None:
+        """Somebody writes to a pod, as it is now: `change("a", lambda pod: pod.phase("Running"))`.
+        """
+        known = self._pods[_key(pod)]
+        self.add(change(known))
 
     def put(self, resource: Resource[Any], manifest: JsonObject) -> None:
         """An object of another collection comes into being, or changes: what plugins name in their
@@ -202,7 +224,11 @@ class Rehearsal:
         done = len(self.effects)
         self._news.extend(events)
         while self._news:
-            for effect in self.scheduler.handle(self._news.popleft(), self.now):
+            event = self._news.popleft()
+            wanted = self.scheduler.handle(event, self.now)
+            if self.watch is not None:
+                self.watch(event, wanted)
+            for effect in wanted:
                 self.effects.append(effect)
                 self._carry_out(effect)
         return self.effects[done:]
@@ -210,6 +236,10 @@ class Rehearsal:
     def fail_next_bind(self, message: str = "conflict") -> None:
         """The next binding that the scheduler asks for fails."""
         self._bind_failures.append(message)
+
+    def refuse_next_eviction(self) -> None:
+        """The next pod that the scheduler wants evicted stays."""
+        self._refused_evictions += 1
 
     def confirm(self, pod: PodBuilder | str) -> None:
         """An open binding succeeds."""
@@ -266,6 +296,12 @@ class Rehearsal:
                 self._annotate(effect)
             case WriteStatus():
                 self._write_status(effect)
+            case Evict() if self._refused_evictions:
+                self._refused_evictions -= 1
+                self._news.append(EvictFailed(effect.pod))
+            case Evict() if self.is_holding_evictions:
+                ending = timestamp(self.now)
+                self._change(effect.pod, lambda pod: pod.meta(deletionTimestamp=ending))
             case Evict() if (gone := self._pods.pop(str(effect.pod), None)) is not None:
                 self._news.append(PodDeleted(gone.obj()))
             case _:
