@@ -15,7 +15,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from tests.bench import api, footprint, pools, scheduling, scheduling_end_to_end, stages
+from tests.bench import api, footprint, gangs, pools, scheduling, scheduling_end_to_end, stages
 
 Figures = dict[str, Any]
 
@@ -28,6 +28,9 @@ SCENARIOS: dict[str, Callable[[], Awaitable[Figures]]] = {
     "watchers": api.watchers,
     "scheduling": scheduling.throughput,
     "scheduling_end_to_end": scheduling_end_to_end.end_to_end,
+    "gangs": gangs.in_process,
+    "gangs_through_api": gangs.through_api,
+    "gangs_of_jobs": gangs.of_jobs,
     "pool_throughput": pools.throughput,
     "pool_latency": pools.latency,
 }

@@ -11,7 +11,6 @@ _LOADS = {
     "all_different": Load(5_000, 10_000, 10_000),
     "anti_affinity": Load(5_000, 5_000, 50, constraint=Constraint.ANTI_AFFINITY),
     "spread": Load(5_000, 5_000, 50, constraint=Constraint.SPREAD),
-    "gangs": Load(5_000, 50_000, 50, gang=50),
     "large_cluster": Load(50_000, 20_000, 50),
     "small_cluster": Load(500, 20_000, 50),
 }

@@ -1,11 +1,17 @@
 """`shoal bench`: measure Shoal on the machine at hand."""
 
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shoal.cli.output import fail
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from shoal.testing.gang_load import GangLoad, GangsMeasured, Way
 
 app = typer.Typer(help="Measure Shoal on this machine.", no_args_is_help=True)
 
@@ -20,7 +26,6 @@ def scheduler(
     nodes: Annotated[int, typer.Option(help="Nodes of 32 cpu and 128Gi in ten zones.")] = 5000,
     pods: Annotated[int, typer.Option(help="Pods that wait.")] = 20000,
     templates: Annotated[int, typer.Option(help="Different pods among them.")] = 50,
-    gang: Annotated[int, typer.Option(help="Pods that are placed together or not at all.")] = 1,
     constraint: Annotated[
         str, typer.Option("--with", help="What pods demand: none, anti-affinity or spread.")
     ] = "none",
@@ -38,11 +43,11 @@ def scheduler(
 
     if constraint not in list(Constraint):
         fail(f'unknown constraint "{constraint}": use one of {", ".join(Constraint)}')
-    if min(nodes, pods, templates, gang) < 1:
-        fail("--nodes, --pods, --templates and --gang must be at least 1")
+    if min(nodes, pods, templates) < 1:
+        fail("--nodes, --pods and --templates must be at least 1")
     progress = Console(stderr=True)
     with progress.status("making nodes and pods") as status:
-        load = Load(nodes, pods, templates, gang, Constraint(constraint), in_turn)
+        load = Load(nodes, pods, templates, Constraint(constraint), in_turn)
         measured = measure(load, lambda text: status.update(f"placing {pods} pods {text}"))
     if measured.bound < pods:
         sys.stderr.write(f"only {measured.bound} of {pods} pods found a node\n")
@@ -53,3 +58,77 @@ def scheduler(
     for name, value in msgspec.to_builtins(measured).items():
         table.add_row(name, f"{value:,}" if isinstance(value, int | float) else value)
     Console().print(table)
+
+
+@app.command()
+def gangs(
+    nodes: Annotated[int, typer.Option(help="Nodes of 32 cpu and 128Gi in ten zones.")] = 1000,
+    gangs: Annotated[int, typer.Option(help="PodGroups that wait.")] = 10,
+    size: Annotated[int, typer.Option(help="Pods of each, placed together or not at all.")] = 100,
+    has_all: Annotated[
+        bool, typer.Option("--all", help="10 gangs of 100, 20 of 500, and 10,000 of 1.")
+    ] = False,
+    through_api: Annotated[
+        bool,
+        typer.Option(
+            "--through-api/--in-process",
+            help="Through an API server in a temporary folder, or the scheduler's core alone.",
+        ),
+    ] = False,
+    jobs: Annotated[
+        bool, typer.Option("--jobs", help="Create Volcano jobs, not PodGroups and pods; by API.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of objects.")] = False,
+) -> None:
+    """How many gangs and pods a second get their nodes, and how long a gang waits for them."""
+    import msgspec
+    from rich.console import Console
+
+    from shoal.testing.gang_load import STANDARD_SHAPES, GangLoad, Way
+
+    if min(nodes, gangs, size) < 1:
+        fail("--nodes, --gangs and --size must be at least 1")
+    way = Way.JOBS if jobs else Way.API if through_api else Way.IN_PROCESS
+    shapes = STANDARD_SHAPES if has_all else ((gangs, size),)
+    loads = [GangLoad(nodes, count, each_size) for count, each_size in shapes]
+    with Console(stderr=True).status("importing") as status:
+        results = [_measure_gangs(load, way, status.update) for load in loads]
+    for each in results:
+        if each.bound < each.gangs * each.size:
+            sys.stderr.write(f"only {each.bound} of {each.gangs * each.size} pods found a node\n")
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(results).decode() + "\n")
+    else:
+        Console().print(_gangs_table(results))
+
+
+def _measure_gangs(load: "GangLoad", way: "Way", show: Callable[[str], None]) -> "GangsMeasured":
+    from shoal.testing.gang_load import Way
+    from shoal.testing.gangs_in_process import measure_in_process
+    from shoal.testing.gangs_through_api import measure_through_api
+
+    def report(text: str) -> None:
+        show(f"{load.gangs} gangs of {load.size}: {text}")
+
+    if way is Way.IN_PROCESS:
+        return measure_in_process(load, report)
+    return measure_through_api(load, way, report)
+
+
+def _gangs_table(results: "list[GangsMeasured]") -> "Table":
+    """A line for each load; percentiles are of how long gangs wait."""
+    from rich.table import Table
+
+    table = Table()
+    for title in ("load", "pods/s", "gangs/s", "p50, s", "p99, s", "writes a pod"):
+        table.add_column(title, justify="left" if title == "load" else "right")
+    for each in results:
+        table.add_row(
+            f"{each.gangs:,} of {each.size:,}, {each.way}",
+            f"{each.pods_per_s:,.0f}",
+            f"{each.gangs_per_s:,.1f}",
+            f"{each.gang_s_p50:.3f}",
+            f"{each.gang_s_p99:.3f}",
+            f"{sum(each.writes.values()) / max(each.bound, 1):.2f}",
+        )
+    return table

@@ -22,11 +22,6 @@ def test_pods_that_keep_apart_are_placed_once_a_host() -> None:
     assert measure(Load(10, 25, 1, constraint=Constraint.ANTI_AFFINITY)).bound == 10
 
 
-def test_gangs_are_placed_as_a_whole() -> None:
-    # 110 pods fit on a node, so two gangs of 40 do, and the third does not.
-    assert measure(Load(1, 120, 1, gang=40)).bound == 80
-
-
 def test_a_load_without_nodes_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         measure(Load(0, 1, 1))
