@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from shoal.api.meta import ApiStruct, Condition, Object, ObjectReference
-from shoal.api.pod import IntOrString
+from shoal.api.pod import IntOrString, ResourceMap
 from shoal.api.resource import Resource
 
 
@@ -134,6 +134,15 @@ class PriorityClass(Object):
     preemption_policy: str = "PreemptLowerPriority"
 
 
+class ResourceQuotaStatus(ApiStruct):
+    hard: ResourceMap = {}
+    used: ResourceMap = {}
+
+
+class ResourceQuota(Object):
+    status: ResourceQuotaStatus = ResourceQuotaStatus()
+
+
 NAMESPACES: Resource[Namespace] = Resource(
     "", "v1", "namespaces", "Namespace", Namespace, namespaced=False
 )
@@ -141,6 +150,9 @@ CONFIG_MAPS: Resource[ConfigMap] = Resource("", "v1", "configmaps", "ConfigMap",
 SECRETS: Resource[Secret] = Resource("", "v1", "secrets", "Secret", Secret)
 SERVICE_ACCOUNTS: Resource[ServiceAccount] = Resource(
     "", "v1", "serviceaccounts", "ServiceAccount", ServiceAccount
+)
+RESOURCE_QUOTAS: Resource[ResourceQuota] = Resource(
+    "", "v1", "resourcequotas", "ResourceQuota", ResourceQuota
 )
 SERVICES: Resource[Service] = Resource("", "v1", "services", "Service", Service)
 REPLICATION_CONTROLLERS: Resource[ReplicationController] = Resource(

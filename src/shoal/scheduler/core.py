@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, assert_never
 
-from shoal.api.core import EventType
+from shoal.api.core import RESOURCE_QUOTAS, EventType
 from shoal.api.meta import find_condition, held_since
 from shoal.api.policy import BUDGETS
 from shoal.api.resource import Resource
@@ -70,7 +70,7 @@ from shoal.scheduler.state.cache import Cache, CacheState
 from shoal.scheduler.state.objects import Objects
 
 _NOBODY: frozenset[str] = frozenset()
-GANG_NEEDS = (*GangBook.needs, HYPER_NODES, BUDGETS)
+GANG_NEEDS = (*GangBook.needs, HYPER_NODES, BUDGETS, RESOURCE_QUOTAS)
 GANG_MEMBERS_PER_CYCLE = 8
 """How many members of gangs are placed in the time of one cycle of a lone pod."""
 

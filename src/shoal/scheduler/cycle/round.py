@@ -4,7 +4,8 @@ What the actions share: what they may look at, and what they leave behind. Nothi
 the round but what is placed in the cache and noted in the book.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +20,7 @@ from shoal.scheduler.gangs.group import Group, GroupVerdict
 from shoal.scheduler.gangs.member import Member
 from shoal.scheduler.gangs.order import GroupKey, group_order
 from shoal.scheduler.state.cache import Cache
+from shoal.scheduler.state.objects import Objects
 from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.request import Amounts
 
@@ -76,6 +78,8 @@ class Round:
     cycle: GangCycle
     """Places single members."""
     book: GangBook
+    objects: Objects
+    """What else the API server has told."""
     policy: QueuePolicy
     nominations: Nominations
     domains: Domains
@@ -95,6 +99,8 @@ class Round:
     outcome: RoundOutcome = field(default_factory=RoundOutcome)
     tried_in_vain: set[str] = field(default_factory=set[str])
     """Uids of groups that got nothing by `allocate`."""
+    promised: dict[str, list[Member]] = field(default_factory=dict[str, list[Member]])
+    """By uid of their group: members that count as if their queue held what they wait for."""
 
     def order(self, group: Group) -> GroupKey:
         return group_order(group, self.rules, self.total)
@@ -110,6 +116,61 @@ class Round:
         group.verdict_at = self.now
         if before != verdict:
             self.book.note_verdict(group)
+
+    def nominated(self, group: Group) -> list[Member]:
+        """Members that wait for room which others are leaving."""
+        if not self.nominations:
+            return []
+        return [
+            each
+            for each in group.waiting()
+            if self.nominations.node_of(each.uid) and not self.has_reservation(each.uid)
+        ]
+
+    def keep_promises(self) -> None:
+        """Before anybody gets anything: no queue is entitled to more beside what its groups wait
+        for."""
+        for uid in self.nominations.uids():
+            group = self.book.group_of(uid)
+            if group is not None and group.uid not in self.promised:
+                self.promise(group)
+
+    def promise(self, group: Group) -> None:
+        """Count what the group waits for."""
+        self.lift_promise(group)
+        members = self.nominated(group)
+        if members:
+            self.promised[group.uid] = members
+        for member in members:
+            self.policy.allocate(group.queue, member.amounts)
+
+    def lift_promise(self, group: Group) -> None:
+        """Before the group itself is tried."""
+        for member in self.promised.pop(group.uid, ()):
+            self.policy.release(group.queue, member.amounts)
+
+    @contextmanager
+    def shares_without_leaving(self) -> Generator[None]:
+        """As if queues had lost the pods that are about to end."""
+        held = [(self._queue_of(each), each.amounts) for each in self.book.leaving.values()]
+        for queue, amounts in held:
+            self.policy.release(queue, amounts)
+        try:
+            yield
+        finally:
+            for queue, amounts in held:
+                self.policy.allocate(queue, amounts)
+
+    @contextmanager
+    def without_leaving(self) -> Generator[None]:
+        """The same, and nodes have their room back."""
+        leaving = [each.pod for each in self.book.leaving.values()]
+        with self.shares_without_leaving(), self.cache.supposing(without=leaving):
+            yield
+
+    def _queue_of(self, member: Member) -> str:
+        group = self.book.group_of(member.uid)
+        return group.queue if group else ""
 
     def nominate(self, member: Member, node_name: str) -> None:
         """The member waits for room on this node, and others leave it that room."""

@@ -42,6 +42,7 @@ class Rounds:
         self._cache = cache
         self._cycle = cycle
         self._book = book
+        self._objects = objects
         self._nominations = nominations
         self._domains = Domains(cache.snapshot, objects)
         self._violates_budget = violates_budget
@@ -65,6 +66,8 @@ class Rounds:
         for action in self.rules.actions:
             if not is_complete and action is not Action.ENQUEUE:
                 break
+            if action is not Action.ENQUEUE:
+                current.keep_promises()
             is_complete = self._act(current, action, groups) and is_complete
         if is_complete:
             self._tried.clear()
@@ -91,6 +94,7 @@ class Rounds:
             cache=self._cache,
             cycle=self._cycle,
             book=self._book,
+            objects=self._objects,
             policy=policy,
             nominations=self._nominations,
             domains=self._domains,

@@ -22,8 +22,16 @@ def likeness_of(group: Group) -> Likeness | None:
     annotations = group.object.metadata.annotations
     own = tuple(annotations.get(key) for key in _KEYS)
     if group.phase is PodGroupPhase.PENDING:
-        wanted = group.min_resources
-        return (group.queue, group.priority, frozenset(wanted.items()) if wanted else None, own)
+        wanted = group.object.spec.min_resources
+        pods = (group.min_member, len(group.members))
+        return (
+            group.key.namespace,
+            group.queue,
+            group.priority,
+            frozenset(wanted.items()) if wanted else None,
+            pods,
+            own,
+        )
     kinds: dict[tuple[Hashable, str], int] = {}
     for member in group.waiting():
         queued = member.queued
