@@ -127,13 +127,15 @@ def place_members(
     as long as others find places, because some need others of their gang nearby."""
     pending = list(members)
     while True:
+        before = len(transaction.placements)
         refused = _one_pass(transaction, pending, goal)
-        if not refused or goal.is_met(transaction) or len(refused) == len(pending):
-            return refused
-        if not goal.can_be_met(transaction, len(refused)):
+        is_stuck = len(transaction.placements) == before
+        if not refused or is_stuck or goal.is_met(transaction):
             return refused
         placed = {each.uid for each in transaction.members}
         pending = [each for each in pending if each.uid not in placed]
+        if not goal.can_be_met(transaction, len(pending)):
+            return refused
 
 
 def _one_pass(
