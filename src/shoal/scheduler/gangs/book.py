@@ -275,16 +275,23 @@ class GangBook:
     def _set_group(self, obj: PodGroup, now: datetime) -> None:
         group = self._group(obj.metadata.key, now)
         before = group.object
+        is_same = before is not None and before.metadata.uid == obj.metadata.uid
+        is_admitted = obj.phase is PodGroupPhase.INQUEUE and group.phase is PodGroupPhase.PENDING
+        if before is not None and is_same and before.spec == obj.spec and not is_admitted:
+            # A status, mostly our own.
+            group.object = obj
+            self._unwritten[group.key] = group
+            return
         group.take_object(obj)
-        if before is None or before.metadata.uid != obj.metadata.uid:
+        if not is_same:
             group.phase = obj.phase
             group.verdict = None
-        elif obj.phase is PodGroupPhase.INQUEUE and group.phase is PodGroupPhase.PENDING:
-            group.phase = obj.phase  # Somebody else has admitted it.
-        if before is None or before.spec != obj.spec:
+        elif is_admitted:
+            group.phase = obj.phase  # By somebody else.
+        wakes = before is None or before.spec != obj.spec
+        if wakes:
             group.priority = self._priority_of(group)
-            self._wake(group)
-        self._changed(group, wakes=before is None or before.spec != obj.spec)
+        self._changed(group, wakes=wakes)
 
     def _remove_group(self, key: ObjectKey) -> None:
         group = self._groups.get(key)
@@ -392,11 +399,13 @@ class GangBook:
 
     def _renew_contribution(self, group: Group) -> None:
         before, queue = group.contribution, group.contributes_to
-        if before is not None:
-            usage = self._usage[queue]
-            _add_usage(usage, before, -1)
         is_here = group.key in self._groups and group.is_known
-        group.contribution = group.usage() if is_here else None
+        now = group.usage() if is_here else None
+        if now == before and group.queue == queue:
+            return
+        if before is not None:
+            _add_usage(self._usage[queue], before, -1)
+        group.contribution = now
         group.contributes_to = group.queue or DEFAULT
         if group.contribution is not None:
             usage = self._usage.setdefault(group.contributes_to, QueueUsage())
