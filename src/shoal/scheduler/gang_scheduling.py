@@ -20,6 +20,7 @@ from shoal.scheduler.cycle.rounds import Rounds
 from shoal.scheduler.effects import Effect, PodRef, WriteStatus
 from shoal.scheduler.fairness.rules import Rules
 from shoal.scheduler.gang_effects import group_ref, of_round, verdict_event
+from shoal.scheduler.gang_tally import GangTally
 from shoal.scheduler.gangs.book import GangBook
 from shoal.scheduler.gangs.group import Group, GroupVerdict
 from shoal.scheduler.gangs.statuses import group_patch, phase_of, queue_patches
@@ -37,6 +38,7 @@ class GangScheduling:
     def __init__(self, book: GangBook, rounds: Rounds, start: Start) -> None:
         self.book = book
         self.rounds = rounds
+        self.tally = GangTally()
         self._start = start
         self._decisions = 0
         self._groups_due_at: datetime | None = None
@@ -71,7 +73,9 @@ class GangScheduling:
         done: list[Effect] = []
         if self.book.has_work():
             self._decisions += 1
+            begun_s = self.rounds.stopwatch()
             outcome = self.rounds.run(budget, now)
+            self.tally.note(outcome, self.book, self.rounds.stopwatch() - begun_s, now)
             for placement in outcome.placements:
                 done += self._start(placement, now)
             done += of_round(outcome, now)

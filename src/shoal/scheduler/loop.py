@@ -58,6 +58,7 @@ class SchedulerLoop:
         extenders: Extenders | None = None,
     ) -> None:
         self._scheduler = scheduler
+        scheduler.gangs.rounds.stopwatch = clock.monotonic
         self._clock = clock
         self._inbox: deque[SchedulerEvent] = deque()
         self._has_news = asyncio.Event()

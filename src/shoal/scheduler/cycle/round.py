@@ -13,7 +13,7 @@ from enum import StrEnum
 from shoal.scheduler.cycle.domains import Domains
 from shoal.scheduler.cycle.gang_cycle import GangCycle, Placement
 from shoal.scheduler.fairness.queue_policy import QueuePolicy, Shortage
-from shoal.scheduler.fairness.rules import Rules
+from shoal.scheduler.fairness.rules import Action, Rules
 from shoal.scheduler.framework.nominations import Nominations
 from shoal.scheduler.gangs.book import GangBook
 from shoal.scheduler.gangs.group import Group, GroupVerdict
@@ -67,6 +67,8 @@ class RoundOutcome:
     """Members that wait for room on a node which is about to become free."""
     held_back: list[tuple[Group, str]] = field(default_factory=list[tuple[Group, str]])
     """Groups that were not admitted, with what people are told."""
+    took_s: dict[Action, float] = field(default_factory=dict[Action, float])
+    """By action that was done; zero where time stands still."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from shoal.scheduler.cycle.reserving import Reservation
 from shoal.scheduler.cycle.round import Purpose, Round, RoundOutcome
 from shoal.scheduler.cycle.victims import Terms
 from shoal.scheduler.fairness.divisions import policy_of
-from shoal.scheduler.fairness.queue_policy import QueuePolicyMaker
+from shoal.scheduler.fairness.queue_policy import QueuePolicy, QueuePolicyMaker
 from shoal.scheduler.fairness.rules import Action, Rules
 from shoal.scheduler.framework.nominations import Nominations
 from shoal.scheduler.gangs.book import GangBook
@@ -26,6 +26,10 @@ from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.request import Amounts
 
 ViolatesBudget = Callable[[list[PodInfo]], list[bool]]
+
+
+def _stands_still() -> float:
+    return 0.0
 
 
 class Rounds:
@@ -47,6 +51,8 @@ class Rounds:
         self._domains = Domains(cache.snapshot, objects)
         self._violates_budget = violates_budget
         self.reservation = Reservation(nominations)
+        self.stopwatch: Callable[[], float] = _stands_still
+        """In seconds, for metrics alone: no decision looks at it."""
         self.set_rules(rules)
         self._tried: dict[str, Group] = {}
         """Groups that were tried in vain since the last complete round, by uid."""
@@ -68,7 +74,9 @@ class Rounds:
                 break
             if action is not Action.ENQUEUE:
                 current.keep_promises()
+            begun_s = self.stopwatch()
             is_complete = self._act(current, action, groups) and is_complete
+            current.outcome.took_s[action] = self.stopwatch() - begun_s
         if is_complete:
             self._tried.clear()
         for group in self._book.awake():
@@ -87,8 +95,7 @@ class Rounds:
 
     def begin(self, budget: int, now: datetime) -> Round:
         """How things stand at the beginning of a round."""
-        total, used = self._totals()
-        policy = self._make_policy(self._book.queues(), self._book.usage(), total)
+        policy, total, used = self.division()
         return Round(
             rules=self.rules,
             cache=self._cache,
@@ -106,6 +113,11 @@ class Rounds:
             forget_reservation=self.reservation.forget,
             has_reservation=self.reservation.has,
         )
+
+    def division(self) -> tuple[QueuePolicy, Amounts, Amounts]:
+        """How the cluster is divided now, what it has for groups, and what they hold of it."""
+        total, used = self._totals()
+        return self._make_policy(self._book.queues(), self._book.usage(), total), total, used
 
     def _act(self, round: Round, action: Action, groups: Sequence[Group]) -> bool:
         """Whether the action was done to its end."""

@@ -26,6 +26,17 @@ def policy_of(rules: Rules) -> QueuePolicyMaker:
     return make
 
 
+def has_tree(rules: Rules) -> bool:
+    """Whether parents of queues count."""
+    match rules.division:
+        case Division.FAIR:
+            return True
+        case Division.CAPACITY:
+            return rules.hierarchy
+        case Division.PROPORTION | Division.NONE:
+            return False
+
+
 def _undivided_or(
     rules: Rules, queues: Mapping[str, Queue], usage: Mapping[str, QueueUsage], total: Amounts
 ) -> RoundPolicy:
@@ -39,7 +50,7 @@ def _undivided_or(
                 queues,
                 usage,
                 total,
-                is_flat=not rules.hierarchy,
+                is_flat=not has_tree(rules),
                 ancestor_reclaim_level=rules.ancestor_reclaim_level,
             )
         case Division.NONE:
