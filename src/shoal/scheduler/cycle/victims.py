@@ -1,8 +1,9 @@
 """Who may have to go for a group, and in which order.
 
 Victims go in bundles: a member that its gang has beyond its minimum goes alone, the rest of a gang
-goes as a whole or not at all. Spare members go before whole gangs, and within each the lowest
-queue, the last group in line, and its least important member first. Pods of the system, pods whose
+goes as a whole or not at all. What is left of a gang whose eviction was interrupted goes before all
+others, spare members before whole gangs, and within each the lowest queue, the last group in line,
+and its least important member first. Pods of the system, pods whose
 owner forbids it, pods that are too young and pods that a disruption budget keeps are no victims.
 
 Source of the rules: Volcano v1.15, plugins gang, priority, drf, conformance, pdb and cdp, and
@@ -17,6 +18,7 @@ from functools import cmp_to_key
 from typing import Any
 
 from shoal.api.duration import duration
+from shoal.api.meta import is_condition_true
 from shoal.api.volcano import keys
 from shoal.scheduler.cycle.round import Purpose, Round
 from shoal.scheduler.gangs.group import Group
@@ -153,11 +155,22 @@ def _bundle_order(round: Round, bundle: Bundle, group: Group, terms: Terms) -> A
     last = bundle.members[0]
     by_priority = round.rules.priority_task_order
     return (
+        not _is_broken(bundle),
         bundle.is_whole,
         queue,
         _backwards(round.order(bundle.group)),
         _backwards(task_order(last.pod, by_priority=by_priority)),
     )
+
+
+def _is_broken(bundle: Bundle) -> bool:
+    """Whether others of the gang were evicted, and this is left: a scheduler that was killed in
+    between did not come to it. An intact gang would be broken, too, if it went instead."""
+    group = bundle.group
+    if not bundle.is_whole or group.is_ready:
+        return False
+    conditions = (each.pod.object.status.conditions for each in group.members.values())
+    return any(is_condition_true(each, "DisruptionTarget") for each in conditions)
 
 
 def _compare(left: Any, right: Any) -> int:
