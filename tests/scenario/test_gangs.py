@@ -223,6 +223,20 @@ def test_a_queue_never_holds_more_than_its_capability() -> None:
     assert "insufficient cpu" in rehearsal.message_of("large-0")
 
 
+def test_a_queue_reclaims_its_share_once_however_long_its_victims_take_to_end() -> None:
+    rehearsal = four_cpus(make_queue("old").weight(3), make_queue("new").weight(1))
+    rehearsal.is_holding_evictions = True
+    rehearsal.add(group("lent", 0, "old"), *members("lent", 4))
+    settle(rehearsal)
+    rehearsal.add(group("a", 1, "new"), member("a", 0), group("b", 1, "new"), member("b", 0))
+    settle(rehearsal, 60)
+    (victim,) = evicted(rehearsal)
+    rehearsal.delete(member("lent", int(victim.removeprefix("lent-"))))
+    settle(rehearsal, 60)
+    assert (placed(rehearsal, "a"), placed(rehearsal, "b")) == (1, 0)
+    assert evicted(rehearsal) == [victim]
+
+
 def test_nothing_is_reclaimed_from_a_queue_that_is_not_reclaimable() -> None:
     rehearsal = four_cpus(make_queue("a").spec(reclaimable=False), make_queue("b"))
     rehearsal.add(group("first", 1, "a"), member("first", 0, "3"))

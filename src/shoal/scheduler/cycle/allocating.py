@@ -36,12 +36,16 @@ def allocate(round: Round, groups: Iterable[Group], reservation: Reservation) ->
         if round.budget <= 0:
             return False
         group = lines.pop(queue)
+        round.lift_promise(group)
         if round.rules.overused and round.policy.is_overused(queue):
+            round.promise(group)
             lines.drop(queue)
             continue
         members = lines.members_of(group, with_best_effort=has_backfill)
         likeness = likeness_of(group)
-        if _turn(round, lines, group, members, reservation, likeness):
+        is_served = _turn(round, lines, group, members, reservation, likeness)
+        round.promise(group)
+        if is_served:
             if members:
                 lines.push(group)
             elif likeness is not None:
@@ -181,11 +185,10 @@ def _await_room(round: Round, group: Group, goal: Goal, reservation: Reservation
         # Room that was promised and is not there, though nobody has to go any more.
         if not reservation.has(member.uid):
             round.nominations.remove(member.uid)
-    leaving = [each.pod for each in round.book.leaving.values()]
-    if not leaving:
+    if not round.book.leaving:
         return False
     members = members_in_order(group, round.rules)
-    with round.cache.supposing(without=leaving):
+    with round.without_leaving():
         attempt = try_group(round, group, members, goal)
         plan = attempt.transaction.take_back() if attempt.is_success else []
     for member, node_name in plan:

@@ -64,16 +64,19 @@ def _find_room(round: Round, group: Group, terms: Terms, candidates: Iterable[Gr
     """For its minimum at once; then, or where a minimum counts for nothing, for one member after
     another as long as it has too little. Whether there is any."""
     is_found = False
+    round.lift_promise(group)
     while True:
         own = bundles(round, group, terms, candidates)
         places = round.domains.of_group(group) if round.rules.network_topology else (None,)
         searches = (
             _Search(round, group, terms, own, rows, is_first=not is_found) for rows in places
         )
-        if not any(each.run() for each in searches):
+        is_more_found = any(each.run() for each in searches)
+        round.promise(group)
+        if not is_more_found:
             return is_found
         is_found = True
-        nominated = len(_nominated(round, group))
+        nominated = len(round.nominated(group))
         if not _has_too_little(round, group, group.ready_count + nominated < group.min_member):
             return True
 
@@ -88,7 +91,8 @@ def _may_ask(round: Round, group: Group, *, is_reclaim: bool) -> bool:
         return True
     if round.rules.overused and policy.is_overused(group.queue):
         return False
-    return any(policy.may_reclaim(group.queue, each.amounts) for each in group.waiting())
+    with round.shares_without_leaving():
+        return any(policy.may_reclaim(group.queue, each.amounts) for each in group.waiting())
 
 
 def _is_starving(round: Round, group: Group) -> bool:
@@ -106,17 +110,8 @@ def _has_too_little(round: Round, group: Group, is_below_minimum: bool) -> bool:
     if rules.gang_job_starving:
         votes.append(is_below_minimum)
     if rules.priority_job_starving:
-        votes.append(len(_nominated(round, group)) < group.waiting_count)
+        votes.append(len(round.nominated(group)) < group.waiting_count)
     return bool(votes) and all(votes)
-
-
-def _nominated(round: Round, group: Group) -> list[Member]:
-    """Members that wait for room which others are leaving."""
-    return [
-        each
-        for each in group.waiting()
-        if round.nominations.node_of(each.uid) and not round.has_reservation(each.uid)
-    ]
 
 
 class _Search:
@@ -138,7 +133,7 @@ class _Search:
         self._terms = terms
         self._candidates = candidates
         self._is_reclaim = terms.purpose is Purpose.RECLAIM
-        settled = [] if is_first else _nominated(round, group)
+        settled = [] if is_first else round.nominated(group)
         self._members = [
             each
             for each in members_in_order(group, round.rules)
@@ -151,8 +146,7 @@ class _Search:
 
     def run(self) -> bool:
         """Whether the group got room, or will have it."""
-        leaving = [each.pod for each in self._round.book.leaving.values()]
-        with self._round.cache.supposing(without=leaving), self._all_taken:
+        with self._round.without_leaving(), self._all_taken:
             is_enough = self._place()
             for bundle in self._candidates:
                 if is_enough:
@@ -261,10 +255,10 @@ class _Search:
         """Evict, and nominate the group to where it will go."""
         plan = self._transaction.take_back()
         for member, node_name in plan:
-            self._round.policy.allocate(self._group.queue, member.amounts)
             self._round.nominate(member, node_name)
         for taken in self._taken:
             for victim in taken.bundle.members:
+                self._round.policy.allocate(taken.bundle.group.queue, victim.amounts)
                 self._round.outcome.evictions.append(
                     Eviction(victim, taken.bundle.group, self._group, self._terms.purpose)
                 )

@@ -126,8 +126,7 @@ def _plan(round: Round, group: Group) -> tuple[list[tuple[Member, str]], datetim
     for rows in round.domains.of_group(group) if round.rules.network_topology else (None,):
         transaction = Transaction(round, group, rows)
         with ExitStack() as supposed:
-            leaving = [each.pod for each in round.book.leaving.values()]
-            supposed.enter_context(round.cache.supposing(without=leaving))
+            supposed.enter_context(round.without_leaving())
             place_in(round, group, transaction, members, goal)
             for ends_at, running in _by_end(round, group):
                 if goal.is_met(transaction):

@@ -24,6 +24,10 @@ class Nominations:
     def __len__(self) -> int:
         return len(self._node_of)
 
+    def uids(self) -> list[str]:
+        """Of all nominated pods."""
+        return list(self._node_of)
+
     def node_of(self, uid: str) -> str:
         """The node's name; empty where the pod is nominated to none."""
         return self._node_of.get(uid, "")
