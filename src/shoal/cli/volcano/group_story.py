@@ -183,7 +183,7 @@ def limit_lines(limits: Sequence[Limit], group: Group, view: GangView) -> list[s
     told: set[str] = set()
     for limit in limits:
         lines.append(limit_line(limit))
-        if limit.resource not in told:
+        if limit.resource not in told and limit.kind is not LimitKind.TOTAL:
             lines += [f"  {line}" for line in holder_lines(limit, view)]
             told.add(limit.resource)
         if limit.kind in _OF_ALL and (before := queues_before(group.queue, view)):
@@ -223,6 +223,8 @@ def limit_line(limit: Limit) -> str:
         case LimitKind.ADMISSION:
             start = f"Of {name}, {text(limit.limit)} is admitted in the whole cluster at most"
             start += f" and {held} is held"
+        case LimitKind.TOTAL:
+            start = f"All nodes together have {text(limit.limit)} {name}"
         case LimitKind.CLUSTER:
             start = f"The cluster has {text(limit.limit)} {name} free"
         case LimitKind.NODE:
@@ -275,6 +277,9 @@ def _ways(limit: Limit, group: Group, view: GangView) -> Iterator[str]:
             factor = view.rules.overcommit_factor or 1
             more = amount_text(resource, ceil(limit.short / factor))
             yield f"nodes with {more} more {resource} came"
+        case LimitKind.TOTAL:
+            yield f"nodes with {short} more {resource} came"
+            return
         case LimitKind.CLUSTER:
             yield f"nodes with {short} more {resource} came"
         case LimitKind.NODE:

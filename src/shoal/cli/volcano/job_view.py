@@ -111,7 +111,7 @@ def _first(task: TaskSpec) -> str:
 def group_lines(group: PodGroup | None, now: datetime) -> list[str]:
     """Its phase, and what it was told last."""
     if group is None:
-        return ["PodGroup: none yet"]
+        return ["PodGroup: none"]
     head = f"PodGroup {group.metadata.name} is {group.phase}; it needs {needs_text(group)}"
     return [head, *verdict_lines(group, now)]
 

@@ -32,6 +32,8 @@ class LimitKind(StrEnum):
     """What a queue deserves, where the rules let none have more."""
     ADMISSION = "admission"
     """So much of the cluster is promised away at most."""
+    TOTAL = "total"
+    """What all nodes have together, whoever holds it."""
     CLUSTER = "cluster"
     """What is free on all nodes together."""
     NODE = "node"
@@ -151,18 +153,25 @@ def _kept_beside(view: GangView, queue: str) -> Amounts:
 
 
 def _of_admission(view: GangView, group: Group, wanted: Amounts) -> Iterator[Limit]:
-    """A queue that stays within what it deserves is admitted whatever is promised to others."""
+    """A queue that stays within what it deserves is admitted whatever is promised to others. What
+    the cluster does not have is not worth admitting, though the factor might."""
     factor = view.rules.overcommit_factor
     if factor is None or is_entitled(view, group):
         return
     held = amounts.total_of(each.holding for each in view.groups.values())
     promised = amounts.total_of(each.usage().inqueue for each in view.groups.values())
     for resource, amount in wanted.items():
+        total = view.total.get(resource, 0)
+        if amount > total:
+            yield Limit(
+                kind=LimitKind.TOTAL, place="", resource=resource, limit=total, wanted=amount
+            )
+            continue
         yield Limit(
             kind=LimitKind.ADMISSION,
             place="",
             resource=resource,
-            limit=int(view.total.get(resource, 0) * factor),
+            limit=int(total * factor),
             held=held.get(resource, 0),
             promised=promised.get(resource, 0),
             wanted=amount,

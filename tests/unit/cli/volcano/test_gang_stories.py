@@ -119,11 +119,19 @@ def test_a_queue_that_is_not_reclaimable_need_not_give():
 def test_queues_that_go_first_are_named_with_why():
     view = view_of(
         [QUEUE, make_queue("urgent").priority(5)],
-        [group("a", cpu="9"), group("u").queue("urgent"), group("mine", "Running")],
+        [group("a", cpu="4"), group("u").queue("urgent"), group("mine", "Running")],
         [member("m", "mine")],
     )
     turn = "    Queues whose turn is before that of q: urgent (priority 5, has 0% of its share)."
     assert turn in story(view)
+
+
+def test_a_group_that_the_whole_cluster_could_not_hold():
+    view = view_of([QUEUE], [group("a", cpu="5"), group("b", "Running")], [member("m", "b")])
+    assert story(view)[-2:] == [
+        "  All nodes together have 4 cpu, this needs 5: short by 1.",
+        "    It would do if nodes with 1 more cpu came.",
+    ]
 
 
 def test_pods_that_do_not_exist_yet_and_pods_that_are_gated():

@@ -62,7 +62,7 @@ def test_a_group_tells_what_it_needs_and_what_it_was_told():
         "PodGroup g is Inqueue; it needs 3 members, cpu=3",
         "  NotEnoughResources for 3m: 3/4 tasks",
     ]
-    assert group_lines(None, NOW) == ["PodGroup: none yet"]
+    assert group_lines(None, NOW) == ["PodGroup: none"]
 
 
 def test_only_the_latest_events_are_shown_with_whom_they_are_about():

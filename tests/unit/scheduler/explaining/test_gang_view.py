@@ -156,10 +156,16 @@ def test_what_other_queues_are_guaranteed_is_not_to_be_had():
 
 
 def test_the_cluster_admits_a_little_more_than_it_has():
-    view = view_of([make_queue("q")], [waits("a", cpu="4"), waits("b", cpu="5")])
+    groups = [waits("full", "q", "Running", cpu="4"), waits("a", cpu="0.8"), waits("b", cpu="1")]
+    view = view_of([make_queue("q")], groups, [member("f", "full", "4")])
     assert limits(view, "a") == []
     (limit,) = limits(view, "b")
     assert (limit.kind, limit.limit, limit.short) == (LimitKind.ADMISSION, 4800, 200)
+
+
+def test_what_the_cluster_does_not_have_is_short_by_all_that_is_missing():
+    (limit,) = limits(view_of([make_queue("q")], [waits("a", cpu="5")]), "a")
+    assert (limit.kind, limit.limit, limit.short) == (LimitKind.TOTAL, 4000, 1000)
 
 
 def test_a_queue_within_its_share_is_admitted_however_full_the_cluster_is():
