@@ -55,12 +55,14 @@ def _registry_of(parts: Parts) -> "CollectorRegistry":
     from shoal.apiserver.metrics import ApiServerMetrics
     from shoal.controllers.metrics import WorkQueueMetrics
     from shoal.controllers.ploto.metrics import ExecutorPoolMetrics
+    from shoal.scheduler.gang_metrics import GangMetrics
     from shoal.scheduler.metrics import SchedulerMetrics
 
     registry = CollectorRegistry()
     for collector in (
         ApiServerMetrics(parts.core),
         SchedulerMetrics(parts.scheduler),
+        GangMetrics(parts.scheduler),
         WorkQueueMetrics(parts.controllers),
         ExecutorPoolMetrics(parts.roster),
         ProcessCollector(registry=None),
