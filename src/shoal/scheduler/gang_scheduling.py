@@ -5,8 +5,8 @@
               GangBook -> statuses of PodGroups and queues
 
 Statuses are written a few times a second at most, each object's whole status at once: a gang of
-hundreds that starts is not hundreds of writes. Only the admission of a group without pods is told
-at once, because they are made upon it.
+hundreds that starts is not hundreds of writes. Only the admission of a job's group is told at once,
+because its pods are made upon it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -99,7 +99,7 @@ class GangScheduling:
 
     def _tell_admissions(self, admitted: Iterable[Group], now: datetime) -> Iterator[Effect]:
         for group in admitted:
-            if len(group.members) < group.min_member and (write := self._write(group, now)):
+            if _is_awaited(group) and (write := self._write(group, now)):
                 yield write
 
     def _write_groups(self, now: datetime) -> list[Effect]:
@@ -141,6 +141,12 @@ class GangScheduling:
             )
             for name, patch in patches.items()
         ]
+
+
+def _is_awaited(group: Group) -> bool:
+    """Whether a controller, such as that of jobs, may make the group's pods upon its admission."""
+    has_owner = group.object is not None and group.object.metadata.controller is not None
+    return has_owner and len(group.members) < group.min_member
 
 
 def _is_due(due_at: datetime | None, now: datetime) -> bool:
