@@ -34,6 +34,8 @@ class Histogram:
 
 
 class GangTally:
+    """Since the start of the process."""
+
     def __init__(self) -> None:
         self.rounds = Histogram(ROUND_BUCKETS_MS)
         """How long they took."""
