@@ -1,9 +1,11 @@
 """What random clusters (`tests/simulation`) brought to light, each in its smallest form."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from shoal.api.core import PRIORITY_CLASSES
 from shoal.api.volcano import keys
 from shoal.scheduler.effects import Evict
 from shoal.testing.builders import PodBuilder, make_node, make_pod
@@ -45,3 +47,44 @@ def test_an_elastic_gang_that_finds_no_place_at_all_is_given_up(least: int) -> N
     rehearsal.add(group("elastic", least), *members("elastic", 3, cpu="3"))
     rehearsal.advance(3)
     assert placed(rehearsal, "elastic", 3) == 0
+
+
+def roles(name: str, *roles: tuple[int, int, str]) -> list[Any]:
+    """A gang of roles, each of so many members, of which so many are needed, with such a request."""
+    minimums = {f"r{index}": least for index, (_, least, _) in enumerate(roles)}
+    made: list[Any] = [group(name, sum(minimums.values())).spec(minTaskMember=minimums)]
+    for index, (count, _, cpu) in enumerate(roles):
+        for number in range(count):
+            pod = make_pod(f"{name}-{index}-{number}").req(cpu=cpu)
+            task = {keys.GROUP_NAME: name, keys.TASK_SPEC: f"r{index}"}
+            made.append(pod.meta(annotations=task))
+    return made
+
+
+def urgent(rehearsal: Rehearsal, name: str, cpu: str) -> None:
+    """A group of one member that goes before all others."""
+    important = {"metadata": {"name": "important"}, "value": 10}
+    rehearsal.put(PRIORITY_CLASSES, important)
+    gang = group(name, 1).spec(priorityClassName="important")
+    rehearsal.add(gang, *(each.priority(10) for each in members(name, 1, cpu)))
+
+
+def test_a_gang_that_has_to_go_leaves_no_member_behind_that_it_could_do_without() -> None:
+    rehearsal = cluster("5")
+    rehearsal.add(*roles("gang", (1, 0, "1"), (1, 1, "3")))
+    rehearsal.advance(3)
+    urgent(rehearsal, "owner", "3")
+    rehearsal.advance(3)
+    assert sorted(evicted(rehearsal)) == ["gang-0-0", "gang-1-0"]
+
+
+def test_nobody_is_evicted_for_a_group_that_stands_behind_the_head_of_its_fifo_queue() -> None:
+    queues = (make_queue("a").spec(dequeueStrategy="fifo"), make_queue("b"))
+    rehearsal = cluster("5", "5", queues=queues)
+    rehearsal.add(group("head", 2, "a"), *members("head", 2, cpu="6"))
+    rehearsal.add(group("borrower", 0, "b"), *members("borrower", 4, cpu="2"))
+    rehearsal.advance(3)
+    assert placed(rehearsal, "borrower", 4) == 4
+    rehearsal.add(group("next", 1, "a", age_s=1), *members("next", 1, cpu="3"))
+    rehearsal.advance(3)
+    assert evicted(rehearsal) == []

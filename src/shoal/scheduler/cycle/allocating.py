@@ -86,8 +86,7 @@ def _may_start(round: Round, group: Group) -> bool:
         round.book.set_phase(group, PodGroupPhase.INQUEUE)
     if not round.rules.gang_job_ready:
         return True
-    valid = group.ready_count + group.waiting_count
-    least = group.min_member
+    valid, least = group.valid_count, group.min_member
     if valid < least:
         text = f"Not enough valid tasks for gang-scheduling, valid: {valid}, min: {least}"
         round.refuse(group, GroupVerdict(Reason.NOT_ENOUGH_TASKS, text))
@@ -251,7 +250,7 @@ class _Lines:
         """What was tried in vain: rooms only get fewer in a round."""
         for group in groups:
             self._enter(group)
-        self._fifo = {name for name in self._lines if _is_fifo(round, name)}
+        self._fifo = {name for name in self._lines if is_fifo(round, name)}
         if self._fifo:
             self._drop_overtakers()
         self._queues = [(round.policy.order_key(name), name) for name in self._lines]
@@ -312,6 +311,7 @@ class _Lines:
                 self._lines[group.queue] = []
 
 
-def _is_fifo(round: Round, name: str) -> bool:
+def is_fifo(round: Round, name: str) -> bool:
+    """Whether nobody in the queue goes before its head."""
     queue = round.book.queue(name)
     return queue is not None and queue.spec.dequeue_strategy == DequeueStrategy.FIFO

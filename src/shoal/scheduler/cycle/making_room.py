@@ -13,17 +13,25 @@ docs/reference/volcano-differences.md.
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shoal.api.volcano.pod_group import PodGroupPhase
+from shoal.scheduler.cycle.allocating import is_fifo
 from shoal.scheduler.cycle.attempts import place_in
 from shoal.scheduler.cycle.domains import Rows
 from shoal.scheduler.cycle.round import Eviction, Purpose, Round
 from shoal.scheduler.cycle.transaction import Goal, Transaction
-from shoal.scheduler.cycle.victims import Bundle, Terms, bundles, givers
+from shoal.scheduler.cycle.victims import (
+    Bundle,
+    Terms,
+    bundles,
+    does_drf_decide,
+    givers,
+    leaves_as_much,
+)
 from shoal.scheduler.fairness.amounts import add, total_of
 from shoal.scheduler.fairness.queue_policy import QueueClaim
-from shoal.scheduler.fairness.rules import Rules
+from shoal.scheduler.fairness.rules import Division, Rules
 from shoal.scheduler.gangs.group import Group
 from shoal.scheduler.gangs.likeness import Likeness, is_judged_by_room, likeness_of
 from shoal.scheduler.gangs.member import Member, amounts_of
@@ -47,9 +55,12 @@ def make_room(round: Round, groups: Iterable[Group], terms: Terms) -> None:
     policy, is_reclaim = round.policy, terms.purpose is Purpose.RECLAIM
     starving.sort(key=lambda each: (policy.order_key(each.queue), round.order(each)))
     candidates = givers(round)
+    heads = _fifo_heads(round, {each.queue for each in starving})
     in_vain: set[Likeness] = set()
     for group in starving:
         if not candidates or not _may_ask(round, group, is_reclaim=is_reclaim):
+            continue
+        if heads.get(group.queue, group) is not group:
             continue
         likeness = likeness_of(group)
         if likeness is not None and likeness in in_vain:
@@ -58,6 +69,22 @@ def make_room(round: Round, groups: Iterable[Group], terms: Terms) -> None:
             candidates = givers(round)
         elif likeness is not None:
             in_vain.add(likeness)
+
+
+def _fifo_heads(round: Round, queues: Iterable[str]) -> dict[str, Group]:
+    """Of those of the queues that are fifo, the only groups that would be placed if there was room
+    for them."""
+    heads: dict[str, Group] = {}
+    fifo = {each for each in queues if is_fifo(round, each)}
+    if not fifo:
+        return heads
+    for group in round.book:
+        is_in_line = group.is_known and group.phase is not PodGroupPhase.PENDING
+        if is_in_line and group.waiting_count and group.queue in fifo:
+            first = heads.setdefault(group.queue, group)
+            if round.order(group) < round.order(first):
+                heads[group.queue] = group
+    return heads
 
 
 def _find_room(round: Round, group: Group, terms: Terms, candidates: Iterable[Group]) -> bool:
@@ -100,6 +127,8 @@ def _is_starving(round: Round, group: Group) -> bool:
         return False
     if group.phase is PodGroupPhase.PENDING:
         return False
+    if round.rules.gang_job_ready and group.valid_count < group.min_member:
+        return False  # Its pods are still being made.
     return _has_too_little(round, group, not group.is_ready)
 
 
@@ -148,9 +177,10 @@ class _Search:
         """Whether the group got room, or will have it."""
         with self._round.without_leaving(), self._all_taken:
             is_enough = self._place()
-            for bundle in self._candidates:
+            for candidate in self._candidates:
                 if is_enough:
                     break
+                bundle = self._without_taken(candidate)
                 if self._may_take(bundle):
                     self._take(bundle)
                     is_enough = self._place()
@@ -170,6 +200,13 @@ class _Search:
             place_in(self._round, self._group, self._transaction, left, self._goal)
         return self._goal.is_met(self._transaction) and bool(self._transaction.placements)
 
+    def _without_taken(self, bundle: Bundle) -> Bundle:
+        """What is left of a gang of which some members are taken already."""
+        if not bundle.is_whole:
+            return bundle
+        taken = {m.uid for each in self._taken for m in each.bundle.members}
+        return replace(bundle, members=tuple(m for m in bundle.members if m.uid not in taken))
+
     def _may_take(self, bundle: Bundle) -> bool:
         best_effort_only = all(each.is_best_effort for each in self._members)
         if best_effort_only and not all(each.is_best_effort for each in bundle.members):
@@ -179,9 +216,20 @@ class _Search:
             going += [each.pod for each in bundle.members]
             if any(self._round.violates_budget(going)):
                 return False
-        if not self._is_reclaim:
+        if does_drf_decide(self._round.rules, self._terms):
+            return self._leaves_as_much(bundle)
+        rules = self._round.rules
+        has_claims = rules.division is not Division.NONE and rules.reclaimable
+        if not self._is_reclaim or (self._terms.is_of_gangs and not has_claims):
             return True
         return self._gives(bundle)
+
+    def _leaves_as_much(self, bundle: Bundle) -> bool:
+        gone = [each.bundle for each in self._taken if each.bundle.group is bundle.group]
+        taken = total_of(member.amounts for each in gone for member in each.members)
+        placed = [each.amounts for each in self._transaction.members]
+        held = total_of((self._group.holding, *placed, self._next_claim().request))
+        return leaves_as_much(bundle, taken, held, self._round.total)
 
     def _gives(self, bundle: Bundle) -> bool:
         """Whether the bundle's queue must give it. A gang that goes as a whole is one claim: its
@@ -217,7 +265,12 @@ class _Search:
             self._place()
 
     def _spare(self, taken: _Taken) -> bool:
-        """Whether the bundle can stay where it is; if so, its queue holds it again."""
+        """Whether the bundle can stay where it is; if so, its queue holds it again. A member that
+        its gang can do without does not stay alone."""
+        group = taken.bundle.group
+        if any(each.bundle.is_whole and each.bundle.group is group for each in self._taken):
+            if not taken.bundle.is_whole:
+                return False
         policy, queue = self._round.policy, taken.bundle.group.queue
         members = taken.bundle.members
         for member in members:

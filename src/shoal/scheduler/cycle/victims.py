@@ -21,18 +21,23 @@ from shoal.api.duration import duration
 from shoal.api.meta import is_condition_true
 from shoal.api.volcano import keys
 from shoal.scheduler.cycle.round import Purpose, Round
+from shoal.scheduler.fairness.amounts import PODS, subtract, total_of
+from shoal.scheduler.fairness.rules import Rules
 from shoal.scheduler.gangs.group import Group
 from shoal.scheduler.gangs.member import Member, MemberState, task_order
 from shoal.scheduler.gangs.order import dominant_share
+from shoal.scheduler.state.request import Amounts
 
 _SYSTEM_CLASSES = frozenset(("system-cluster-critical", "system-node-critical"))
 _SYSTEM_NAMESPACE = "kube-system"
+_SAME_SHARE = 1e-6
 _VICTIM_STATES = (MemberState.RUNNING, MemberState.BOUND)
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Members of one group that go together."""
+    """Members of one group that go together. Those of a whole gang are all of it, the members that
+    it could do without included."""
 
     group: Group
     members: tuple[Member, ...]
@@ -47,6 +52,9 @@ class Terms:
     purpose: Purpose
     only_spare: bool
     """Gangs keep their minimum."""
+    is_of_gangs: bool = False
+    """Whether the action is `gangpreempt` or `gangreclaim`, for which plugins need not name
+    victims."""
 
 
 def givers(round: Round) -> list[Group]:
@@ -74,19 +82,25 @@ def _may_give(round: Round, victim: Group, group: Group, terms: Terms) -> bool:
         return victim.queue != group.queue and is_reclaimable
     if victim.queue != group.queue:
         return False
-    if round.rules.drf_preemptable and not round.rules.priority_preemptable:
-        mine = dominant_share(_with_next(group), round.total)
-        return mine < dominant_share(victim.holding, round.total)
+    if does_drf_decide(round.rules, terms) and not round.rules.priority_preemptable:
+        return True
     return victim.priority < group.priority
 
 
-def _with_next(group: Group) -> dict[str, int]:
-    """What the group would hold with one member more."""
-    holding = dict(group.holding)
-    first = next(group.waiting(), None)
-    for name, amount in (first.amounts if first else {}).items():
-        holding[name] = holding.get(name, 0) + amount
-    return holding
+def does_drf_decide(rules: Rules, terms: Terms) -> bool:
+    """Whether the group that gives must be left as much as the other gets."""
+    is_preemption = terms.purpose is Purpose.PREEMPT and not terms.is_of_gangs
+    return is_preemption and rules.drf_preemptable
+
+
+def leaves_as_much(bundle: Bundle, taken: Amounts, held: Amounts, total: Amounts) -> bool:
+    """Whether without the bundle its group has no lower share of the cluster than the other.
+    `taken`: what goes of it besides; `held`: what the other has then."""
+    left = dict(bundle.group.holding)
+    subtract(left, taken)
+    for member in bundle.members:
+        subtract(left, member.amounts)
+    return dominant_share(held, total) <= dominant_share(left, total) + _SAME_SHARE
 
 
 def _bundles_of(round: Round, victim: Group, group: Group, terms: Terms) -> Iterator[Bundle]:
@@ -94,13 +108,14 @@ def _bundles_of(round: Round, victim: Group, group: Group, terms: Terms) -> Iter
     candidates = [each for each in running if _is_victim(round, each, terms)]
     by_priority = round.rules.priority_task_order
     candidates.sort(key=lambda e: task_order(e.pod, by_priority=by_priority), reverse=True)
-    spare = _spare(victim, candidates)
+    is_useless = terms.is_of_gangs and victim.ready_count < victim.min_member
+    spare = candidates if is_useless else _spare(victim, candidates)
     for member in spare:
         yield Bundle(victim, (member,), is_whole=False)
-    rest = tuple(each for each in candidates if each not in spare)
-    is_all = len(spare) + len(rest) == len(running) and not victim.counts[MemberState.PLACED]
+    rest = [each for each in candidates if each not in spare]
+    is_all = len(candidates) == len(running) and not victim.counts[MemberState.PLACED]
     if rest and is_all and not terms.only_spare:
-        yield Bundle(victim, rest, is_whole=True)
+        yield Bundle(victim, (*rest, *spare), is_whole=True)
 
 
 def _spare(victim: Group, candidates: Sequence[Member]) -> list[Member]:
@@ -158,6 +173,7 @@ def _bundle_order(round: Round, bundle: Bundle, group: Group, terms: Terms) -> A
         not _is_broken(bundle),
         bundle.is_whole,
         queue,
+        -_use(bundle, group) if bundle.is_whole and terms.is_of_gangs and queue else 0.0,
         _backwards(round.order(bundle.group)),
         _backwards(task_order(last.pod, by_priority=by_priority)),
     )
@@ -171,6 +187,15 @@ def _is_broken(bundle: Bundle) -> bool:
         return False
     conditions = (each.pod.object.status.conditions for each in group.members.values())
     return any(is_condition_true(each, "DisruptionTarget") for each in conditions)
+
+
+def _use(bundle: Bundle, group: Group) -> float:
+    """How much of what would go is needed: 1 for all of it."""
+    need = {name: amount for name, amount in group.wanting.items() if amount and name != PODS}
+    going = total_of(each.amounts for each in bundle.members)
+    needed = sum(min(going.get(name, 0), amount) / amount for name, amount in need.items())
+    lost = sum(bundle.group.holding.get(name, 0) / amount for name, amount in need.items())
+    return needed / lost if lost else 0.0
 
 
 def _compare(left: Any, right: Any) -> int:
