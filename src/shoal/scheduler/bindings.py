@@ -51,11 +51,11 @@ class Bindings:
         placement = self._open.get(pod.uid)
         if placement is None:
             return
-        if pod.spec.node_name and self._waiting.get(pod.uid) is not None:
+        if not pod.spec.node_name:
+            placement.queued.renew(pod)
+        elif self._waiting.get(pod.uid) is not None:
             # Somebody else bound it while it waited for permission here.
             self.take_back(pod.uid)
-        else:
-            placement.queued.renew(pod)
 
     def start(self, placement: Placement, now: datetime) -> Bind | Refused | None:
         """The effect that binds; None where the pod has to wait for permission."""

@@ -102,6 +102,11 @@ class Group:
         return self.counts[MemberState.WAITING]
 
     @property
+    def valid_count(self) -> int:
+        """Members that count for the minimum, and those that may yet."""
+        return self.ready_count + self.waiting_count
+
+    @property
     def is_ready(self) -> bool:
         """Whether its minimum is placed."""
         if self.ready_count < self.min_member:
