@@ -75,6 +75,9 @@ _NOT_OF: Mapping[Division, Sequence[str]] = {
 }
 """What a division does not have, whatever its switches say."""
 
+_NAME_VICTIMS = ("priority", "gang", "conformance", "pdb", "cdp")
+"""Besides `drf`."""
+
 _SEARCH_LIMITS = (
     "maxDomains",
     "topologyAwarePreemptWorkerNum",
@@ -92,6 +95,7 @@ def rules_of(file: VolcanoFile, wrong: list[str]) -> Rules:
     for plugin, switches in _SWITCHES.items():
         for name, any_of in switches.items():
             fields[name] = file.is_on(plugin, *any_of)
+    fields["drf_preemptable"] &= not _is_decided_before(file, "drf", _PREEMPTABLE)
     division = _division(file, wrong)
     for name, switch in _DIVISION_SWITCHES.items():
         is_its_own = name not in _NOT_OF.get(division, ())
@@ -105,6 +109,16 @@ def rules_of(file: VolcanoFile, wrong: list[str]) -> Rules:
         reservation=_is_reserving(file),
         allow_whole_bundle=_allows_whole_bundle(file),
         **fields,
+    )
+
+
+def _is_decided_before(file: VolcanoFile, plugin: str, switch: str) -> bool:
+    """Whether plugins of an earlier tier have the say that this one has, too. In Volcano it is not
+    asked then, and with its default switches it would forbid what priorities demand."""
+    tiers = [each.tier for each in file.plugins if each.name == plugin]
+    return bool(tiers) and any(
+        each.tier < min(tiers) and each.name in _NAME_VICTIMS and each.is_on(switch)
+        for each in file.plugins
     )
 
 

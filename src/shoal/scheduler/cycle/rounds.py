@@ -137,14 +137,15 @@ class Rounds:
                 only_spare = self.rules.gang_reclaimable
                 making_room.make_room(round, starving.values(), Terms(Purpose.RECLAIM, only_spare))
             case Action.PREEMPT:
-                only_spare = self.rules.gang_preemptable
-                making_room.make_room(round, starving.values(), Terms(Purpose.PREEMPT, only_spare))
+                if self.rules.names_preemption_victims:
+                    terms = Terms(Purpose.PREEMPT, self.rules.gang_preemptable)
+                    making_room.make_room(round, starving.values(), terms)
             case Action.GANG_RECLAIM:
-                only_spare = not self.rules.allow_whole_bundle
-                making_room.make_room(round, starving.values(), Terms(Purpose.RECLAIM, only_spare))
+                terms = Terms(Purpose.RECLAIM, not self.rules.allow_whole_bundle, is_of_gangs=True)
+                making_room.make_room(round, starving.values(), terms)
             case Action.GANG_PREEMPT:
-                only_spare = not self.rules.allow_whole_bundle
-                making_room.make_room(round, starving.values(), Terms(Purpose.PREEMPT, only_spare))
+                terms = Terms(Purpose.PREEMPT, not self.rules.allow_whole_bundle, is_of_gangs=True)
+                making_room.make_room(round, starving.values(), terms)
         return True
 
     def _totals(self) -> tuple[Amounts, Amounts]:

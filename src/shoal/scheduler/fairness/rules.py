@@ -96,3 +96,15 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """Shoal's own: a head gang that has to wait keeps its places from those behind it."""
     allow_whole_bundle: bool = True
     """Of `gangpreempt` and `gangreclaim`: a gang may be evicted as a whole."""
+
+    @property
+    def names_preemption_victims(self) -> bool:
+        """Whether any plugin has a say about who is preempted; without, nobody is."""
+        return (
+            self.priority_preemptable
+            or self.drf_preemptable
+            or self.gang_preemptable
+            or self.conformance_preemptable
+            or self.pdb
+            or self.cooldown
+        )

@@ -387,3 +387,22 @@ def test_whatever_volcano_accepts_is_accepted(tiers: list[list[Any]], actions: l
     conf = load_volcano_conf(msgspec.json.encode(file).decode())
     assert len(conf.warnings) <= 2
     built(conf)
+
+
+@pytest.mark.parametrize(
+    ("tiers", "expected"),
+    [
+        ("- plugins: [{name: drf}, {name: priority}]", True),
+        ("- plugins: [{name: drf}]\n- plugins: [{name: priority}]", True),
+        ("- plugins: [{name: priority}]\n- plugins: [{name: drf}]", False),
+        (
+            "- plugins: [{name: priority, enablePreemptable: false}]\n- plugins: [{name: drf}]",
+            True,
+        ),
+    ],
+)
+def test_shares_of_jobs_do_not_object_to_what_an_earlier_tier_demands(
+    tiers: str, expected: bool
+) -> None:
+    rules = load_volcano_conf(f"actions: preempt\ntiers:\n{tiers}\n").rules
+    assert rules.drf_preemptable is expected
