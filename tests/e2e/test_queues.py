@@ -1,10 +1,14 @@
 """Queues and jobs on the command line against `shoal up`, as docs/howto/queues.md has it."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import yaml
 
+from shoal.api.volcano.keys import GROUP_NAME
+from shoal.testing.builders import make_pod
 from tests.command_line import Shoal
 from tests.plane import Plane, plane
 
@@ -65,6 +69,30 @@ def test_a_queue_is_closed_opened_weighed_and_deleted(shoal: Shoal) -> None:
     assert shoal("queue", "get", "lab").splitlines()[1].split()[:3] == ["lab", "7", "Open"]
     assert shoal("queue", "delete", "lab") == "delete queue lab successfully\n"
     assert '"lab" not found' in shoal.run("queue", "get", "-n", "lab").sentence
+
+
+def test_a_pod_tells_what_its_gang_waits_for(shoal: Shoal, tmp_path: Path) -> None:
+    annotations = {GROUP_NAME: "pair"}
+    pod = make_pod("half").scheduler("volcano").req(cpu="1").annotations(**annotations).manifest()
+    manifest = tmp_path / "pod.yaml"
+    manifest.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Pod", **pod}))
+    shoal("apply", "-f", str(manifest))
+    story = shoal("explain", "pod", "half")
+    assert "Pod default/half waits to be placed with the rest of its gang." in story
+    assert "Its PodGroup pair does not exist: nothing is placed before it does." in story
+    pair = {
+        "apiVersion": "scheduling.volcano.sh/v1beta1",
+        "kind": "PodGroup",
+        "metadata": {"name": "pair"},
+        "spec": {"minMember": 2},
+    }
+    manifest.write_text(yaml.safe_dump(pair))
+    shoal("apply", "-f", str(manifest))
+    story = shoal.until("Not enough valid tasks", "explain", "pod", "half")
+    assert "1 pod that it needs does not exist" in story
+    assert "shoal explain pod half" not in story
+    shoal("delete", "pod", "half")
+    shoal("delete", "-f", str(manifest))
 
 
 @pytest.mark.parametrize(

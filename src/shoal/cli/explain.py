@@ -18,6 +18,7 @@ from shoal.api.pod import PODS, ContainerStatus, Pod
 from shoal.api.resource import Resource
 from shoal.api.status import ApiError
 from shoal.api.volcano.job import JOBS
+from shoal.api.volcano.keys import GROUP_NAME
 from shoal.api.volcano.pod_group import POD_GROUPS
 from shoal.api.volcano.queue import QUEUES
 from shoal.base.clock import SystemClock
@@ -27,7 +28,7 @@ from shoal.cli.output import DATA_FORMATS, CliError, print_object
 from shoal.cli.phrases import condition_line, counted, event_line, lasting
 from shoal.cli.placement_story import is_failed_attempt
 from shoal.cli.pool_story import is_of, pool_story
-from shoal.cli.volcano.explaining import gang_story
+from shoal.cli.volcano.explaining import gang_story, member_story
 from shoal.client.protocol import Client
 
 T = TypeVar("T")
@@ -98,7 +99,8 @@ def _target(words: Sequence[str]) -> tuple[str, str]:
 async def _explain_pod(client: Client, pod: Pod, asked: PodQuestion, now: datetime) -> None:
     events = await _events(client, pod)
     others = [event for event in events if not is_failed_attempt(event)]
-    story = [*pod_story(pod, now), *warnings(others, now)]
+    gang = await member_story(client, pod, now)
+    story = [*pod_story(pod, now), *warnings(others, now), *gang]
     await explain_pod(client, pod, events, asked, story)
 
 
@@ -158,6 +160,8 @@ def pod_story(pod: Pod, now: datetime) -> list[str]:
 
 def _unplaced(name: str, pod: Pod, scheduled: meta.Condition | None, now: datetime) -> list[str]:
     if scheduled is None or scheduled.status == "True":
+        if GROUP_NAME in pod.metadata.annotations:
+            return [f"{name} waits to be placed with the rest of its gang."]
         return [
             f"{name} waits for scheduler {pod.spec.scheduler_name}, which has not looked at it yet;"
             " is that scheduler running?"

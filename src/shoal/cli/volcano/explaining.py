@@ -7,9 +7,10 @@ from typing import TypeVar
 
 from shoal.api.core import PRIORITY_CLASSES
 from shoal.api.node import NODES
-from shoal.api.pod import PODS
+from shoal.api.pod import PODS, Pod
 from shoal.api.resource import Resource
 from shoal.api.status import ApiError
+from shoal.api.volcano import keys
 from shoal.api.volcano.job import Job
 from shoal.api.volcano.pod_group import POD_GROUPS, PodGroup
 from shoal.api.volcano.queue import QUEUES, Queue
@@ -47,6 +48,23 @@ async def gang_story(client: Client, found: Job | PodGroup | Queue, now: datetim
     if isinstance(found, PodGroup) and found.metadata.key in view.groups:
         return group_story(view.groups[found.metadata.key], view, now)
     raise CliError(f'"{name}" has just been deleted')
+
+
+async def member_story(client: Client, pod: Pod, now: datetime) -> list[str]:
+    """Of a pod without a node: what its gang waits for. Empty for one that has none."""
+    name = pod.metadata.annotations.get(keys.GROUP_NAME)
+    if name is None or pod.spec.node_name or pod.is_deleting:
+        return []
+    try:
+        group = await client.get(POD_GROUPS, name, pod.metadata.namespace)
+    except ApiError as error:
+        if not error.is_not_found:
+            raise
+        return [f"  Its PodGroup {name} does not exist: nothing is placed before it does."]
+    told = await gang_story(client, group, now)
+    # Where it ends with the question that has just been asked, it adds nothing.
+    own = f"`shoal explain pod {pod.metadata.name} "
+    return [f"  {line}" for line in told if own not in line]
 
 
 async def read_view(client: Client, now: datetime) -> GangView:

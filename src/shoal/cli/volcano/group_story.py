@@ -238,7 +238,7 @@ def _no_limit(group: Group) -> str:
     if group.phase is PodGroupPhase.PENDING:
         return "  No limit keeps it out now: it is looked at again soon."
     waiting = sorted(each.pod.key for each in group.waiting())
-    if not waiting:
+    if not waiting or len(group.members) < group.min_member:
         return "  No amount is short: it waits for its pods."
     return (
         "  No amount is short; what else its pods demand decides:"
