@@ -88,3 +88,16 @@ def test_nobody_is_evicted_for_a_group_that_stands_behind_the_head_of_its_fifo_q
     rehearsal.add(group("next", 1, "a", age_s=1), *members("next", 1, cpu="3"))
     rehearsal.advance(3)
     assert evicted(rehearsal) == []
+
+
+def test_a_victim_stays_where_the_room_of_a_later_one_holds_all() -> None:
+    rehearsal = cluster("5", "4")
+    last, first = members("elastic", 2, cpu="3")
+    rehearsal.add(group("elastic", 0), first.node("n1"), last.node("n2"))
+    rehearsal.advance(3)
+    rehearsal.put(PRIORITY_CLASSES, {"metadata": {"name": "important"}, "value": 10})
+    gang = group("gang", 3).spec(priorityClassName="important")
+    rehearsal.add(gang, *(each.priority(10) for each in members("gang", 3, "2")))
+    rehearsal.advance(3)
+    assert evicted(rehearsal) == ["elastic-0"]
+    assert placed(rehearsal, "gang", 3) == 3

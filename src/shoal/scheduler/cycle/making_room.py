@@ -38,6 +38,9 @@ from shoal.scheduler.gangs.member import Member, amounts_of
 from shoal.scheduler.gangs.order import members_in_order
 from shoal.scheduler.state.request import Amounts
 
+_MOST_MOVES = 2000
+"""So many members of a group are placed anew at most, to see whether a victim can stay."""
+
 
 @dataclass(slots=True)
 class _Taken:
@@ -254,6 +257,7 @@ class _Search:
     def _spare_all(self) -> None:
         """Put back every bundle without which the group fits, the last one taken first."""
         spared = [each for each in reversed(self._taken[:]) if self._spare(each)]
+        self._spare_by_moving()
         if not spared or all(is_judged_by_room(each.pod) for each in self._members):
             return
         # What members say of pods nearby is known only by placing them anew.
@@ -264,18 +268,46 @@ class _Search:
             self._transaction.take_back()
             self._place()
 
-    def _spare(self, taken: _Taken) -> bool:
-        """Whether the bundle can stay where it is; if so, its queue holds it again. A member that
-        its gang can do without does not stay alone."""
+    def _spare_by_moving(self) -> None:
+        """Room that was made later may hold those for whom the first victims had to go."""
+        trials = _MOST_MOVES // max(len(self._transaction.members), 1)
+        left = [each for each in reversed(self._taken) if not self._must_follow(each)]
+        while left and len(self._taken) > 1 and trials > 0:
+            trials -= 1
+            if self._stays_if_others_move(left.pop(0)):
+                left = [each for each in reversed(self._taken) if not self._must_follow(each)]
+
+    def _stays_if_others_move(self, taken: _Taken) -> bool:
+        plan = self._transaction.take_back()
+        self._put_back(taken)
+        if self._place():
+            self._taken.remove(taken)
+            return True
+        self._transaction.take_back()
+        self._suppose_away(taken)
+        self._transaction.place_at(plan)
+        return False
+
+    def _must_follow(self, taken: _Taken) -> bool:
+        """Whether it is a member that its gang can do without, and the gang goes: it does not stay
+        alone."""
         group = taken.bundle.group
-        if any(each.bundle.is_whole and each.bundle.group is group for each in self._taken):
-            if not taken.bundle.is_whole:
-                return False
+        return not taken.bundle.is_whole and any(
+            each.bundle.is_whole and each.bundle.group is group for each in self._taken
+        )
+
+    def _put_back(self, taken: _Taken) -> None:
         policy, queue = self._round.policy, taken.bundle.group.queue
-        members = taken.bundle.members
-        for member in members:
+        for member in taken.bundle.members:
             policy.allocate(queue, member.amounts)
         taken.supposed.close()
+
+    def _spare(self, taken: _Taken) -> bool:
+        """Whether the bundle can stay where it is; if so, its queue holds it again."""
+        if self._must_follow(taken):
+            return False
+        members = taken.bundle.members
+        self._put_back(taken)
         if self._transaction.stands_within_limits() and all(map(self._is_within_node, members)):
             self._taken.remove(taken)
             return True

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from shoal.scheduler.cycle.gang_cycle import Placement, Rejection
 from shoal.scheduler.cycle.round import MemberRefusal, Round, shortage_text
 from shoal.scheduler.framework.signing import Fragments
@@ -90,6 +92,17 @@ class Transaction:
             self._round.policy.release(self._group.queue, member.amounts)
             self.roles[member.role] -= 1
         return plan
+
+    def place_at(self, plan: Iterable[tuple[Member, str]]) -> None:
+        """Again where `take_back` said that they were; nothing else may have changed since."""
+        snapshot, rows = self._round.cache.snapshot, self.rows
+        for member, node_name in plan:
+            row = snapshot.row(node_name)
+            assert row is not None
+            self.rows = np.zeros_like(snapshot.is_present)
+            self.rows[row] = True
+            self.try_member(member)
+        self.rows = rows
 
 
 class Goal:
