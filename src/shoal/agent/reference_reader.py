@@ -8,7 +8,7 @@ from shoal.api.core import CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, SERVICES, Ser
 from shoal.api.meta import Object
 from shoal.api.pod import Pod
 from shoal.api.resource import JsonObject, Resource
-from shoal.api.status import ApiError
+from shoal.client.existence import find
 from shoal.client.protocol import Client
 
 T = TypeVar("T", bound=Object)
@@ -38,26 +38,17 @@ class ReferenceReader:
         """Whether the pod gets its service account's token without asking."""
         if pod.spec.automount_service_account_token is not None:
             return pod.spec.automount_service_account_token
-        account = await self._find(
-            SERVICE_ACCOUNTS, _service_account(pod), namespace=pod.metadata.namespace
-        )
+        name, namespace = _service_account(pod), pod.metadata.namespace
+        account = await find(self._client, SERVICE_ACCOUNTS, name, namespace)
         return account is not None and account.automount_service_account_token is not False
 
     async def _read_all(
         self, resource: Resource[T], namespace: str, names: frozenset[str]
     ) -> dict[str, T]:
         found = await asyncio.gather(
-            *(self._find(resource, name, namespace=namespace) for name in names)
+            *(find(self._client, resource, name, namespace) for name in names)
         )
         return {obj.metadata.name: obj for obj in found if obj is not None}
-
-    async def _find(self, resource: Resource[T], name: str, *, namespace: str) -> T | None:
-        try:
-            return await self._client.get(resource, name, namespace)
-        except ApiError as error:
-            if error.is_not_found:
-                return None
-            raise
 
     async def _request_tokens(self, pod: Pod, wishes: frozenset[TokenWish]) -> dict[TokenWish, str]:
         tokens: dict[TokenWish, str] = {}

@@ -35,12 +35,3 @@ class CrashBackoff:
 
 
 NEVER_RESTARTED = CrashBackoff()
-
-
-def format_duration(duration_s: float) -> str:
-    """Whole seconds as Go prints a duration: `10s`, `1m20s`, `5m0s`, `1h0m0s`."""
-    minutes, seconds = divmod(int(duration_s), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}h{minutes}m{seconds}s"
-    return f"{minutes}m{seconds}s" if minutes else f"{seconds}s"

@@ -7,12 +7,12 @@ started, then the main containers, where one with a postStart hook holds up thos
 from typing import assert_never
 
 from shoal.agent.lifecycle.container import ContainerPhase, ContainerRecord, ContainerStep
-from shoal.agent.lifecycle.crash_backoff import format_duration
 from shoal.agent.lifecycle.messages import RemoveContainer, StartContainer
 from shoal.agent.lifecycle.plan import RestartPolicy, Role
 from shoal.agent.lifecycle.pod import PodState, PodStep
 from shoal.agent.lifecycle.turn import Turn
 from shoal.api.core import EventType
+from shoal.api.duration import format_duration
 
 CRASH_LOOP = "CrashLoopBackOff"
 
@@ -87,7 +87,7 @@ def _back_off(turn: Turn, record: ContainerRecord, delay_s: float) -> ContainerR
         ContainerStep.BACK_OFF,
         waiting_reason=CRASH_LOOP,
         waiting_message=(
-            f"back-off {format_duration(delay_s)} restarting failed "
+            f"back-off {format_duration(int(delay_s))} restarting failed "
             f"container={record.name} pod={pod}"
         ),
         retry_at=turn.later(delay_s - waited_s),

@@ -22,6 +22,15 @@ class Command(Object):
     message: Annotated[str, described("For people.")] = ""
 
 
+def age(command: Command) -> tuple[float, int, str, str]:
+    """To sort by, the oldest first. Creation times are whole seconds; within one, resource
+    versions tell the order."""
+    metadata = command.metadata
+    created = metadata.creation_timestamp
+    version = metadata.resource_version
+    return (created.timestamp() if created else 0.0, len(version), version, metadata.uid)
+
+
 COMMANDS: Resource[Command] = Resource(GROUP, VERSION, "commands", "Command", Command)
 
 KIND = CustomKind(

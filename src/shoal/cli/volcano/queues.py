@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from shoal.api.resource import JsonObject
-from shoal.api.status import ApiError
 from shoal.api.volcano.lifecycle import QueueAction
 from shoal.api.volcano.pod_group import POD_GROUPS, PodGroup, PodGroupPhase
 from shoal.api.volcano.queue import QUEUES, ROOT, Queue, QueueState, manifest
@@ -13,6 +12,7 @@ from shoal.cli.output import CliError, print_rows
 from shoal.cli.phrases import counted
 from shoal.cli.volcano.asking import ask, wait_until
 from shoal.cli.volcano.queue_table import state_of
+from shoal.client.existence import find
 from shoal.client.protocol import Client
 
 HEADS = (
@@ -90,13 +90,8 @@ async def _refuse_below_closed(client: Client, queue: Queue) -> None:
     parent = queue.spec.parent
     if not parent or parent == ROOT:
         return
-    try:
-        above = await client.get(QUEUES, parent)
-    except ApiError as error:
-        if error.is_not_found:
-            return
-        raise
-    if above.status.state in _CLOSED:
+    above = await find(client, QUEUES, parent)
+    if above is not None and above.status.state in _CLOSED:
         raise CliError(
             f"Failed to open queue {queue.metadata.name} because its parent queue {parent} is"
             " closing or closed. Open the parent queue first."

@@ -19,6 +19,7 @@ from shoal.api.volcano.job import JOBS, Job, JobPhase
 from shoal.api.volcano.keys import CRON_JOB_SCHEDULED_TIMESTAMP
 from shoal.base.clock import Clock
 from shoal.client.events import EventRecorder
+from shoal.client.existence import find
 from shoal.client.informer import InformerSet, Lister
 from shoal.client.protocol import Client, DeleteOptions
 from shoal.client.workqueue import WorkQueue
@@ -92,13 +93,8 @@ class CronJobReconciler:
         return schedule.plan(read_cron_job(cron_job), started, self._clock.now())
 
     async def _look_up(self, reference: ObjectReference) -> Job | None:
-        try:
-            job = await self._client.get(JOBS, reference.name, reference.namespace)
-        except ApiError as error:
-            if not error.is_not_found:
-                raise
-            return None
-        return job if job.metadata.uid == reference.uid else None
+        job = await find(self._client, JOBS, reference.name, reference.namespace)
+        return job if job is not None and job.metadata.uid == reference.uid else None
 
     async def _remove(self, cron_job: CronJob, reference: ObjectReference) -> None:
         gone = DeleteOptions(propagation="Background", uid=reference.uid)

@@ -7,10 +7,10 @@ flow's own, not all that share its templates.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, cast
 
 import msgspec
 
+from shoal.api.merge_patch import merge_patch
 from shoal.api.resource import JsonObject
 from shoal.api.volcano.flow import (
     FlowCondition,
@@ -91,17 +91,4 @@ def status_patch(before: JobFlowStatus, after: JobFlowStatus) -> JsonObject:
     """A merge patch from one to the other; empty where they are the same."""
     if before == after:
         return {}
-    old, new = msgspec.to_builtins(before), msgspec.to_builtins(after)
-    return _difference(old, new)
-
-
-def _difference(old: JsonObject, new: JsonObject) -> JsonObject:
-    patch: dict[str, Any] = {key: None for key in old if key not in new}
-    for key, value in new.items():
-        known = old.get(key)
-        if known == value:
-            continue
-        if isinstance(known, dict) and isinstance(value, dict):
-            value = _difference(cast(JsonObject, known), cast(JsonObject, value))
-        patch[key] = value
-    return patch
+    return merge_patch(msgspec.to_builtins(before), msgspec.to_builtins(after))

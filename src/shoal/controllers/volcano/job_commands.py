@@ -16,11 +16,12 @@ from collections.abc import Iterator
 
 from shoal.api.meta import ObjectKey
 from shoal.api.status import ApiError
-from shoal.api.volcano.command import COMMANDS, Command
+from shoal.api.volcano.command import COMMANDS, Command, age
 from shoal.api.volcano.job import JOBS, Job, JobPhase
 from shoal.api.volcano.lifecycle import JobAction
+from shoal.client.existence import find, remove
 from shoal.client.informer import Lister
-from shoal.client.protocol import Client, DeleteOptions
+from shoal.client.protocol import Client
 from shoal.controllers.volcano.job_policies import action_named
 from shoal.controllers.volcano.job_state import TARGETED, step_of_action
 
@@ -107,25 +108,15 @@ class JobCommands:
 
     async def delete(self, command: Command) -> None:
         """Step 3."""
-        meta = command.metadata
-        options = DeleteOptions(uid=meta.uid)
-        try:
-            await self._client.delete(COMMANDS, meta.name, meta.namespace, options)
-        except ApiError as error:
-            if not error.is_not_found:
-                raise
-        self._done.add(meta.uid)
+        await remove(self._client, COMMANDS, command.metadata)
+        self._done.add(command.metadata.uid)
 
     async def delete_homeless(self, key: ObjectKey) -> None:
         """Commands to a job that is not there, if the server says so, too."""
         waiting = self._commands.by_index(BY_JOB, str(key))
         if not waiting:
             return
-        try:
-            await self._client.get(JOBS, key.name, key.namespace)
-        except ApiError as error:
-            if not error.is_not_found:
-                raise
+        if await find(self._client, JOBS, key.name, key.namespace) is None:
             for command in waiting:
                 await self.delete(command)
 
@@ -136,9 +127,5 @@ def is_for(job: Job, command: Command) -> bool:
     return command.target.uid in ("", job.metadata.uid)
 
 
-def _rank(command: Command) -> tuple[bool, float, int, str]:
-    """Creation times are whole seconds; within one, resource versions tell the order."""
-    meta = command.metadata
-    created_s = meta.creation_timestamp.timestamp() if meta.creation_timestamp else 0.0
-    version = meta.resource_version
-    return (made_version(command) is None, created_s, len(version), version)
+def _rank(command: Command) -> tuple[object, ...]:
+    return (made_version(command) is None, *age(command))

@@ -26,8 +26,9 @@ from shoal.api.volcano.job import JOBS, Job, JobPhase
 from shoal.api.volcano.keys import JOB_NAME, TASK_SPEC
 from shoal.base.clock import Clock
 from shoal.client.events import EventRecorder
+from shoal.client.existence import remove
 from shoal.client.informer import InformerSet, Lister
-from shoal.client.protocol import Client, DeleteOptions
+from shoal.client.protocol import Client
 from shoal.client.workqueue import WorkQueue
 from shoal.controllers.kube.owners import controller_reference
 from shoal.controllers.reconciler import Result
@@ -174,15 +175,8 @@ class JobFlowReconciler:
 
     async def _remove_jobs(self, flow: JobFlow) -> None:
         for job in owned_jobs(self._jobs, flow):
-            meta = job.metadata
-            if meta.deletion_timestamp is not None:
-                continue
-            gone = DeleteOptions(propagation="Background", uid=meta.uid)
-            try:
-                await self._client.delete(JOBS, meta.name, meta.namespace, gone)
-            except ApiError as error:
-                if not (error.is_not_found or error.is_conflict):
-                    raise
+            if job.metadata.deletion_timestamp is None:
+                await remove(self._client, JOBS, job.metadata, "Background")
 
     def _forget_departed(self, flow: ObjectKey) -> None:
         for key, job in list(self._departed.items()):

@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from shoal.api.core import CONFIG_MAPS, SECRETS, SERVICES, Secret
+from shoal.api.core import CONFIG_MAPS, SECRETS, SERVICES
 from shoal.api.meta import Object, ObjectKey
 from shoal.api.resource import JsonObject, Resource
 from shoal.api.status import ApiError
 from shoal.api.storage import CLAIMS, PersistentVolumeClaim
 from shoal.api.volcano.job import Job
+from shoal.client.existence import find, remove
 from shoal.client.informer import Lister
-from shoal.client.protocol import Client, DeleteOptions
+from shoal.client.protocol import Client
 from shoal.controllers.volcano import job_volumes
 from shoal.controllers.volcano.job_plugins.plugin import JobPlugin
 from shoal.controllers.volcano.job_plugins.ssh import secret_name
@@ -96,7 +97,7 @@ class JobObjects:
 
     async def _key_pair(self, job: Job) -> KeyPair:
         """That of the job's Secret; a new one where it has none."""
-        secret: Secret | None = await self._read(SECRETS, secret_name(job), job)
+        secret = await find(self._client, SECRETS, secret_name(job), job.metadata.namespace)
         is_ours = secret is not None and _is_owned(secret, job)
         kept = kept_key_pair(secret) if is_ours else None
         return kept or await asyncio.to_thread(generate_key_pair)
@@ -131,7 +132,7 @@ class JobObjects:
                 raise
         else:
             return True
-        found: Object | None = await self._read(resource, name, job)
+        found: Object | None = await find(self._client, resource, name, job.metadata.namespace)
         if found is None or not _is_owned(found, job):
             raise NameTaken(
                 f"{resource.kind} {name} is there and is not of job {job.metadata.name}"
@@ -140,23 +141,9 @@ class JobObjects:
 
     async def _remove(self, job: Job, manifest: JsonObject) -> None:
         resource, name = _resource_of(manifest), manifest["metadata"]["name"]
-        found: Object | None = await self._read(resource, name, job)
-        if found is None or not _is_owned(found, job):
-            return
-        options = DeleteOptions(uid=found.metadata.uid)
-        try:
-            await self._client.delete(resource, name, job.metadata.namespace, options)
-        except ApiError as error:
-            if not error.is_not_found:
-                raise
-
-    async def _read(self, resource: Resource[Any], name: str, job: Job) -> Any:
-        try:
-            return await self._client.get(resource, name, job.metadata.namespace)
-        except ApiError as error:
-            if error.is_not_found:
-                return None
-            raise
+        found: Object | None = await find(self._client, resource, name, job.metadata.namespace)
+        if found is not None and _is_owned(found, job):
+            await remove(self._client, resource, found.metadata)
 
 
 def plugins_of(job: Job) -> list[JobPlugin]:

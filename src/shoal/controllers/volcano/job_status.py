@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from shoal.api.duration import format_duration
+from shoal.api.merge_patch import merge_patch
 from shoal.api.resource import JsonObject
 from shoal.api.volcano.job import Job, JobCondition, JobPhase, JobState, JobStatus, TaskState
 from shoal.api.volcano.lifecycle import JobAction
@@ -114,20 +116,7 @@ def expiry(job: Job) -> datetime | None:
 
 def status_patch(before: JobStatus, after: JobStatus) -> JsonObject:
     """The merge patch from one to the other; empty where they are equal."""
-    return _difference(msgspec.to_builtins(before), msgspec.to_builtins(after))
-
-
-def _difference(before: JsonObject, after: JsonObject) -> JsonObject:
-    patch: JsonObject = dict.fromkeys(before.keys() - after.keys())
-    for name, value in after.items():
-        old = before.get(name)
-        if isinstance(value, dict) and isinstance(old, dict):
-            inner = _difference(old, value)
-            if inner:
-                patch[name] = inner
-        elif value != old:
-            patch[name] = value
-    return patch
+    return merge_patch(msgspec.to_builtins(before), msgspec.to_builtins(after))
 
 
 def _in_phase(job: Job, phase: JobPhase, now: datetime, reason: str = "", message: str = "") -> Job:
@@ -138,17 +127,9 @@ def _in_phase(job: Job, phase: JobPhase, now: datetime, reason: str = "", messag
     job = _with_status(job, state=state, conditions=[*others, here])
     created = job.metadata.creation_timestamp
     if phase in _ENDS and created is not None:
-        job = _with_status(job, running_duration=_go_text(now - created))
+        length_s = max(0, int((now - created).total_seconds()))
+        job = _with_status(job, running_duration=format_duration(length_s))
     return job
-
-
-def _go_text(length: timedelta) -> str:
-    """`1h2m3s`, as Go prints a duration of whole seconds."""
-    total_s = max(0, int(length.total_seconds()))
-    hours, minutes, seconds = total_s // 3600, total_s // 60 % 60, total_s % 60
-    if hours:
-        return f"{hours}h{minutes}m{seconds}s"
-    return f"{minutes}m{seconds}s" if minutes else f"{seconds}s"
 
 
 def _with_status(job: Job, **fields: object) -> Job:

@@ -19,8 +19,9 @@ from shoal.api.volcano import keys
 from shoal.api.volcano.job import JOBS, Job
 from shoal.api.volcano.pod_group import POD_GROUPS, PodGroup
 from shoal.base.clock import Clock
+from shoal.client.existence import remove
 from shoal.client.informer import Lister
-from shoal.client.protocol import Client, DeleteOptions
+from shoal.client.protocol import Client
 from shoal.controllers.expectations import Expectations
 from shoal.controllers.together import all_of
 from shoal.controllers.volcano.job_pod_plan import Mark
@@ -153,7 +154,7 @@ class JobWrites:
         async with self._slots:
             self._expectations.expect_deleted(owner, meta.uid, self._clock.now())
             try:
-                await self._delete(PODS, meta)
+                await remove(self._client, PODS, meta)
             except Exception:
                 self._expectations.observe_deleted(owner, meta.uid)
                 raise
@@ -171,7 +172,7 @@ class JobWrites:
         await self._client.patch(POD_GROUPS, meta.name, {"spec": spec}, meta.namespace)
 
     async def delete_group(self, group: PodGroup) -> None:
-        await self._delete(POD_GROUPS, group.metadata)
+        await remove(self._client, POD_GROUPS, group.metadata)
         self._deleted_groups[group.metadata.key] = group.metadata.uid
 
     def group_is_gone(self, group: PodGroup) -> None:
@@ -181,8 +182,7 @@ class JobWrites:
 
     async def delete_job(self, job: Job) -> None:
         """What it owns goes first."""
-        options = DeleteOptions(propagation="Foreground", uid=job.metadata.uid)
-        await self._client.delete(JOBS, job.metadata.name, job.metadata.namespace, options)
+        await remove(self._client, JOBS, job.metadata, "Foreground")
 
     async def _create(
         self, resource: Resource[Any], manifest: JsonObject, owner: ObjectMeta
@@ -201,13 +201,3 @@ class JobWrites:
         if controller is None or controller.uid != owner.uid:
             raise NameTaken(f"{resource.kind} {name} is there and is not of job {owner.name}")
         return False
-
-    async def _delete(self, resource: Resource[Any], meta: ObjectMeta) -> None:
-        """What is gone, or has been made anew, is left alone."""
-        try:
-            await self._client.delete(
-                resource, meta.name, meta.namespace, DeleteOptions(uid=meta.uid)
-            )
-        except ApiError as error:
-            if not (error.is_not_found or error.is_conflict):
-                raise

@@ -17,8 +17,9 @@ from shoal.api.volcano.pod_group import POD_GROUPS, PodGroup
 from shoal.api.volcano.queue import QUEUES, Queue
 from shoal.base.clock import Clock
 from shoal.client.events import EventRecorder
+from shoal.client.existence import remove
 from shoal.client.informer import InformerSet, Lister
-from shoal.client.protocol import Client, ConnectionFailed, DeleteOptions
+from shoal.client.protocol import Client, ConnectionFailed
 from shoal.client.workqueue import WorkQueue
 from shoal.controllers.reconciler import Result
 from shoal.controllers.runner import Controller
@@ -149,15 +150,8 @@ class PodGroupReconciler:
                     raise
 
     async def _delete(self, group: PodGroup | None) -> None:
-        if group is None:
-            return
-        metadata = group.metadata
-        options = DeleteOptions(uid=metadata.uid)
-        try:
-            await self._client.delete(POD_GROUPS, metadata.name, metadata.namespace, options)
-        except ApiError as error:
-            if not (error.is_not_found or error.is_conflict):
-                raise
+        if group is not None:
+            await remove(self._client, POD_GROUPS, group.metadata)
 
 
 def pod_group_controller(

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
+from shoal.api.merge_patch import merge_patch
 from shoal.api.meta import ObjectKey, OwnerReference
 from shoal.api.pod import PODS, Pod
 from shoal.api.resource import JsonObject
@@ -117,7 +118,7 @@ def manifest(pod: Pod, workload: Mapping[str, str]) -> JsonObject:
 def changes(group: PodGroup, wanted: JsonObject) -> JsonObject:
     """The merge patch that makes a group follow what it was made from; empty where it does."""
     after = msgspec.convert(wanted["spec"], PodGroupSpec)
-    spec = _difference(_followed_fields(group.spec), _followed_fields(after))
+    spec = merge_patch(_followed_fields(group.spec), _followed_fields(after))
     metadata = {
         part: patch
         for part, present, followed in (
@@ -205,20 +206,6 @@ def _followed_fields(spec: PodGroupSpec) -> JsonObject:
         limit = {} if tier is None else {"highestTierAllowed": tier}
         fields["networkTopology"] = {"mode": topology.mode, **limit}
     return fields
-
-
-def _difference(before: JsonObject, after: JsonObject) -> JsonObject:
-    """The merge patch from one to the other (RFC 7396)."""
-    patch: JsonObject = {name: None for name in before if name not in after}
-    for name, value in after.items():
-        present = before.get(name)
-        if isinstance(value, dict) and isinstance(present, dict):
-            inner = _difference(present, value)
-            if inner:
-                patch[name] = inner
-        elif value != present:
-            patch[name] = value
-    return patch
 
 
 def _metadata_difference(

@@ -13,12 +13,13 @@ import logging
 from shoal.api.core import EventType
 from shoal.api.meta import OwnerReference
 from shoal.api.status import ApiError
-from shoal.api.volcano.command import COMMANDS, Command
+from shoal.api.volcano.command import COMMANDS, Command, age
 from shoal.api.volcano.lifecycle import QueueAction
 from shoal.api.volcano.queue import QUEUES, Queue
 from shoal.client.events import EventRecorder
+from shoal.client.existence import find, remove
 from shoal.client.informer import Lister
-from shoal.client.protocol import Client, DeleteOptions
+from shoal.client.protocol import Client
 from shoal.controllers.volcano import queue_state
 from shoal.controllers.volcano.queue_writes import QueueWrites
 
@@ -58,19 +59,20 @@ class QueueCommands:
     async def carry_out(self) -> None:
         """All that are there, oldest first. Raises where one has to be tried again; those behind
         it wait until it is done."""
-        for command in sorted(self._commands.list(), key=_age):
+        for command in sorted(self._commands.list(), key=age):
             target = queue_target(command)
             if target is not None and await self._is_still_there(command):
                 await self._carry_out_one(command.action, target)
-                await self._delete(command)
+                await remove(self._client, COMMANDS, command.metadata)
 
     async def _carry_out_one(self, action: str, target: OwnerReference) -> None:
         """Decided from what the server says now: informers may not know of the last command."""
-        queue = await self._read(target.name)
+        queue = await find(self._client, QUEUES, target.name)
         if queue is None or target.uid not in ("", queue.metadata.uid):
             _log.info("%s of queue %s: there is no such queue", action, target.name)
             return
-        parent = await self._read(queue.spec.parent) if queue.spec.parent else None
+        above = queue.spec.parent
+        parent = await find(self._client, QUEUES, above) if above else None
         reason = queue_state.refusal(queue, action, parent)
         if reason:
             self._warn(queue, action, reason)
@@ -91,39 +93,8 @@ class QueueCommands:
     def _warn(self, queue: Queue, action: str, message: str) -> None:
         self._recorder.record(QUEUES, queue.metadata, EventType.WARNING, action, message)
 
-    async def _read(self, name: str) -> Queue | None:
-        try:
-            return await self._client.get(QUEUES, name)
-        except ApiError as error:
-            if error.is_not_found:
-                return None
-            raise
-
     async def _is_still_there(self, command: Command) -> bool:
         """An informer may show a command for a while after it has been carried out."""
         metadata = command.metadata
-        try:
-            present = await self._client.get(COMMANDS, metadata.name, metadata.namespace)
-        except ApiError as error:
-            if error.is_not_found:
-                return False
-            raise
-        return present.metadata.uid == metadata.uid
-
-    async def _delete(self, command: Command) -> None:
-        metadata = command.metadata
-        options = DeleteOptions(uid=metadata.uid)
-        try:
-            await self._client.delete(COMMANDS, metadata.name, metadata.namespace, options)
-        except ApiError as error:
-            # A conflict: it has gone, and another one has come under its name.
-            if not (error.is_not_found or error.is_conflict):
-                raise
-
-
-def _age(command: Command) -> tuple[float, int, str, str]:
-    """Creation times are whole seconds; within one, resource versions tell the order."""
-    metadata = command.metadata
-    created = metadata.creation_timestamp
-    version = metadata.resource_version
-    return (created.timestamp() if created else 0.0, len(version), version, metadata.uid)
+        present = await find(self._client, COMMANDS, metadata.name, metadata.namespace)
+        return present is not None and present.metadata.uid == metadata.uid

@@ -11,8 +11,8 @@ from typing import Any
 from shoal.api.apps import REPLICA_SETS, STATEFUL_SETS, ReplicaSet, StatefulSet
 from shoal.api.meta import Object, ObjectKey, OwnerReference
 from shoal.api.resource import Resource
-from shoal.api.status import ApiError
 from shoal.client.discovery import discover
+from shoal.client.existence import find
 from shoal.client.informer import Informer, InformerSet
 from shoal.client.protocol import Client
 
@@ -47,16 +47,8 @@ class Workloads:
         resource, informer = followed
         known: Object | None = informer.lister.get(ObjectKey(namespace, reference.name))
         if known is None or known.metadata.uid != reference.uid:
-            known = await self._read(resource, namespace, reference.name)
+            known = await find(self._client, resource, reference.name, namespace)
         return known if known is not None and known.metadata.uid == reference.uid else None
-
-    async def _read(self, resource: Resource[Any], namespace: str, name: str) -> Object | None:
-        try:
-            return await self._client.get(resource, name, namespace)
-        except ApiError as error:
-            if error.is_not_found:
-                return None
-            raise
 
     async def _follow(self) -> None:
         async with self._starting:

@@ -2,13 +2,13 @@
 
 A Permit plugin that answers Wait holds the pod; it, or another plugin, later allows or rejects it,
 or its time runs out. Decisions are noted here and taken out by the core, so plugins stay pure.
-Source of the texts: Kubernetes v1.36, pkg/scheduler/framework/runtime/waiting_pods_map.go;
-of how they write times: Go, time.Duration.String.
+Source of the texts: Kubernetes v1.36, pkg/scheduler/framework/runtime/waiting_pods_map.go.
 """
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
+from shoal.api.duration import format_duration
 from shoal.scheduler.framework import status as statuses
 from shoal.scheduler.framework.status import SUCCESS, Status
 from shoal.scheduler.state.pod_info import PodInfo
@@ -60,7 +60,7 @@ class WaitingPod:
                     waited_s = self._timeouts_s[plugin]
                     self.reject(
                         plugin,
-                        f"rejected due to timeout after waiting {_go_text(waited_s)}"
+                        f"rejected due to timeout after waiting {format_duration(waited_s)}"
                         f" at plugin {plugin}",
                     )
                     break
@@ -91,24 +91,3 @@ class WaitingPods:
     def next_deadline(self) -> datetime | None:
         """The earliest of all; None where nobody waits."""
         return min((each.deadline for each in self if each.pending_plugins), default=None)
-
-
-def _go_text(duration_s: float) -> str:
-    """`1m0s`, `1.5s`, `20ms`."""
-    left_ns = round(duration_s * 1e9)
-    if left_ns < 10**9:
-        for unit, one_ns in (("ms", 10**6), ("µs", 10**3), ("ns", 1)):
-            if left_ns >= one_ns:
-                return f"{_decimal(left_ns, one_ns)}{unit}"
-        return "0s"
-    minutes, left_ns = divmod(left_ns, 60 * 10**9)
-    hours, minutes = divmod(minutes, 60)
-    text = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
-    return f"{text}{_decimal(left_ns, 10**9)}s"
-
-
-def _decimal(amount: int, unit: int) -> str:
-    """The quotient without zeros at its end. Integers, because a float would round."""
-    whole, rest = divmod(amount, unit)
-    digits = str(rest).rjust(len(str(unit)) - 1, "0").rstrip("0")
-    return f"{whole}.{digits}" if rest else str(whole)
