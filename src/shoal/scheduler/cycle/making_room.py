@@ -11,9 +11,11 @@ rules: Volcano v1.15, actions/reclaim, actions/preempt, actions/gangpreempt; on 
 docs/reference/volcano-differences.md.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import Any
 
 from shoal.api.volcano.pod_group import PodGroupPhase
 from shoal.scheduler.cycle.allocating import is_fifo
@@ -27,6 +29,7 @@ from shoal.scheduler.cycle.victims import (
     bundles,
     does_drf_decide,
     givers,
+    kind_order,
     leaves_as_much,
 )
 from shoal.scheduler.fairness.amounts import add, total_of
@@ -180,7 +183,7 @@ class _Search:
         """Whether the group got room, or will have it."""
         with self._round.without_leaving(), self._all_taken:
             is_enough = self._place()
-            for candidate in self._candidates:
+            for candidate in self._in_turn():
                 if is_enough:
                     break
                 bundle = self._without_taken(candidate)
@@ -193,6 +196,26 @@ class _Search:
             else:
                 self._give_up()
         return is_enough
+
+    def _in_turn(self) -> Iterator[Bundle]:
+        """The candidates, and always those of the queue that is to give first as things are by
+        then."""
+        lines: dict[str, deque[Bundle]] = {}
+        for bundle in self._candidates:
+            lines.setdefault(bundle.group.queue, deque()).append(bundle)
+        keys: dict[str, tuple[Any, ...]] = {}
+        count = -1
+        while len(lines) > 1:
+            if count != len(self._taken):
+                count = len(self._taken)
+                policy, own = self._round.policy, self._group.queue
+                keys = {name: policy.victim_order_key(name, own) for name in lines}
+            queue = min(lines, key=lambda name: (kind_order(lines[name][0]), keys[name]))
+            yield lines[queue].popleft()
+            if not lines[queue]:
+                del lines[queue]
+        for line in lines.values():
+            yield from line
 
     def _place(self) -> bool:
         """Place what fits now; whether it is enough."""

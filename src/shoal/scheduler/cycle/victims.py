@@ -170,13 +170,17 @@ def _bundle_order(round: Round, bundle: Bundle, group: Group, terms: Terms) -> A
     last = bundle.members[0]
     by_priority = round.rules.priority_task_order
     return (
-        not _is_broken(bundle),
-        bundle.is_whole,
+        kind_order(bundle),
         queue,
         -_use(bundle, group) if bundle.is_whole and terms.is_of_gangs and queue else 0.0,
         _backwards(round.order(bundle.group)),
         _backwards(task_order(last.pod, by_priority=by_priority)),
     )
+
+
+def kind_order(bundle: Bundle) -> tuple[bool, bool]:
+    """What is left of a gang goes first, then what gangs can do without, then whole gangs."""
+    return not _is_broken(bundle), bundle.is_whole
 
 
 def _is_broken(bundle: Bundle) -> bool:
