@@ -59,6 +59,7 @@ from shoal.scheduler.framework.registry import Handle, PluginRegistry
 from shoal.scheduler.framework.waiting_pods import WaitingPods
 from shoal.scheduler.gang_scheduling import GangScheduling
 from shoal.scheduler.gangs.book import GangBook
+from shoal.scheduler.gangs.precedence import Precedence
 from shoal.scheduler.intake import Intake
 from shoal.scheduler.nominating import Nominating
 from shoal.scheduler.plugins.disruption_budgets import DisruptionBudgets
@@ -91,10 +92,15 @@ class Scheduler:
         self.profiles = profiles
         self.nominations = handle.nominations
         self._queue = SchedulingQueue(profiles, settings)
-        self._nominating = Nominating(
-            handle.nominations, handle.awaited_victims, handle.waiting_pods, self._queue
-        )
         book = GangBook(handle.objects)
+        handle.nominations.is_kept_from = Precedence(book)
+        self._nominating = Nominating(
+            handle.nominations,
+            handle.awaited_victims,
+            handle.waiting_pods,
+            self._queue,
+            book.wake_all,
+        )
         self._intake = Intake(cache, handle.objects, self._queue, profiles, self._nominating, book)
         self.needs: tuple[Resource[Any], ...] = tuple(
             dict.fromkeys(
@@ -143,7 +149,7 @@ class Scheduler:
                 return self._bind_failed(event, now)
             case EvictFailed(pod):
                 self._nominating.eviction_failed(pod.uid)
-                self.gangs.book.eviction_failed(pod.uid)
+                self.gangs.eviction_failed(pod.uid, now)
             case ExtendersAnswered():
                 return self._answered(event, now)
             case Tick(max_cycles):

@@ -28,7 +28,7 @@ from shoal.scheduler.gangs.statuses import group_patch, phase_of, queue_patches
 GROUP_STATUS_PERIOD = timedelta(seconds=0.25)
 QUEUE_STATUS_PERIOD = timedelta(seconds=1)
 RETRY_DELAY = timedelta(seconds=1)
-"""After a binding that failed."""
+"""After a binding or an eviction that failed."""
 
 Start = Callable[[Placement, datetime], list[Effect]]
 """Begins the binding of a placement."""
@@ -96,6 +96,10 @@ class GangScheduling:
         self.book.displace(uid)
         self.book.back_off(group, now + RETRY_DELAY)
         return True
+
+    def eviction_failed(self, uid: str, now: datetime) -> None:
+        """A pod stays; groups that wait for its room back off."""
+        self.book.eviction_failed(uid, now + RETRY_DELAY)
 
     def _tell_admissions(self, admitted: Iterable[Group], now: datetime) -> Iterator[Effect]:
         for group in admitted:

@@ -91,15 +91,14 @@ class Intake:
 
     def set_pod(self, pod: Pod, now: datetime) -> PodInfo | None:
         """The pod as it is now; None where it takes no place any more."""
-        key = pod.metadata.key
+        former = self.former_self(pod)
+        if former is not None:
+            self._remove(former, now)
+        self._uid_of[pod.metadata.key] = pod.metadata.uid
         if pod.is_finished:
             self._finish(pod, now)
             return None
         info = pod_info.of(pod)
-        former = self.former_self(pod)
-        if former is not None:
-            self._remove(former, now)
-        self._uid_of[key] = info.uid
         if pod.spec.node_name:
             self._set_assigned(info, now)
         else:
@@ -115,10 +114,7 @@ class Intake:
 
     def _finish(self, pod: Pod, now: datetime) -> None:
         """It takes no room any more; its gang still counts it."""
-        key = pod.metadata.key
-        if self._uid_of.get(key) == pod.metadata.uid:
-            del self._uid_of[key]
-            self._remove(pod.metadata.uid, now, is_gone=False)
+        self._remove(pod.metadata.uid, now, is_gone=False)
         if GROUP_NAME in pod.metadata.annotations:
             self._book.set_pod(pod_info.of(pod), None, now)
 
@@ -131,12 +127,15 @@ class Intake:
         node_name = pod.spec.node_name
         if group_key_of(pod) is not None:
             self._book.set_pod(pod, None, now)
+        else:
+            self._book.remove_pod(pod.uid)
         if before is None or self._cache.state_of(pod.uid) is CacheState.ASSUMED:
             self._cache.add(pod, node_name)
+            self._book.wake_related()
             self._queue.move_all(Happening(ASSIGNED_POD_ADD, None, pod), now)
             return
         self._cache.update(pod, node_name)
-        if before.object.is_deleting != pod.object.is_deleting:
+        if _may_help_gangs(before, pod):
             self._book.wake_all()
         for event in pod_changes(before, pod, ASSIGNED_POD):
             self._queue.move_all(Happening(event, before, pod), now)
@@ -148,6 +147,7 @@ class Intake:
         if group_key_of(pod) is not None or awaits_group(pod):
             self._set_member(pod, profile, now)
             return
+        self._book.remove_pod(pod.uid)
         queued = self._queue.get(pod.uid)
         before = queued.pod if queued else None
         if before is None:
@@ -163,17 +163,28 @@ class Intake:
             member = self._book.member(pod.uid)
             self._nominating.see(member.pod if member else None, pod, now)
             self._book.set_pod(pod, profile, now)
+        else:
+            self._book.remove_pod(pod.uid)
+        if pod.object.is_deleting:
+            self._nominating.gone(pod.uid, now)
 
     def _remove(self, uid: str, now: datetime, *, is_gone: bool = True) -> None:
         if is_gone:
             self._book.remove_pod(uid)
-        queued = self._queue.get(uid)
         self._queue.remove(uid)
-        if queued is not None:
-            self._nominating.gone(queued.pod, now)
+        self._nominating.gone(uid, now)
         self._nominating.victim_leaves(uid)
         pod = self._cache.pod(uid)
         if pod is not None:
             self._cache.remove(uid)
             self._book.wake_all()
             self._queue.move_all(Happening(ASSIGNED_POD_DELETE, pod), now)
+
+
+def _may_help_gangs(before: PodInfo, after: PodInfo) -> bool:
+    """Whether a pod that stands on a node leaves others more than it did."""
+    return (
+        before.object.is_deleting != after.object.is_deleting
+        or before.labels != after.labels
+        or before.request != after.request
+    )

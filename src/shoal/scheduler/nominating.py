@@ -6,7 +6,7 @@ kept off are woken as if a pod had gone. Behaviour: Kubernetes v1.36, pkg/schedu
 eventhandlers.go, backend/queue/nominator.go and framework/preemption/executor.go.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from shoal.scheduler import effects
@@ -29,11 +29,14 @@ class Nominating:
         awaited: AwaitedVictims,
         waiting_pods: WaitingPods,
         queue: SchedulingQueue,
+        wake_gangs: Callable[[], None],
     ) -> None:
+        """`wake_gangs`: what keeps room free for a pod has ended."""
         self._nominations = nominations
         self._awaited = awaited
         self._waiting_pods = waiting_pods
         self._queue = queue
+        self._wake_gangs = wake_gangs
 
     def see(self, before: PodInfo | None, pod: PodInfo, now: datetime) -> None:
         """A pod without a node as the API server knows it; `before` is None for a new one."""
@@ -61,10 +64,16 @@ class Nominating:
             self._nominations.remove(uid)
         self._awaited.forget(uid)
 
-    def gone(self, pod: PodInfo, now: datetime) -> None:
-        """A pod without a node is no more."""
-        self._awaited.forget(pod.uid)
-        if self._nominations.remove(pod.uid):
+    def gone(self, uid: str, now: datetime) -> None:
+        """A pod is no more; one that is not nominated is fine."""
+        self._awaited.forget(uid)
+        self.withdraw(uid, now)
+
+    def withdraw(self, uid: str, now: datetime) -> None:
+        """The pod is not nominated any more, and others may use the room."""
+        pod = self._nominations.pod(uid)
+        if pod is not None:
+            self._nominations.remove(uid)
             self._wake(pod, now)
 
     def victim_leaves(self, uid: str) -> None:
@@ -114,3 +123,4 @@ class Nominating:
         """Others may use the room that was kept for the pod."""
         happening = Happening(ASSIGNED_POD_DELETE, pod)
         self._queue.move_all(happening, now, besides=pod.uid)
+        self._wake_gangs()

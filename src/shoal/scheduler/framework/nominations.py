@@ -6,7 +6,7 @@ the nominated pods on it, too. Plugins may look, and only the core writes. Behav
 Kubernetes v1.36, pkg/scheduler/backend/queue/nominator.go.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from shoal.scheduler.state.pod_info import PodInfo
 
@@ -20,6 +20,8 @@ class Nominations:
         self._node_of: dict[str, str] = {}
         self._on: dict[str, dict[str, PodInfo]] = {}
         """Node name -> uid -> pod."""
+        self.is_kept_from: Callable[[PodInfo, PodInfo], bool] = is_no_lower
+        """Whether room that is promised to the first pod is kept from the second."""
 
     def __len__(self) -> int:
         return len(self._node_of)
@@ -32,17 +34,22 @@ class Nominations:
         """The node's name; empty where the pod is nominated to none."""
         return self._node_of.get(uid, "")
 
+    def pod(self, uid: str) -> PodInfo | None:
+        """In the version that was nominated; None for one that is not."""
+        node_name = self._node_of.get(uid)
+        return self._on[node_name][uid] if node_name else None
+
     def on(self, node_name: str) -> Collection[PodInfo]:
         """Pods that are nominated to the node."""
         return self._on.get(node_name, _NOBODY).values()
 
     def heeded_by(self, pod: PodInfo, node_name: str) -> list[PodInfo]:
         """Nominated pods that the pod must leave room for on the node: those of at least its
-        priority, without itself."""
+        priority, unless `is_kept_from` says otherwise; without itself."""
         return [
             each
             for each in self.on(node_name)
-            if each.priority >= pod.priority and each.uid != pod.uid
+            if each.uid != pod.uid and self.is_kept_from(each, pod)
         ]
 
     def nodes_heeded_by(self, pod: PodInfo) -> list[str]:
@@ -64,6 +71,11 @@ class Nominations:
             if not pods:
                 del self._on[node_name]
         return node_name
+
+
+def is_no_lower(one: PodInfo, other: PodInfo) -> bool:
+    """By priority."""
+    return one.priority >= other.priority
 
 
 class AwaitedVictims:

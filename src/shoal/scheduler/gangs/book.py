@@ -13,13 +13,13 @@ from shoal.api.meta import ObjectKey
 from shoal.api.volcano import keys
 from shoal.api.volcano.job import SCHEDULER_NAME
 from shoal.api.volcano.pod_group import POD_GROUPS, PodGroup, PodGroupPhase
-from shoal.api.volcano.queue import DEFAULT, QUEUES, Queue
+from shoal.api.volcano.queue import QUEUES, Queue
 from shoal.base.guard import Failed, attempt
 from shoal.scheduler.events import ObjectChanged
 from shoal.scheduler.fairness.queue_policy import QueueUsage
 from shoal.scheduler.framework.profile import Profile
 from shoal.scheduler.gangs.group import Group
-from shoal.scheduler.gangs.likeness import Likeness, likeness_of
+from shoal.scheduler.gangs.likeness import Likeness, is_judged_by_room, likeness_of
 from shoal.scheduler.gangs.member import (
     HOLDING,
     Member,
@@ -29,6 +29,7 @@ from shoal.scheduler.gangs.member import (
     state_of,
 )
 from shoal.scheduler.gangs.parking import Parking
+from shoal.scheduler.gangs.usages import Usages
 from shoal.scheduler.queueing.queued_pod import QueuedPod
 from shoal.scheduler.state.objects import Objects
 from shoal.scheduler.state.pod_info import PodInfo
@@ -60,15 +61,18 @@ class GangBook:
         self._groups: dict[ObjectKey, Group] = {}
         self._member_of: dict[str, Group] = {}
         """By uid of the pod."""
-        self._usage: dict[str, QueueUsage] = {}
-        self._stale: dict[ObjectKey, Group] = {}
-        """Groups whose contribution to the usage is not what it was."""
+        self._usages = Usages()
         self._unwritten: dict[ObjectKey, Group] = {}
         """Groups whose status may have to be written."""
         self._active: dict[ObjectKey, Group] = {}
         self._does_wake_all = False
+        self._does_wake_related = False
+        self._does_binding_wake = False
         self._parking = Parking()
+        self._related: dict[ObjectKey, Group] = {}
+        """Parked groups to whose members pods nearby matter by more than the room they take."""
         self._backing_off: dict[ObjectKey, Group] = {}
+        self._look_again_at: datetime | None = None
         self._awaiters: dict[str, list[Group]] = {}
         """Groups that wait for a victim to be gone, by its uid."""
         self._holders: dict[ObjectKey, Group] = {}
@@ -105,13 +109,17 @@ class GangBook:
 
     def has_work(self) -> bool:
         """Whether a round may change something."""
-        return self._does_wake_all or bool(self._active)
+        return self._does_wake_all or self._does_wake_related or bool(self._active)
 
     def active(self) -> list[Group]:
         """Groups that are to be tried, in the order in which they came."""
         if self._does_wake_all:
             self._does_wake_all = False
             for group in list(self._parking.heads()):
+                self._wake(group)
+        if self._does_wake_related:
+            self._does_wake_related = False
+            for group in list(self._related.values()):
                 self._wake(group)
         return list(self._active.values())
 
@@ -131,9 +139,14 @@ class GangBook:
         return group
 
     def next_retry(self) -> datetime | None:
-        """When a group that backs off is due."""
-        times = (each.retry_at for each in self._backing_off.values())
+        """When a group is due because of the time alone."""
+        times = [self._look_again_at, *(each.retry_at for each in self._backing_off.values())]
         return min((each for each in times if each is not None), default=None)
+
+    def look_again(self, at: datetime) -> None:
+        """The passing of time may help groups then."""
+        if self._look_again_at is None or at < self._look_again_at:
+            self._look_again_at = at
 
     def back_off(self, group: Group, until: datetime) -> None:
         """Leave the group alone until then."""
@@ -142,7 +155,10 @@ class GangBook:
         self._active.pop(group.key, None)
 
     def wake_due(self, now: datetime) -> None:
-        """Groups whose back-off is over."""
+        """Groups whose back-off is over, or all where time itself has changed something."""
+        if self._look_again_at is not None and self._look_again_at <= now:
+            self._look_again_at = None
+            self._does_wake_all = True
         due = [
             each for each in self._backing_off.values() if each.retry_at and each.retry_at <= now
         ]
@@ -156,10 +172,21 @@ class GangBook:
         of groups that are equal to it."""
         if self._active.pop(group.key, None) is not None and _may_be_tried(group):
             self._parking.add(group, None if is_special else likeness_of(group))
+            if not all(is_judged_by_room(each.pod) for each in group.waiting()):
+                self._related[group.key] = group
 
     def wake_all(self) -> None:
         """Something happened that may help any group."""
         self._does_wake_all = True
+
+    def wake_related(self) -> None:
+        """A pod stands on a node: this may help groups that want to be near it."""
+        self._does_wake_related = bool(self._related)
+
+    def wake_when_bound(self) -> None:
+        """The next binding that succeeds may help any group: members that are being bound cannot
+        be victims before."""
+        self._does_binding_wake = True
 
     def await_victims(self, group: Group, victims: Iterable[str]) -> None:
         """The group has pods with these uids evicted, and takes their room when they are gone."""
@@ -169,10 +196,7 @@ class GangBook:
 
     def usage(self) -> Mapping[str, QueueUsage]:
         """Of each queue that has groups."""
-        for group in self._stale.values():
-            self._renew_contribution(group)
-        self._stale.clear()
-        return self._usage
+        return self._usages.by_queue()
 
     def has_unwritten(self) -> bool:
         return bool(self._unwritten)
@@ -189,6 +213,9 @@ class GangBook:
         key = group_key_of(pod)
         assert key is not None
         state = state_of(pod)
+        former = self._member_of.get(pod.uid)
+        if former is not None and former.key != key:
+            self.remove_pod(pod.uid)
         known = self.member(pod.uid)
         if known is None:
             if state is MemberState.WAITING and (profile is None or pod.object.is_deleting):
@@ -201,9 +228,12 @@ class GangBook:
             known.node_name = pod.spec.node_name
             group.add(known)
             self._note(known, None, known.state)
+            self._changed(group)
+        elif state is MemberState.WAITING and self._is_given_up(known, pod):
+            self.remove_pod(pod.uid)
         else:
-            self._renew(known, pod, state, now)
-        self._changed(self._member_of[pod.uid])
+            self._renew(known, pod, state)
+            self._changed(self._member_of[pod.uid])
 
     def remove_pod(self, uid: str) -> None:
         """It is gone; unknown ones are fine."""
@@ -213,6 +243,8 @@ class GangBook:
         member = group.remove(uid)
         assert member is not None
         self._note(member, member.state, None)
+        # Even a pod that only waited counted for what its queue deserves.
+        self._does_wake_all = True
         self._changed(group)
         self._drop_if_empty(group)
 
@@ -223,19 +255,30 @@ class GangBook:
     def displace(self, uid: str) -> None:
         """That was taken back."""
         member = self.member(uid)
-        if member is not None and member.state is MemberState.PLACED:
-            self._move(uid, MemberState.WAITING, "")
+        if member is None or member.state is not MemberState.PLACED:
+            return
+        assert member.queued is not None
+        if member.queued.pod.object.is_deleting:
+            self.remove_pod(uid)
+            return
+        member.pod = member.queued.pod  # It may have changed meanwhile.
+        self._move(uid, MemberState.WAITING, "")
 
     def evict(self, member: Member) -> None:
         """It is to go."""
+        member.is_evicted = True
         self._move(member.uid, MemberState.LEAVING, member.node_name)
 
-    def eviction_failed(self, uid: str) -> None:
-        """It stays."""
+    def eviction_failed(self, uid: str, until: datetime) -> None:
+        """It stays; groups that waited for it try again then."""
         member = self.member(uid)
         if member is not None and member.state is MemberState.LEAVING:
+            member.is_evicted = False
             self._move(uid, state_of(member.pod), member.node_name)
+        waiting = self._awaiters.get(uid, ())
         self.victim_leaves(uid)
+        for group in waiting:
+            self.back_off(group, until)
 
     def victim_leaves(self, uid: str) -> None:
         """A victim is gone, or cannot be evicted."""
@@ -250,8 +293,10 @@ class GangBook:
     def take_phase(self, group: Group, phase: PodGroupPhase) -> None:
         """What follows from its members alone: nobody needs to try anything because of it."""
         group.phase = phase
-        self._stale[group.key] = group
+        self._usages.note(group)
         self.has_changed_queues = True
+        if phase is PodGroupPhase.COMPLETED:
+            self._does_wake_all = True  # What it was admitted with is for others.
 
     def note_verdict(self, group: Group) -> None:
         """Its verdict changed."""
@@ -268,16 +313,17 @@ class GangBook:
             self._does_wake_all = True
             self.has_changed_queues = True
         elif change.resource == PRIORITY_CLASSES:
-            self._does_wake_all = True
             for group in self._groups.values():
                 group.priority = self._priority_of(group)
+                self._wake(group)
 
     def _set_group(self, obj: PodGroup, now: datetime) -> None:
         group = self._group(obj.metadata.key, now)
         before = group.object
         is_same = before is not None and before.metadata.uid == obj.metadata.uid
         is_admitted = obj.phase is PodGroupPhase.INQUEUE and group.phase is PodGroupPhase.PENDING
-        if before is not None and is_same and before.spec == obj.spec and not is_admitted:
+        is_as_before = before is not None and is_same and _is_said_alike(before, obj)
+        if is_as_before and not is_admitted:
             # A status, mostly our own.
             group.object = obj
             self._unwritten[group.key] = group
@@ -288,15 +334,17 @@ class GangBook:
             group.verdict = None
         elif is_admitted:
             group.phase = obj.phase  # By somebody else.
-        wakes = before is None or before.spec != obj.spec
-        if wakes:
+        if not is_as_before:
             group.priority = self._priority_of(group)
-        self._changed(group, wakes=wakes)
+            # Others may find room where it has become one that gives, or wants less.
+            self._does_wake_all |= before is not None or bool(group.members)
+        self._changed(group, wakes=not is_as_before)
 
     def _remove_group(self, key: ObjectKey) -> None:
         group = self._groups.get(key)
         if group is not None:
             group.take_object(None)
+            self._does_wake_all = True  # What it was admitted with is for others.
             self._changed(group)
             self._drop_if_empty(group)
 
@@ -318,9 +366,15 @@ class GangBook:
     def _drop_if_empty(self, group: Group) -> None:
         if group.object is None and not group.members:
             self._parking.remove(group)
-            for room in (self._groups, self._active, self._unwritten, self._backing_off):
+            for room in (
+                self._groups,
+                self._active,
+                self._unwritten,
+                self._backing_off,
+                self._related,
+            ):
                 room.pop(group.key, None)
-            self._stale[group.key] = group
+            self._usages.note(group)
 
     def _queue(self, member: Member, profile: Profile | None, now: datetime) -> None:
         assert profile is not None
@@ -328,17 +382,18 @@ class GangBook:
         member.queued = QueuedPod(member.pod, profile, signature, now, now)
         member.state = MemberState.GATED if _is_gated(member) else MemberState.WAITING
 
-    def _renew(self, member: Member, pod: PodInfo, state: MemberState, now: datetime) -> None:
+    def _is_given_up(self, member: Member, pod: PodInfo) -> bool:
+        """Whether a pod without a node is deleted, so that it will never have one."""
+        return pod.object.is_deleting and member.state is not MemberState.PLACED
+
+    def _renew(self, member: Member, pod: PodInfo, state: MemberState) -> None:
         """A newer version of a member."""
         group = self._member_of[pod.uid]
         before = member.state
-        if state is MemberState.WAITING:
-            if before is MemberState.PLACED:
-                state = before  # The API server does not know yet.
-            elif pod.object.is_deleting:
-                self.remove_pod(pod.uid)
-                self._member_of[pod.uid] = group
-                return
+        if state is MemberState.WAITING and before is MemberState.PLACED:
+            state = before  # The API server does not know yet.
+        if member.is_evicted and state in HOLDING:
+            state = MemberState.LEAVING  # Nor of this.
         group.remove(pod.uid)
         member.pod = pod
         member.role = role_of(pod)
@@ -372,14 +427,17 @@ class GangBook:
             _add(self.held, member.amounts, 1)
         if after is MemberState.LEAVING:
             self.leaving[member.uid] = member
-            self._does_wake_all = True
+            self._does_wake_all |= before is not MemberState.LEAVING
         elif before is MemberState.LEAVING:
             self.leaving.pop(member.uid, None)
+        if before is MemberState.PLACED and has and self._does_binding_wake:
+            self._does_binding_wake = False
+            self._does_wake_all = True
         if after not in HOLDING:
             self.victim_leaves(member.uid)
 
     def _changed(self, group: Group, *, wakes: bool = True) -> None:
-        self._stale[group.key] = group
+        self._usages.note(group)
         self._unwritten[group.key] = group
         self.has_changed_queues = True
         if group.holding:
@@ -392,25 +450,21 @@ class GangBook:
     def _wake(self, group: Group) -> None:
         """Whether there is anything to try is found out by the round."""
         self._parking.remove(group)
+        self._related.pop(group.key, None)
         if _may_be_tried(group):
             self._active[group.key] = group
         else:
             self._active.pop(group.key, None)
 
-    def _renew_contribution(self, group: Group) -> None:
-        before, queue = group.contribution, group.contributes_to
-        is_here = group.key in self._groups and group.is_known
-        now = group.usage() if is_here else None
-        if now == before and group.queue == queue:
-            return
-        if before is not None:
-            _add_usage(self._usage[queue], before, -1)
-        group.contribution = now
-        group.contributes_to = group.queue or DEFAULT
-        if group.contribution is not None:
-            usage = self._usage.setdefault(group.contributes_to, QueueUsage())
-            _add_usage(usage, group.contribution, 1)
-            usage.has_groups = True
+
+def _is_said_alike(before: PodGroup, after: PodGroup) -> bool:
+    """Whether people say the same of both."""
+    one, other = before.metadata, after.metadata
+    return (
+        before.spec == after.spec
+        and one.annotations == other.annotations
+        and one.labels == other.labels
+    )
 
 
 def _may_be_tried(group: Group) -> bool:
@@ -435,10 +489,3 @@ def _is_gated(member: Member) -> bool:
 def _add(total: Amounts, more: Mapping[str, int], sign: int) -> None:
     for name, amount in more.items():
         total[name] = total.get(name, 0) + sign * amount
-
-
-def _add_usage(total: QueueUsage, more: QueueUsage, sign: int) -> None:
-    _add(total.allocated, more.allocated, sign)
-    _add(total.request, more.request, sign)
-    _add(total.inqueue, more.inqueue, sign)
-    _add(total.elastic, more.elastic, sign)

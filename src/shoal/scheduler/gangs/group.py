@@ -14,6 +14,7 @@ import msgspec
 from shoal.api.meta import ObjectKey
 from shoal.api.volcano import keys
 from shoal.api.volcano.pod_group import PodGroup, PodGroupPhase
+from shoal.api.volcano.queue import DEFAULT
 from shoal.scheduler.fairness.amounts import of_resource_list
 from shoal.scheduler.fairness.queue_policy import QueueUsage
 from shoal.scheduler.gangs.member import HOLDING, READY, Member, MemberState
@@ -82,7 +83,7 @@ class Group:
             return
         spec, meta = obj.spec, obj.metadata
         self.uid = meta.uid
-        self.queue = spec.queue
+        self.queue = spec.queue or DEFAULT
         self.min_member = spec.min_member
         binds = spec.min_member >= sum(spec.min_task_member.values())
         self.role_minimums = spec.min_task_member if binds else {}

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 from shoal.api.volcano import keys
@@ -11,6 +10,7 @@ from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.request import Amounts, ResourceRequest
 
 _INDEX = re.compile(r"-(\d+)$")
+_NUMBER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 DEFAULT_TASK_PRIORITY = 1
 """Of a pod that has none (Volcano v1.15, pkg/scheduler/api/job_info.go)."""
 
@@ -56,8 +56,8 @@ class Member:
     node_name: str = ""
     queued: QueuedPod | None = None
     """Of a member that needs a node."""
-    since: datetime | None = None
-    """When it got its node, as far as is known."""
+    is_evicted: bool = False
+    """Whether the scheduler wants it gone, which the API server may not know yet."""
 
     @property
     def uid(self) -> str:
@@ -89,9 +89,9 @@ def role_of(pod: PodInfo) -> str:
 
 
 def task_priority_of(pod: PodInfo) -> int:
-    """Higher is placed first, and given up last."""
+    """Higher is placed first, and given up last. What is no number counts as not said."""
     text = pod.object.metadata.annotations.get(keys.TASK_PRIORITY, "")
-    if text.lstrip("-").isdigit():
+    if _NUMBER.fullmatch(text):
         return int(text)
     return DEFAULT_TASK_PRIORITY if pod.spec.priority is None else pod.spec.priority
 

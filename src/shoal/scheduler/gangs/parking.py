@@ -8,26 +8,45 @@ groups, and not as much as there are groups.
 import heapq
 from collections.abc import Iterator
 
-from shoal.api.meta import ObjectKey
 from shoal.scheduler.gangs.group import Group
 from shoal.scheduler.gangs.likeness import Likeness
+
+_Entry = tuple[str, str, int, Group]
+"""Age, uid, a number that no other entry has, and the group."""
+
+
+class _Line:
+    """Equal groups, the oldest first; those that have left stay until they come up."""
+
+    def __init__(self) -> None:
+        self.entries: list[_Entry] = []
+        self.entered: set[Group] = set()
+
+    def enter(self, group: Group, number: int) -> None:
+        """Once at most, however often it leaves and comes back."""
+        if group not in self.entered:
+            self.entered.add(group)
+            heapq.heappush(self.entries, (group.age_key, group.uid, number, group))
+
+    def drop_first(self) -> None:
+        self.entered.remove(heapq.heappop(self.entries)[-1])
 
 
 class Parking:
     """Every group stands here once at most."""
 
     def __init__(self) -> None:
-        self._alone: dict[ObjectKey, Group] = {}
-        self._alike: dict[Likeness, list[tuple[str, str, Group]]] = {}
-        """The oldest first; groups that have left are still in it until they come up."""
-        self._likeness: dict[ObjectKey, Likeness] = {}
+        self._alone: dict[Group, None] = {}
+        self._alike: dict[Likeness, _Line] = {}
+        self._likeness: dict[Group, Likeness] = {}
+        self._number = 0
 
     def __contains__(self, group: Group) -> bool:
-        return group.key in self._alone or group.key in self._likeness
+        return group in self._alone or group in self._likeness
 
     def heads(self) -> Iterator[Group]:
         """Groups that nobody equal stands before."""
-        yield from self._alone.values()
+        yield from self._alone
         for likeness in list(self._alike):
             head = self._head(likeness)
             if head is not None:
@@ -37,27 +56,27 @@ class Parking:
         """None for a group that is like no other."""
         self.remove(group)
         if likeness is None:
-            self._alone[group.key] = group
+            self._alone[group] = None
             return
-        self._likeness[group.key] = likeness
-        line = self._alike.setdefault(likeness, [])
-        heapq.heappush(line, (group.age_key, group.uid, group))
+        self._likeness[group] = likeness
+        self._number += 1
+        self._alike.setdefault(likeness, _Line()).enter(group, self._number)
 
     def remove(self, group: Group) -> None:
         """Unknown ones are fine."""
-        self._alone.pop(group.key, None)
-        self._likeness.pop(group.key, None)
+        self._alone.pop(group, None)
+        self._likeness.pop(group, None)
 
     def next_alike(self, likeness: Likeness) -> Group | None:
         """The oldest of equal groups."""
         return self._head(likeness)
 
     def _head(self, likeness: Likeness) -> Group | None:
-        line = self._alike.get(likeness, [])
-        while line:
-            _, _, group = line[0]
-            if self._likeness.get(group.key) == likeness:
+        line = self._alike.get(likeness)
+        while line is not None and line.entries:
+            *_, group = line.entries[0]
+            if self._likeness.get(group) == likeness:
                 return group
-            heapq.heappop(line)
+            line.drop_first()
         self._alike.pop(likeness, None)
         return None
