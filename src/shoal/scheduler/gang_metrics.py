@@ -5,6 +5,7 @@ Volcano's units: thousandths of cpu, bytes of memory, thousandths of anything el
 labels and units: Volcano v1.15, pkg/scheduler/metrics.
 """
 
+import heapq
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import accumulate
@@ -24,6 +25,8 @@ from shoal.scheduler.gangs.book import GangBook
 from shoal.scheduler.gangs.order import dominant_share
 from shoal.scheduler.state.request import CPU, MEMORY, Amounts
 
+MOST_GROUPS = 1000
+"""So many are shown one by one: whoever asks must not hold up the scheduler."""
 _QUEUE = ["queue_name"]
 _OWN_QUEUE = ["queue"]
 _JOB = ["job_ns", "job_id"]
@@ -32,8 +35,9 @@ _JOB = ["job_ns", "job_id"]
 class GangMetrics(Collector):
     """What queues hold includes the queues below them, where the rules have a tree of queues."""
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Scheduler, most_groups: int = MOST_GROUPS) -> None:
         self._gangs = scheduler.gangs
+        self._most_groups = most_groups
 
     def collect(self) -> Iterator[Metric]:
         rounds, book = self._gangs.rounds, self._gangs.book
@@ -42,7 +46,7 @@ class GangMetrics(Collector):
         yield from _amounts_of_queues(tree, policy, total)
         yield from _standing_of_queues(tree, policy)
         yield from _phases(tree, book)
-        yield from _groups(book, total)
+        yield from _groups(book, total, self._most_groups)
         yield from _latencies(self._gangs.tally)
         yield from _outcomes(self._gangs.tally)
 
@@ -121,25 +125,23 @@ def _phases(tree: QueueTree, book: GangBook) -> Iterator[Metric]:
         yield family
 
 
-def _groups(book: GangBook, total: Amounts) -> Iterator[Metric]:
+def _groups(book: GangBook, total: Amounts, most: int) -> Iterator[Metric]:
     share = GaugeMetricFamily(
         "volcano_job_share", "The largest part of any resource that the group holds.", labels=_JOB
     )
     tasks = GaugeMetricFamily(
         "volcano_unschedule_task_count", "Pods of the group that wait.", labels=_JOB
     )
-    waiting = 0
-    for group in book:
-        names = [group.key.namespace, group.key.name]
-        if group.holding:
-            share.add_metric(names, dominant_share(group.holding, total))
-        if group.is_known and group.verdict is not None and not group.is_ready:
-            tasks.add_metric(names, group.waiting_count)
-            waiting += 1
+    shares = ((dominant_share(each.holding, total), each.key) for each in book if each.holding)
+    for part, key in heapq.nlargest(most, shares):
+        share.add_metric([key.namespace, key.name], part)
+    waiting = [each for each in book if each.is_known and each.verdict and not each.is_ready]
+    for group in heapq.nsmallest(most, waiting, key=lambda each: each.age_key):
+        tasks.add_metric([group.key.namespace, group.key.name], group.waiting_count)
     yield share
     yield tasks
     yield GaugeMetricFamily(
-        "volcano_unschedule_job_count", "Groups that were tried in vain and wait.", waiting
+        "volcano_unschedule_job_count", "Groups that were tried in vain and wait.", len(waiting)
     )
 
 

@@ -15,9 +15,9 @@ from shoal.testing.volcano import PodGroupBuilder, QueueBuilder, make_pod_group,
 class Shown:
     """Samples by name and labels, as they are now."""
 
-    def __init__(self, rehearsal: Rehearsal) -> None:
+    def __init__(self, rehearsal: Rehearsal, most_groups: int = 1000) -> None:
         self.registry = CollectorRegistry()
-        self.registry.register(GangMetrics(rehearsal.scheduler))
+        self.registry.register(GangMetrics(rehearsal.scheduler, most_groups))
 
     def __call__(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(name, labels)
@@ -142,6 +142,20 @@ def test_actions_are_timed_where_there_is_a_stopwatch() -> None:
     assert shown(f"{name}_count", action="allocate") == rounds
     assert shown(f"{name}_sum", action="allocate") == pytest.approx(10 * rounds)
     assert shown(f"{name}_count", action="gangpreempt") == 0
+
+
+def test_only_so_many_groups_are_shown_one_by_one() -> None:
+    rehearsal = cluster(make_queue("a").capability(cpu="0.5"))
+    for index in range(3):
+        rehearsal.add(group(f"g{index}", "a", 1), member(f"g{index}", 0))
+        rehearsal.advance(1)
+    shown = Shown(rehearsal, most_groups=2)
+    tasks = [
+        shown("volcano_unschedule_task_count", job_ns="default", job_id=f"g{index}")
+        for index in range(3)
+    ]
+    assert [*map(bool, tasks)].count(True) == 2
+    assert shown("volcano_unschedule_job_count") == 3
 
 
 def test_queues_that_stand_side_by_side_have_no_root() -> None:
