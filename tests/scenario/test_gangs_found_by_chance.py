@@ -50,7 +50,7 @@ def test_an_elastic_gang_that_finds_no_place_at_all_is_given_up(least: int) -> N
 
 
 def roles(name: str, *roles: tuple[int, int, str]) -> list[Any]:
-    """A gang of roles, each of so many members, of which so many are needed, with such a request."""
+    """A gang of roles, each of so many members, of which so many are needed, of such a size."""
     minimums = {f"r{index}": least for index, (_, least, _) in enumerate(roles)}
     made: list[Any] = [group(name, sum(minimums.values())).spec(minTaskMember=minimums)]
     for index, (count, _, cpu) in enumerate(roles):
@@ -101,3 +101,35 @@ def test_a_victim_stays_where_the_room_of_a_later_one_holds_all() -> None:
     rehearsal.advance(3)
     assert evicted(rehearsal) == ["elastic-0"]
     assert placed(rehearsal, "gang", 3) == 3
+
+
+def test_victims_that_come_back_leave_the_room_to_the_queue_that_reclaimed_it() -> None:
+    queues = (make_queue("a"), make_queue("b"))
+    rehearsal = cluster("4", queues=queues)
+    rehearsal.is_holding_evictions = True
+    rehearsal.add(group("borrower", 0, "a"), *(p.priority(10) for p in members("borrower", 4)))
+    rehearsal.advance(3)
+    rehearsal.add(group("owner", 2, "b"), *members("owner", 2))
+    rehearsal.advance(3)
+    for number, name in enumerate(evicted(rehearsal)):
+        rehearsal.add(*(p.priority(10) for p in members("borrower", 5 + number)[-1:]))
+        rehearsal.delete(make_pod(name))
+        rehearsal.advance(3)
+    assert placed(rehearsal, "owner", 2) == 2
+    assert len(evicted(rehearsal)) == 2
+
+
+def test_what_a_gang_has_beyond_its_minimum_takes_no_room_that_was_made_for_a_minimum() -> None:
+    rehearsal = cluster("1")
+    rehearsal.add(group("low", 1), *members("low", 1))
+    rehearsal.advance(3)
+    for name, value in (("high", 10), ("higher", 20)):
+        rehearsal.put(PRIORITY_CLASSES, {"metadata": {"name": name}, "value": value})
+    extras = group("extras", 0).spec(priorityClassName="higher")
+    rehearsal.add(extras, *(each.priority(20) for each in members("extras", 1)))
+    rehearsal.advance(3)
+    gang = group("gang", 1).spec(priorityClassName="high")
+    rehearsal.add(gang, *(each.priority(10) for each in members("gang", 1)))
+    rehearsal.advance(3)
+    assert evicted(rehearsal) == ["low-0"]
+    assert placed(rehearsal, "gang", 1) == 1

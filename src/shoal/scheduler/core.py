@@ -114,7 +114,13 @@ class Scheduler:
         self._bindings = Bindings(cache, handle.waiting_pods, self._extenders.binder)
         budgets = DisruptionBudgets(handle.objects)
         rounds = Rounds(
-            cache, self._cycle, book, handle.objects, handle.nominations, budgets.violating
+            cache,
+            self._cycle,
+            book,
+            handle.objects,
+            handle.nominations,
+            budgets.violating,
+            self._nominating.room_is_free,
         )
         self.gangs = GangScheduling(book, rounds, self._start)
 
