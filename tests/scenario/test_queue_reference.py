@@ -311,3 +311,12 @@ def test_a_group_that_has_waited_long_enough_is_admitted() -> None:
     rehearsal.add(make_node("n2").capacity(cpu="1", pods="1"))
     rehearsal.advance(1)
     assert rehearsal.get(POD_GROUPS, "g").status.phase == "Inqueue"
+
+
+def test_nodes_that_nobody_waits_for_count_at_once() -> None:
+    rehearsal = cluster("4")
+    rehearsal.advance(2)
+    for count in (8, 0):
+        rehearsal.add(make_node("n2").capacity(cpu=str(count)))
+        rehearsal.advance(2)
+        assert cpus(rehearsal, "root", "deserved") == 4 + count

@@ -58,14 +58,14 @@ class Intake:
         self._cache.set_node(node)
         events = [NODE_ADD] if before is None else node_changes(before, node)
         if events:
-            self._book.wake_all()
+            self._book.cluster_changed()
         for event in events:
             self._queue.move_all(Happening(event, before, node), now)
 
     def remove_node(self, name: str, now: datetime) -> None:
         before = self._cache.node(name)
         if before is not None:
-            self._book.wake_all()
+            self._book.cluster_changed()
             self._cache.remove_node(name)
             self._queue.move_all(Happening(NODE_DELETE, before), now)
 

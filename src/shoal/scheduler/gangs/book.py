@@ -175,6 +175,11 @@ class GangBook:
             if not all(is_judged_by_room(each.pod) for each in group.waiting()):
                 self._related[group.key] = group
 
+    def cluster_changed(self) -> None:
+        """Nodes came, went or changed: there is more or less to divide."""
+        self.wake_all()
+        self.has_changed_queues = True
+
     def wake_all(self) -> None:
         """Something happened that may help any group."""
         self._does_wake_all = True
