@@ -68,7 +68,7 @@ def place_in(
             if own[0] in known and each not in own
         ]
         size = policy.sub_group_size - len(there)
-        places = round.domains.of_sub_group(policy.network_topology, there, within)
+        places = round.domains.of_sub_group(policy.network_topology, there, own, within)
         refused += _place_whole(transaction, own, max(size, 1), list(places))
     transaction.rows = within
     rest = [each for each in members if each.uid not in in_sub_groups]

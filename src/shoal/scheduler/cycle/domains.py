@@ -1,4 +1,5 @@
-"""Where in the network a group may be placed: sets of rows, closest together first.
+"""Where in the network a group may be placed: sets of rows, closest together first, and of those
+the fullest, so that others stay whole.
 
 A group with a hard `networkTopology` stays inside one HyperNode of the tier that it allows at most;
 a soft one tries the same and may then go anywhere. Members that have nodes already bind the rest:
@@ -6,7 +7,8 @@ only HyperNodes that hold all of them will do. Source of the rules: Volcano v1.1
 network-topology-aware and actions/allocate.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,14 +16,25 @@ from shoal.api import selectors
 from shoal.api.volcano.hyper_node import HYPER_NODES
 from shoal.api.volcano.hyper_node_tree import Domain, HyperNodeTree
 from shoal.api.volcano.pod_group import NetworkTopology, SubGroupPolicy, TopologyMode
+from shoal.scheduler.fairness.amounts import PODS, total_of
 from shoal.scheduler.gangs.group import Group
 from shoal.scheduler.gangs.member import HOLDING, Member
-from shoal.scheduler.state.node_table import BoolArray
+from shoal.scheduler.state.node_table import BoolArray, IntArray
 from shoal.scheduler.state.objects import Objects
 from shoal.scheduler.state.snapshot import Snapshot
 
 Rows = BoolArray | None
 """True for rows that may be used; None for all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tier:
+    """The domains of one tier, and the rows of all of them, one domain after the other."""
+
+    domains: Sequence[Domain]
+    rows: IntArray
+    starts: IntArray
+    """Where the rows of each domain begin."""
 
 
 class Domains:
@@ -33,23 +46,33 @@ class Domains:
         self._seen: tuple[int, int] | None = None
         self._tree = HyperNodeTree((), ())
         self._rows: dict[str, BoolArray] = {}
+        self._tiers: dict[int, _Tier] = {}
 
     def of_group(self, group: Group) -> Iterator[Rows]:
         """Where its members may go, the best place first."""
         topology = group.object.spec.network_topology if group.object else None
         nodes = {each.node_name for each in group.in_states(HOLDING)}
-        yield from self._places(topology, nodes, within=None)
+        yield from self._places(topology, nodes, group.wanting, within=None)
 
     def of_sub_group(
-        self, topology: NetworkTopology | None, members: Iterable[Member], within: Rows
+        self,
+        topology: NetworkTopology | None,
+        members: Iterable[Member],
+        waiting: Iterable[Member],
+        within: Rows,
     ) -> Iterator[Rows]:
         """The same for a subgroup, inside of where its group goes. `members`: those that have
-        nodes."""
+        nodes; `waiting`: those that need some."""
         nodes = {each.node_name for each in members}
-        yield from self._places(topology, nodes, within)
+        wanted = total_of(each.amounts for each in waiting)
+        yield from self._places(topology, nodes, wanted, within)
 
     def _places(
-        self, topology: NetworkTopology | None, nodes: set[str], within: Rows
+        self,
+        topology: NetworkTopology | None,
+        nodes: set[str],
+        wanted: Mapping[str, int],
+        within: Rows,
     ) -> Iterator[Rows]:
         if topology is None:
             yield within
@@ -59,14 +82,53 @@ class Domains:
         for tier in self._tree.tiers:
             if highest is not None and tier > highest:
                 break
-            fitting = [each for each in self._tree.domains(tier) if nodes <= each.nodes]
-            for domain in sorted(fitting, key=lambda each: (len(each.nodes), each.name)):
+            for domain in self._fullest_first(tier, wanted):
+                if not nodes <= domain.nodes:
+                    continue
                 rows = self._rows_of(domain)
                 rows = rows if within is None else rows & within
                 if rows.any():
                     yield rows
         if topology.mode == TopologyMode.SOFT:
             yield within
+
+    def _fullest_first(self, tier: int, wanted: Mapping[str, int]) -> list[Domain]:
+        """Those that would be fullest with what is wanted, so that others stay whole; those that
+        have too little last."""
+        known = self._tier(tier)
+        if not known.domains:
+            return []
+        snapshot = self._snapshot
+        fullness = np.zeros(len(known.domains))
+        is_too_small = np.zeros(len(known.domains), np.bool_)
+        for name, amount in wanted.items():
+            index = snapshot.resources.get(name)
+            if index is None or name == PODS:
+                continue
+            has = np.add.reduceat(snapshot.allocatable[index][known.rows], known.starts)
+            used = np.add.reduceat(snapshot.requested[index][known.rows], known.starts)
+            part = (used + amount) / np.maximum(has, 1)
+            is_too_small |= part > 1
+            fullness += part
+        fullness[is_too_small] = 0
+        ranked = zip(fullness.tolist(), known.domains, strict=True)
+        order = sorted(ranked, key=lambda each: (-each[0], len(each[1].nodes), each[1].name))
+        return [domain for _, domain in order]
+
+    def _tier(self, tier: int) -> "_Tier":
+        known = self._tiers.get(tier)
+        if known is None:
+            found = [
+                (each, np.flatnonzero(self._rows_of(each))) for each in self._tree.domains(tier)
+            ]
+            found = [(domain, rows) for domain, rows in found if rows.size]
+            sizes = [rows.size for _, rows in found]
+            known = self._tiers[tier] = _Tier(
+                [domain for domain, _ in found],
+                np.concatenate([rows for _, rows in found]) if found else np.zeros(0, np.intp),
+                np.cumsum([0, *sizes[:-1]], dtype=np.intp),
+            )
+        return known
 
     def _highest_tier(self, topology: NetworkTopology) -> int | None:
         """None where any tier will do; a tier that does not exist is below all others."""
@@ -91,6 +153,7 @@ class Domains:
             return
         self._seen = seen
         self._rows.clear()
+        self._tiers.clear()
         nodes = ((node.name, node.labels) for node in self._snapshot.nodes())
         self._tree = HyperNodeTree(self._objects.list(HYPER_NODES), nodes)
 
