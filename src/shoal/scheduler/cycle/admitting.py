@@ -16,6 +16,7 @@ from shoal.api.volcano.pod_group import PodGroupPhase
 from shoal.api.volcano.queue import DequeueStrategy
 from shoal.scheduler.cycle.quotas import Quotas
 from shoal.scheduler.cycle.round import Round, shortage_text
+from shoal.scheduler.cycle.yielding import Yielding
 from shoal.scheduler.fairness.overcommit import Overcommit
 from shoal.scheduler.gangs.group import Group, GroupVerdict, Reason
 from shoal.scheduler.gangs.likeness import likeness_of
@@ -31,6 +32,7 @@ class _Limits:
 
     overcommit: Overcommit | None
     quotas: Quotas | None
+    yielding: Yielding
 
     def admit(self, group: Group, wanted: Amounts) -> None:
         if self.overcommit is not None:
@@ -44,7 +46,7 @@ def admit(round: Round, groups: Iterable[Group]) -> None:
     waiting = [each for each in groups if each.phase is PodGroupPhase.PENDING and each.is_known]
     if not waiting:
         return
-    limits = _Limits(_overcommit(round), _quotas(round))
+    limits = _Limits(_overcommit(round), _quotas(round), Yielding(round))
     lines: dict[str, list[_Entry]] = {}
     for number, group in enumerate(waiting):
         lines.setdefault(group.queue, []).append((round.order(group), number, group))
@@ -115,12 +117,17 @@ def _objection(round: Round, limits: _Limits, group: Group) -> str:
             return ""
     shortage = round.policy.admission_shortage(group.queue, wanted)
     if shortage is not None:
-        return shortage_text(shortage)
+        left = limits.yielding.less(group, counts_elastic=False)
+        if round.policy.admission_shortage(group.queue, left) is not None:
+            return shortage_text(shortage)
     # Others have to make room for what a queue deserves, however full the cluster is.
     if limits.overcommit is None or round.policy.is_within_share(group.queue, wanted):
         return ""
     overused = limits.overcommit.overused(wanted)
     if not overused:
+        return ""
+    left = limits.yielding.less(group, counts_elastic=True)
+    if not limits.overcommit.overused(left):
         return ""
     return f"resource in cluster is overused: {', '.join(f'overused {each}' for each in overused)}"
 
