@@ -20,9 +20,8 @@ from shoal.scheduler.state.statement import Statement
 
 
 class Transaction:
-    """`rows`: the only nodes that may be used; None for all. `is_entitled`: the queue must be
-    entitled to what is placed even if others have to give; else it only must be allowed to have
-    it."""
+    """`rows`: the only nodes that may be used; None for all. `is_entitled`: the queue must not only
+    be allowed to have what is placed, but entitled to it, even if others have to give."""
 
     def __init__(
         self,
@@ -47,11 +46,10 @@ class Transaction:
         queued = member.queued
         assert queued is not None
         policy, queue = self._round.policy, self._group.queue
-        if self._is_entitled:
-            if not policy.may_reclaim(queue, member.amounts):
-                return MemberRefusal(member, f"queue {queue} is not entitled to more")
-        elif shortage := policy.shortage(queue, member.amounts):
+        if shortage := policy.shortage(queue, member.amounts):
             return MemberRefusal(member, shortage_text(shortage))
+        if self._is_entitled and not policy.may_reclaim(queue, member.amounts):
+            return MemberRefusal(member, f"queue {queue} is not entitled to more")
         result = self._round.cycle.place(self._statement, queued, rows=self.rows)
         if isinstance(result, Rejection):
             return MemberRefusal(member, result.message, is_of_nodes=True)
@@ -66,9 +64,9 @@ class Transaction:
         member, policy, queue = self.members[-1], self._round.policy, self._group.queue
         policy.release(queue, member.amounts)
         try:
-            if self._is_entitled:
-                return policy.may_reclaim(queue, member.amounts)
-            return policy.shortage(queue, member.amounts) is None
+            if policy.shortage(queue, member.amounts) is not None:
+                return False
+            return not self._is_entitled or policy.may_reclaim(queue, member.amounts)
         finally:
             policy.allocate(queue, member.amounts)
 
