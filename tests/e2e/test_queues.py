@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from shoal.api.volcano.keys import GROUP_NAME
+from shoal.api.volcano.keys import GROUP_NAME, QUEUE_NAME
 from shoal.testing.builders import make_pod
 from tests.command_line import Shoal
 from tests.plane import Plane, plane
@@ -93,6 +93,20 @@ def test_a_pod_tells_what_its_gang_waits_for(shoal: Shoal, tmp_path: Path) -> No
     assert "shoal explain pod half" not in story
     shoal("delete", "pod", "half")
     shoal("delete", "-f", str(manifest))
+
+
+def test_a_pod_without_a_podgroup_tells_why_none_is_made(shoal: Shoal, tmp_path: Path) -> None:
+    pod = make_pod("lost").scheduler("volcano").req(cpu="1").annotations(**{QUEUE_NAME: "nowhere"})
+    manifest = tmp_path / "pod.yaml"
+    manifest.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Pod", **pod.manifest()}))
+    shoal("apply", "-f", str(manifest))
+    story = shoal.until("Warning FailedCreatePodGroup", "explain", "pod", "lost")
+    assert story.startswith("Pod default/lost waits for its PodGroup")
+    assert 'queue.scheduling.volcano.sh "nowhere" not found' in story
+    shoal("queue", "create", "nowhere")
+    shoal.until("on node", "explain", "pod", "lost")
+    shoal("delete", "pod", "lost")
+    shoal("queue", "delete", "nowhere")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from shoal.api.ploto import DYNAMIC_EXECUTOR_POOLS, FIXED_EXECUTOR_POOLS, TASKS,
 from shoal.api.pod import PODS, ContainerStatus, Pod
 from shoal.api.resource import Resource
 from shoal.api.status import ApiError
-from shoal.api.volcano.job import JOBS
+from shoal.api.volcano.job import JOBS, SCHEDULER_NAME
 from shoal.api.volcano.keys import GROUP_NAME
 from shoal.api.volcano.pod_group import POD_GROUPS
 from shoal.api.volcano.queue import QUEUES
@@ -162,6 +162,8 @@ def _unplaced(name: str, pod: Pod, scheduled: meta.Condition | None, now: dateti
     if scheduled is None or scheduled.status == "True":
         if GROUP_NAME in pod.metadata.annotations:
             return [f"{name} waits to be placed with the rest of its gang."]
+        if pod.spec.scheduler_name == SCHEDULER_NAME:
+            return [f"{name} waits for its PodGroup, which is made before it is placed."]
         return [
             f"{name} waits for scheduler {pod.spec.scheduler_name}, which has not looked at it yet;"
             " is that scheduler running?"
