@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from shoal.api.volcano.job import JOBS
+from shoal.api.volcano.queue import QUEUES
 from shoal.testing.volcano import JobBuilder, make_job
 from tests.job_site import NS, JobSite, job_site
 
@@ -43,6 +44,18 @@ async def start(site: JobSite) -> None:
     site.is_lively = False
 
 
+async def scale(site: JobSite, replicas: int) -> None:
+    """The whole gang."""
+    tasks = (await site.client.get(JOBS.untyped(), "j", NS))["spec"]["tasks"]
+    tasks[0] |= {"replicas": replicas, "minAvailable": replicas}
+    await site.client.patch(JOBS, "j", {"spec": {"tasks": tasks, "minAvailable": replicas}}, NS)
+
+
+async def set_queue(site: JobSite, state: str) -> None:
+    patch = {"status": {"state": state}}
+    await site.client.patch(QUEUES, "default", patch, subresource="status")
+
+
 async def until_restarted(site: JobSite) -> None:
     async def is_counted() -> bool:
         return (await site.job()).status.retry_count == 1
@@ -73,6 +86,28 @@ async def test_a_failed_pod_restarts_the_job_with_a_new_group(site: JobSite):
         assert "Normal ExecuteAction j: Start to execute action RestartJob " in (
             await site.messages()
         )
+
+
+async def test_a_restart_waits_for_a_queue_that_was_closed_and_says_so(site: JobSite):
+    await site.submit(job(on("PodFailed", "RestartJob")))
+    async with site.controller():
+        await start(site)
+        await set_queue(site, "Closing")
+        await site.end("j-w-1", 1)
+        site.is_lively = True
+        text = "can only submit PodGroup to queue with state `Open`, queue `default` status is"
+
+        async def says_so() -> bool:
+            state = (await site.job()).status.state
+            return state.phase == "Pending" and text in state.message
+
+        await site.until("the reason", says_so)
+        await site.settle(90)
+        told = [each for each in await site.messages() if "PodGroupError" in each]
+        assert len(told) == 1 and told[0].startswith("Warning PodGroupError j: ")
+        await set_queue(site, "Open")
+        running = await site.until_phase("Running")
+        assert running.status.state.message == ""
 
 
 async def test_only_the_failed_pod_is_made_again_by_restart_pod(site: JobSite):
@@ -276,10 +311,10 @@ async def test_a_delayed_eviction_is_forgotten_when_the_pod_runs_again(site: Job
         await start(site)
         await site.delete("j-w-0", at_once=True)
         await site.settle(2)
-        assert "shoal.io/evicted-pods" in (await site.job()).metadata.annotations
+        assert "shoal.io/unanswered" in (await site.job()).metadata.annotations
         await start(site)
         await site.settle(2)
-        assert "shoal.io/evicted-pods" not in (await site.job()).metadata.annotations
+        assert "shoal.io/unanswered" not in (await site.job()).metadata.annotations
         await site.settle(90)
         assert (await site.job()).status.retry_count == 0
 
@@ -310,12 +345,27 @@ async def test_a_change_of_the_job_is_answered_where_a_policy_names_it(site: Job
     await site.submit(job(on("JobUpdated", "RestartJob")))
     async with site.controller():
         await start(site)
-        tasks = (await site.client.get(JOBS.untyped(), "j", NS))["spec"]["tasks"]
-        tasks[0] |= {"replicas": 3, "minAvailable": 3}
-        await site.client.patch(JOBS, "j", {"spec": {"tasks": tasks, "minAvailable": 3}}, NS)
+        await scale(site, 3)
         await site.until_phase("Restarting")
         await start(site)
         assert attempts(await site.pods()) == {f"j-w-{index}": "1/1" for index in range(3)}
+
+
+async def test_a_delayed_answer_to_a_change_outlives_the_controller(site: JobSite):
+    await site.submit(job(on("JobUpdated", "RestartJob", timeout="60s")))
+    async with site.controller():
+        await start(site)
+        await scale(site, 3)
+        await site.settle(30)
+        group = await site.group()
+        assert group is not None and group.spec.min_member == 3
+    async with site.controller():
+        await site.settle(20)
+        assert (await site.job()).status.retry_count == 0
+        await site.until_phase("Restarting")
+        await start(site)
+        await site.settle(90)
+        assert (await site.job()).status.retry_count == 1
 
 
 async def test_the_older_of_two_incidents_is_answered_first_and_none_is_lost(site: JobSite):

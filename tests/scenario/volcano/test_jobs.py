@@ -80,6 +80,24 @@ async def test_a_job_that_is_left_alone_is_not_written_again(site: JobSite):
         assert (await site.job()).metadata.resource_version == before.metadata.resource_version
 
 
+async def test_a_large_job_is_not_looked_at_for_each_of_its_pods(site: JobSite):
+    replicas = 200
+    await site.submit(job(replicas))
+    async with site.controller():
+        await site.admit()
+        names = [f"j-w-{index}" for index in range(replicas)]
+        await site.until_pods(*names)
+        await site.settle()
+        before = await site.job()
+        versions = {before.metadata.resource_version}
+        for name in names:
+            await site.run(name)
+            await site.clock.advance(0.001)
+            versions.add((await site.job()).metadata.resource_version)
+        await site.until_phase("Running")
+        assert len(versions) < replicas / 10
+
+
 async def test_a_job_whose_pods_fail_fails(site: JobSite):
     await site.submit(job())
     site.is_lively = True

@@ -9,14 +9,16 @@ from shoal.api.storage import CLAIMS, PersistentVolumeClaim
 from shoal.api.volcano.command import COMMANDS, Command
 from shoal.api.volcano.job import JOBS, Job
 from shoal.api.volcano.pod_group import POD_GROUPS, PodGroup
+from shoal.api.volcano.queue import QUEUES, Queue
 from shoal.base.clock import Clock
 from shoal.client.events import EventRecorder
-from shoal.client.informer import InformerSet
+from shoal.client.informer import InformerSet, Lister
 from shoal.client.protocol import Client
 from shoal.client.workqueue import WorkQueue
 from shoal.controllers.expectations import Expectations
 from shoal.controllers.runner import Controller
 from shoal.controllers.volcano.job_commands import BY_JOB, JobCommands, index_by_job, job_of
+from shoal.controllers.volcano.job_defaults import total_replicas
 from shoal.controllers.volcano.job_objects import JobObjects
 from shoal.controllers.volcano.job_pods import is_job
 from shoal.controllers.volcano.job_reconciler import BY_OWNER, JobReconciler, Listers
@@ -24,12 +26,22 @@ from shoal.controllers.volcano.job_writes import JobWrites, group_key
 
 _WORKERS = 16
 """Most of a turn is waiting for writes, which are committed together."""
+_LARGE = 100
+"""Pods of a job whose turns are worth saving."""
+_PAUSE_S_PER_POD = 0.0002
+_PAUSE_MAX_S = 1.0
+
+
+def pause_s(replicas: int) -> float:
+    """How long news of a job's pods is gathered before the job has its turn. A turn looks at all
+    pods, so one for each change of a large job would take time that grows with their square."""
+    return 0.0 if replicas < _LARGE else min(_PAUSE_MAX_S, _PAUSE_S_PER_POD * replicas)
 
 
 def job_controller(
     client: Client, informers: InformerSet, recorder: EventRecorder, clock: Clock
 ) -> Controller:
-    """Follows jobs, their pods and PodGroups, commands to them, and claims."""
+    """Follows jobs, their pods and PodGroups, commands to them, claims and queues."""
     jobs, pods = informers.informer(JOBS), informers.informer(PODS)
     groups, commands = informers.informer(POD_GROUPS), informers.informer(COMMANDS)
     claims, priorities = informers.informer(CLAIMS), informers.informer(PRIORITY_CLASSES)
@@ -48,12 +60,13 @@ def job_controller(
         recorder,
         clock,
     )
-    news = _News(queue, expectations, writes, carried_out, reconciler)
+    news = _News(queue, jobs.lister, expectations, writes, carried_out, reconciler)
     jobs.add_handler(news.on_job)
     pods.add_handler(news.on_pod)
     groups.add_handler(news.on_group)
     commands.add_handler(news.on_command)
     claims.add_handler(news.on_claim)
+    informers.informer(QUEUES).add_handler(news.on_queue)
     return Controller("vcjob", reconciler, queue, _WORKERS)
 
 
@@ -63,12 +76,14 @@ class _News:
     def __init__(
         self,
         queue: WorkQueue[ObjectKey],
+        jobs: Lister[Job],
         expectations: Expectations,
         writes: JobWrites,
         commands: JobCommands,
         reconciler: JobReconciler,
     ) -> None:
         self._queue = queue
+        self._jobs = jobs
         self._expectations = expectations
         self._writes = writes
         self._commands = commands
@@ -90,7 +105,8 @@ class _News:
         if new is None or new.is_deleting:
             self._expectations.observe_deleted(key, meta.uid)
         if old is None or new is None or _matters(old) != _matters(new):
-            self._queue.add(key)
+            job = self._jobs.get(key)
+            self._queue.add_after(key, pause_s(total_replicas(job)) if job is not None else 0.0)
 
     def on_group(self, old: PodGroup | None, new: PodGroup | None) -> None:
         group = new or old
@@ -133,7 +149,12 @@ class _News:
         self, old: PersistentVolumeClaim | None, new: PersistentVolumeClaim | None
     ) -> None:
         if old is None and new is not None:
-            for key in self._reconciler.waiters_for_claim(new.metadata.key):
+            for key in self._reconciler.take_waiters(new.metadata.key):
+                self._queue.add(key)
+
+    def on_queue(self, old: Queue | None, new: Queue | None) -> None:
+        if new is not None and new.is_open and (old is None or not old.is_open):
+            for key in self._reconciler.take_waiters(new.metadata.key):
                 self._queue.add(key)
 
 

@@ -6,7 +6,7 @@ from events, so one that arrives after the job has finished is missed there. Sou
 Volcano v1.15, pkg/controllers/job/job_controller_handler.go.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -21,17 +21,19 @@ from shoal.controllers.volcano.job_pods import task_of, version_of
 from shoal.controllers.volcano.job_policies import Occurrence, reaction
 from shoal.controllers.volcano.job_state import RESTARTS, TARGETED
 
+_TRACELESS = frozenset({JobEvent.POD_EVICTED, JobEvent.JOB_UPDATED})
 _NEVER = -1
 """`maxRetry` of a task whose restarts do not count."""
 
+UNANSWERED = "shoal.io/unanswered"
+"""Annotation of a job: `Answer.unanswered`."""
+_JOB = ""
+"""In place of a pod's name: the job itself was changed."""
 
-EVICTED_PODS = "shoal.io/evicted-pods"
-"""Annotation of a job: evictions whose delayed action is not due yet."""
 
-
-class _EvictionNote(msgspec.Struct, frozen=True):
+class _Note(msgspec.Struct, frozen=True):
     version: int
-    pods: dict[str, datetime]
+    since: dict[str, datetime]
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,15 +65,16 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """When a delayed action will be due."""
     awaits_restart: bool = False
     """Whether one of the delayed actions will restart something: the job is not finished yet."""
-    evictions: Mapping[str, datetime] = {}
-    """Evicted pods that a delayed action will answer: the only incident that leaves no trace."""
+    unanswered: Mapping[str, datetime] = {}
+    """Incidents that leave no trace and that a delayed action will answer: evictions by pod, and
+    a change of the job under an empty name."""
 
 
 def answer(job: Job, incidents: Sequence[Incident], now: datetime) -> Answer:
     """The oldest incident that asks for an action now has its way; the others come later."""
     next_due: datetime | None = None
     awaits_restart = False
-    evictions: dict[str, datetime] = {}
+    unanswered: dict[str, datetime] = {}
     answered: Answer | None = None
     for incident in sorted(incidents, key=lambda each: (each.since, each.pod)):
         react = reaction(job, _occurrence(job, incident))
@@ -83,9 +86,11 @@ def answer(job: Job, incidents: Sequence[Incident], now: datetime) -> Answer:
             continue
         next_due = due if next_due is None else min(due, next_due)
         awaits_restart = awaits_restart or react.action in RESTARTS
-        if incident.event is JobEvent.POD_EVICTED:
-            evictions[incident.pod] = incident.since
-    return answered or Answer(next_due=next_due, awaits_restart=awaits_restart, evictions=evictions)
+        if incident.event in _TRACELESS:
+            unanswered.setdefault(incident.pod, incident.since)
+    if answered is not None:
+        return answered
+    return Answer(next_due=next_due, awaits_restart=awaits_restart, unanswered=unanswered)
 
 
 def _occurrence(job: Job, incident: Incident) -> Occurrence:
@@ -103,40 +108,57 @@ def incidents(
     pods: Sequence[Pod],
     group: PodGroup | None,
     now: datetime,
+    *,
+    is_changed: bool,
 ) -> list[Incident]:
-    """All of them."""
-    evictions = noted_evictions(job)
-    current = [p for p in pods if is_current(job, p) and is_wanted(job, p) and mark_of(p) is None]
+    """All of them. `is_changed`: the job is not what its group was made from."""
+    wanted = [pod for pod in pods if is_wanted(job, pod)]
+    current = [pod for pod in wanted if is_current(job, pod) and mark_of(pod) is None]
     found = [each for pod in current for each in _of_pod(pod)]
-    found += _vanished(job, pods, now)
+    found += _vanished(job, pods, wanted, now)
     running = {pod.metadata.name for pod in current if pod.status.phase == "Running"}
     seen = {each.pod for each in found if each.event is JobEvent.POD_EVICTED}
-    for slot in _slots(job):
-        name = _name(job, slot)
-        if name in evictions and name not in running | seen:
-            found.append(_eviction(job, slot, evictions[name]))
+    found += _noted(job, running | seen)
+    if is_changed:
+        found.append(_change(job, now))
+    by_task: dict[str, list[Pod]] = {}
+    for pod in wanted:
+        by_task.setdefault(task_of(pod), []).append(pod)
     for task in job.spec.tasks:
-        found += _of_task(job, task, [pod for pod in pods if task_of(pod) == task.name], now)
+        found += _of_task(job, task, by_task.get(task.name, []), now)
     return [*found, *_of_group(job, group, now)]
 
 
-def noted_evictions(job: Job) -> dict[str, datetime]:
-    """`Answer.evictions`, as they were written down during this attempt of the job."""
-    text = job.metadata.annotations.get(EVICTED_PODS)
+def _noted(job: Job, settled: Collection[str]) -> Iterator[Incident]:
+    """What was written down; not of pods that are `settled`."""
+    noted = _read_note(job)
+    if not noted:
+        return
+    if _JOB in noted:
+        yield _change(job, noted[_JOB])
+    for slot in _slots(job):
+        name = _name(job, slot)
+        if name in noted and name not in settled:
+            yield _eviction(job, slot, noted[name])
+
+
+def _read_note(job: Job) -> Mapping[str, datetime]:
+    """`Answer.unanswered`, as it was written down during this attempt of the job."""
+    text = job.metadata.annotations.get(UNANSWERED)
     if text is None:
         return {}
     try:
-        note = msgspec.json.decode(text, type=_EvictionNote)
-    except msgspec.ValidationError:
+        note = msgspec.json.decode(text, type=_Note)
+    except msgspec.DecodeError:
         return {}
-    return note.pods if note.version == job.status.version else {}
+    return note.since if note.version == job.status.version else {}
 
 
-def eviction_note(job: Job, evictions: Mapping[str, datetime]) -> str | None:
+def note_of(job: Job, unanswered: Mapping[str, datetime]) -> str | None:
     """The annotation; None where there is nothing to write down."""
-    if not evictions:
+    if not unanswered:
         return None
-    note = _EvictionNote(version=job.status.version, pods=dict(sorted(evictions.items())))
+    note = _Note(version=job.status.version, since=dict(sorted(unanswered.items())))
     return msgspec.json.encode(note).decode()
 
 
@@ -156,6 +178,10 @@ def _eviction(job: Job, slot: Slot, since: datetime) -> Incident:
         pod=_name(job, slot),
         version=job.status.version,
     )
+
+
+def _change(job: Job, since: datetime) -> Incident:
+    return Incident(event=JobEvent.JOB_UPDATED, since=since, version=job.status.version)
 
 
 def _of_pod(pod: Pod) -> Iterator[Incident]:
@@ -205,7 +231,9 @@ def _ends(pod: Pod) -> Iterator[datetime]:
                 yield state.terminated.finished_at
 
 
-def _vanished(job: Job, pods: Sequence[Pod], now: datetime) -> Iterator[Incident]:
+def _vanished(
+    job: Job, pods: Sequence[Pod], wanted: Sequence[Pod], now: datetime
+) -> Iterator[Incident]:
     """Pods that the job counted last time and that are gone without a trace: removed at once, or
     while no controller ran."""
     counted = {
@@ -214,8 +242,8 @@ def _vanished(job: Job, pods: Sequence[Pod], now: datetime) -> Iterator[Incident
     if not any(counted.values()):
         return
     there: dict[str, int] = {}
-    for pod in pods:
-        if is_wanted(job, pod) and not pod.is_deleting:
+    for pod in wanted:
+        if not pod.is_deleting:
             there[task_of(pod)] = there.get(task_of(pod), 0) + 1
     for slot in missing(job, pods):
         task = slot.task
@@ -225,7 +253,8 @@ def _vanished(job: Job, pods: Sequence[Pod], now: datetime) -> Iterator[Incident
 
 
 def _of_task(job: Job, task: TaskSpec, pods: Sequence[Pod], now: datetime) -> Iterator[Incident]:
-    pods = [pod for pod in pods if not pod.is_deleting and is_wanted(job, pod) and not mark_of(pod)]
+    """`pods`: those of the task that the job wants."""
+    pods = [pod for pod in pods if not pod.is_deleting and mark_of(pod) is None]
     if not any(is_current(job, pod) for pod in pods):
         return
     since = max((end for pod in pods for end in _ends(pod)), default=now)

@@ -73,8 +73,9 @@ def is_current(job: Job, pod: Pod) -> bool:
 
 def is_wanted(job: Job, pod: Pod) -> bool:
     """Whether the job, as it is now, has a place for the pod."""
-    index = index_of(pod)
-    return any(task.name == task_of(pod) and 0 <= index < task.replicas for task in job.spec.tasks)
+    name = task_of(pod)
+    task = next((task for task in job.spec.tasks if task.name == name), None)
+    return task is not None and 0 <= index_of(pod) < task.replicas
 
 
 def targets(action: JobAction, task: str, pod: Pod | None, pods: Sequence[Pod]) -> list[Pod]:

@@ -85,7 +85,9 @@ def _action(policy: LifecyclePolicy) -> JobAction:
 
 def _timeout_s(policy: LifecyclePolicy) -> float:
     """0 for none, and for what is no duration, which admission refuses."""
+    if not policy.timeout:
+        return 0.0
     try:
-        return duration(policy.timeout or "0").seconds
+        return duration(policy.timeout).seconds
     except ValueError:
         return 0.0

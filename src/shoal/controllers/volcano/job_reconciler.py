@@ -10,7 +10,7 @@ next one goes on from what the API holds.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -43,7 +43,7 @@ from shoal.controllers.volcano.job_commands import (
     must_wait,
 )
 from shoal.controllers.volcano.job_defaults import with_defaults
-from shoal.controllers.volcano.job_incidents import EVICTED_PODS, Answer, Incident
+from shoal.controllers.volcano.job_incidents import UNANSWERED, Answer, Incident
 from shoal.controllers.volcano.job_objects import (
     JobObjects,
     plugins_of,
@@ -66,7 +66,7 @@ BY_OWNER = "job"
 _MOST_TURNS = 8
 """Each turn changes the phase; a job that changes it more often at once has its next turn later."""
 _LOOK_AGAIN_S = 60.0
-"""For writes whose echo an informer has missed."""
+"""For writes whose echo an informer has missed, and for refusals that end without news."""
 _NAME_TAKEN_AGAIN_S = 5.0
 """Mostly the name is that of a job before this one, whose objects are being collected."""
 
@@ -116,12 +116,13 @@ class JobReconciler:
         self._expectations = expectations
         self._recorder = recorder
         self._clock = clock
-        self._claim_waiters: dict[ObjectKey, set[ObjectKey]] = {}
+        self._waiters: dict[ObjectKey, set[ObjectKey]] = {}
+        """By the claim or the queue that is waited for; queues have no namespace."""
         self._checked_groups: dict[ObjectKey, tuple[int, str]] = {}
 
-    def waiters_for_claim(self, claim: ObjectKey) -> set[ObjectKey]:
-        """Jobs to look at when the claim appears."""
-        return self._claim_waiters.pop(claim, set())
+    def take_waiters(self, key: ObjectKey) -> set[ObjectKey]:
+        """Jobs to look at now that the claim is there, or the queue is open."""
+        return self._waiters.pop(key, set())
 
     def tell(self, key: ObjectKey, type: EventType, reason: str, message: str) -> None:
         """Record an event of the job."""
@@ -168,8 +169,10 @@ class JobReconciler:
             return _Turn(await self._answer(view, answer))
         after = await self._sync(view, answer)
         is_last = after.phase is job.phase and after.metadata.generation == job.metadata.generation
-        times = [time for time in (answer.next_due, job_status.expiry(after)) if time is not None]
-        return _Turn(after, is_last, min(times, default=None))
+        times = [answer.next_due, job_status.expiry(after)]
+        if job_status.is_waiting(after):
+            times.append(self._clock.now() + timedelta(seconds=_LOOK_AGAIN_S))
+        return _Turn(after, is_last, min(filter(None, times), default=None))
 
     def _look(self, job: Job) -> _View:
         pods = list(self._listers.pods.by_index(BY_OWNER, job.metadata.uid))
@@ -209,10 +212,9 @@ class JobReconciler:
             return Answer(action=action, incident=_begun_incident(pod, now))
         if not job.spec.policies and not any(task.policies for task in job.spec.tasks):
             return Answer()
-        found = job_incidents.incidents(job, view.pods, view.group, now)
-        if not is_restarting and view.group is not None and self._group_patch(job, view.group):
-            version = job.status.version
-            found.append(Incident(event=JobEvent.JOB_UPDATED, since=now, version=version))
+        group = None if is_restarting else view.group
+        is_changed = group is not None and bool(self._group_patch(job, group))
+        found = job_incidents.incidents(job, view.pods, view.group, now, is_changed=is_changed)
         answer = job_incidents.answer(job, found, now)
         is_begun = job.status.state.reason == answer.action == JobAction.RESTART_JOB
         if is_restarting and (is_begun or answer.action not in RESTARTS):
@@ -246,9 +248,9 @@ class JobReconciler:
 
     async def _sync(self, view: _View, answer: Answer) -> Job:
         job, waits_for = view.job, ""
-        note = job_incidents.eviction_note(job, answer.evictions)
-        if note != job.metadata.annotations.get(EVICTED_PODS):
-            job = await self._writes.write_annotation(job, EVICTED_PODS, note)
+        note = job_incidents.note_of(job, answer.unanswered)
+        if note != job.metadata.annotations.get(UNANSWERED):
+            job = await self._writes.write_annotation(job, UNANSWERED, note)
             view = msgspec.structs.replace(view, job=with_defaults(job))
         resources = job.status.controlled_resources
         if view.job.phase in ALIVE:
@@ -276,18 +278,32 @@ class JobReconciler:
         claim = self._objects.missing_claim(job)
         if claim is not None:
             key = ObjectKey(job.metadata.namespace, claim)
-            self._claim_waiters.setdefault(key, set()).add(job.metadata.key)
-            text = job_volumes.missing_text(claim)
-            if job.status.state.message != text:
-                self._record(job, EventType.WARNING, "PVCError", text)
-            return text
+            return self._wait_for(key, job, "PVCError", job_volumes.missing_text(claim))
         await self._objects.ensure_claims(job)
         await self._objects.ensure_plugins(job)
         if view.group is None:
-            await self._writes.create_group(job, job_pod_group.manifest(job, self._priority_of))
-        elif patch := self._group_patch(job, view.group):
+            return await self._make_group(job)
+        if patch := self._group_patch(job, view.group):
             await self._writes.patch_group(view.group, patch)
         return ""
+
+    async def _make_group(self, job: Job) -> str:
+        """Why there can be none for now; empty where there is. The queue may have been closed
+        since the job was submitted."""
+        try:
+            await self._writes.create_group(job, job_pod_group.manifest(job, self._priority_of))
+        except ApiError as error:
+            if error.is_namespace_terminating or not error.is_final:
+                raise
+            key = ObjectKey("", job.spec.queue)
+            return self._wait_for(key, job, "PodGroupError", error.message)
+        return ""
+
+    def _wait_for(self, key: ObjectKey, job: Job, reason: str, text: str) -> str:
+        self._waiters.setdefault(key, set()).add(job.metadata.key)
+        if job.status.state.message != text:
+            self._record(job, EventType.WARNING, reason, text)
+        return text
 
     def _group_patch(self, job: Job, group: PodGroup) -> dict[str, object]:
         """What is worked out once for each generation of the job."""

@@ -101,6 +101,11 @@ def waiting(job: Job, why: str) -> Job:
     return _with_status(job, state=msgspec.structs.replace(state, reason=reason, message=why))
 
 
+def is_waiting(job: Job) -> bool:
+    """See `waiting`."""
+    return job.phase is JobPhase.PENDING and job.status.state.reason == _WAITING
+
+
 def controlling(job: Job, resources: Mapping[str, str]) -> Job:
     """With what was made for the job beside its pods."""
     return _with_status(job, controlled_resources=dict(sorted(resources.items())))
