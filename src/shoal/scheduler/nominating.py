@@ -51,7 +51,7 @@ class Nominating:
         else:
             self._nominations.remove(pod.uid)
         if before is not None and told_before and told_before != told:
-            self._wake(before, now)
+            self.room_is_free(before, now)
 
     def is_nominated(self, pod: PodInfo) -> bool:
         """Here, or as far as the API server has told."""
@@ -74,7 +74,7 @@ class Nominating:
         pod = self._nominations.pod(uid)
         if pod is not None:
             self._nominations.remove(uid)
-            self._wake(pod, now)
+            self.room_is_free(pod, now)
 
     def victim_leaves(self, uid: str) -> None:
         """A pod on a node is gone, or about to end."""
@@ -93,7 +93,7 @@ class Nominating:
         had_nomination = bool(self._nominations.remove(pod.uid))
         if not result.nominated_node_name:
             if had_nomination:
-                self._wake(pod, now)
+                self.room_is_free(pod, now)
             return []
         displaced = self._displace(pod, result.nominated_node_name)
         self._nominations.set(pod, result.nominated_node_name)
@@ -119,8 +119,8 @@ class Nominating:
                 evicted.append(victim.uid)
         return evicted
 
-    def _wake(self, pod: PodInfo, now: datetime) -> None:
-        """Others may use the room that was kept for the pod."""
+    def room_is_free(self, pod: PodInfo, now: datetime) -> None:
+        """What was kept for the pod is not any more: others may use it."""
         happening = Happening(ASSIGNED_POD_DELETE, pod)
         self._queue.move_all(happening, now, besides=pod.uid)
         self._wake_gangs()

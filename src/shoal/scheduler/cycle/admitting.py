@@ -134,6 +134,10 @@ def _objection(round: Round, limits: _Limits, group: Group) -> str:
 
 def _hold_back(round: Round, group: Group, reason: str) -> None:
     round.tried_in_vain.add(group.uid)
+    if round.rules.sla_job_enqueued:
+        deadline = sla_deadline(group, round.rules)
+        if deadline is not None and deadline > round.now:
+            round.book.look_again(deadline)
     verdict = GroupVerdict(Reason.NOT_ENOUGH_RESOURCES, reason)
     if group.verdict != verdict:
         round.outcome.held_back.append((group, reason))

@@ -39,6 +39,7 @@ def allocate(round: Round, groups: Iterable[Group], reservation: Reservation) ->
         round.lift_promise(group)
         if round.rules.overused and round.policy.is_overused(queue):
             round.promise(group)
+            lines.push(group)
             lines.drop(queue)
             continue
         members = lines.members_of(group, with_best_effort=has_backfill)
@@ -48,7 +49,7 @@ def allocate(round: Round, groups: Iterable[Group], reservation: Reservation) ->
         if is_served:
             if members:
                 lines.push(group)
-            elif likeness is not None:
+            if likeness is not None:
                 _follow(round, lines, likeness)
             continue
         round.tried_in_vain.add(group.uid)
@@ -124,7 +125,7 @@ def _turn(
         return False
     if is_gang and not group.is_ready:
         attempt = try_group(round, group, list(members), goal)
-        if not attempt.is_success:
+        if not attempt.is_success and attempt.lacks_nodes:
             with reservation.lifted_for(group, round.now) as is_lifted:
                 if is_lifted:
                     attempt = try_group(round, group, list(members), goal)
@@ -141,13 +142,13 @@ def _turn(
         members.extend(kept)
         return True
     members.clear()
-    if _await_room(round, group, goal, reservation):
+    if _await_room(round, group, goal):
         return False
     if likeness is not None and attempt.refusals:
         lines.known[likeness] = attempt
     _explain(round, group, attempt)
-    if is_gang and attempt.lacks_nodes:
-        reservation.consider(round, group)
+    if is_gang:
+        reservation.consider(round, group, lacks_nodes=attempt.lacks_nodes)
     return False
 
 
@@ -176,22 +177,24 @@ def _best_effort_elsewhere(round: Round, group: Group, is_gang: bool) -> Sequenc
     return [each for each in group.waiting() if each.is_best_effort]
 
 
-def _await_room(round: Round, group: Group, goal: Goal, reservation: Reservation) -> bool:
+def _await_room(round: Round, group: Group, goal: Goal) -> bool:
     """Nominate the group to nodes that will do once pods that are about to end are gone."""
     if group.awaited:
         return True
-    for member in group.waiting():
-        # Room that was promised and is not there, though nobody has to go any more.
-        if not reservation.has(member.uid):
-            round.nominations.remove(member.uid)
-    if not round.book.leaving:
-        return False
-    members = members_in_order(group, round.rules)
-    with round.without_leaving():
-        attempt = try_group(round, group, members, goal)
-        plan = attempt.transaction.take_back() if attempt.is_success else []
+    # Room that was promised and is not there, though nobody has to go any more.
+    in_vain = round.nominated(group)
+    for member in in_vain:
+        round.nominations.remove(member.uid)
+    plan: Sequence[tuple[Member, str]] = ()
+    if round.book.leaving:
+        members = members_in_order(group, round.rules)
+        with round.without_leaving():
+            attempt = try_group(round, group, members, goal)
+            plan = attempt.transaction.take_back() if attempt.is_success else ()
     for member, node_name in plan:
         round.nominate(member, node_name)
+    for member in in_vain if not plan else ():
+        round.room_is_free(member.pod)
     return bool(plan)
 
 
@@ -282,7 +285,8 @@ class _Lines:
 
     def drop(self, queue: str) -> None:
         """Nobody of it has another turn."""
-        self._lines.pop(queue, None)
+        # What keeps them out keeps out all that are equal to them.
+        self._round.tried_in_vain.update(each.uid for *_, each in self._lines.pop(queue, ()))
 
     def is_fifo(self, queue: str) -> bool:
         return queue in self._fifo
@@ -308,7 +312,7 @@ class _Lines:
                 continue
             line = self._lines.get(group.queue)
             if line and self._round.order(group) < line[0][0]:
-                self._lines[group.queue] = []
+                self.drop(group.queue)
 
 
 def is_fifo(round: Round, name: str) -> bool:

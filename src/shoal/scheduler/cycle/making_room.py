@@ -37,7 +37,7 @@ from shoal.scheduler.fairness.queue_policy import QueueClaim
 from shoal.scheduler.fairness.rules import Division, Rules
 from shoal.scheduler.gangs.group import Group
 from shoal.scheduler.gangs.likeness import Likeness, is_judged_by_room, likeness_of
-from shoal.scheduler.gangs.member import Member, amounts_of
+from shoal.scheduler.gangs.member import Member, MemberState, amounts_of
 from shoal.scheduler.gangs.order import members_in_order
 from shoal.scheduler.state.request import Amounts
 
@@ -75,6 +75,13 @@ def make_room(round: Round, groups: Iterable[Group], terms: Terms) -> None:
             candidates = givers(round)
         elif likeness is not None:
             in_vain.add(likeness)
+    if _are_being_bound(round) and any(_is_starving(round, each) for each in starving):
+        round.book.wake_when_bound()
+
+
+def _are_being_bound(round: Round) -> bool:
+    """Whether there are members that will be victims only after the API server knows of them."""
+    return any(each.counts[MemberState.PLACED] for each in round.book.holders())
 
 
 def _fifo_heads(round: Round, queues: Iterable[str]) -> dict[str, Group]:
@@ -240,7 +247,7 @@ class _Search:
         if self._round.rules.pdb:
             going = [m.pod for taken in self._taken for m in taken.bundle.members]
             going += [each.pod for each in bundle.members]
-            if any(self._round.violates_budget(going)):
+            if self._round.breaks_budget(going):
                 return False
         if does_drf_decide(self._round.rules, self._terms):
             return self._leaves_as_much(bundle)

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from shoal.api.duration import duration
 from shoal.api.volcano import keys
+from shoal.api.volcano.pod_group import PodGroupPhase
 from shoal.scheduler.cycle.attempts import place_in
 from shoal.scheduler.cycle.round import Round
 from shoal.scheduler.cycle.transaction import Goal, Transaction
@@ -36,63 +37,94 @@ class Reservation:
         """Uid of a member -> the member and its node."""
         self._starts_at: datetime | None = None
         """None where nobody can say."""
+        self._is_outdated = False
+        """Whether somebody else may have taken its places, or nodes have changed."""
+        self._planned_for = -1
+        """Generation of the nodes."""
 
     def has(self, uid: str) -> bool:
         """Whether a place is kept for this pod."""
         return uid in self._places
 
-    def refresh(self) -> None:
+    def refresh(self, round: Round) -> None:
         """Give up what nobody waits for any more."""
         holder = self.holder
-        if holder is None or (holder.is_known and not holder.is_ready and holder.waiting_count):
+        if holder is None:
             return
-        for uid, (_, node_name) in self._places.items():
-            if self._nominations.node_of(uid) == node_name:
-                self._nominations.remove(uid)
-        self.holder = None
-        self._places = {}
+        if not _may_hold(round, holder):
+            self._give_up(round)
+        elif round.cache.snapshot.node_generation != self._planned_for:
+            self._is_outdated = True
 
     def forget(self, uid: str) -> None:
         """The pod is nominated for a better reason."""
         self._places.pop(uid, None)
 
-    def consider(self, round: Round, group: Group) -> None:
-        """The group found no room. The first such group gets the reservation."""
-        if not round.rules.reservation or group.is_ready:
+    def consider(self, round: Round, group: Group, *, lacks_nodes: bool) -> None:
+        """The group found no room. The first such group gets the reservation, and gives it up to
+        one of higher priority, or where it is not for want of nodes that it waits."""
+        is_holder = self.holder is group
+        if is_holder and (not lacks_nodes or not round.rules.reservation):
+            self._give_up(round)
+        if not lacks_nodes or not _may_hold(round, group):
             return
-        if self.holder is not None and self.holder is not group:
+        if self.holder is not None and not is_holder and not self._yields_to(group):
             return
-        if self.holder is group and self._is_whole():
+        if is_holder and self._is_whole() and not self._is_outdated:
             return
+        self._lift()
         plan = _plan(round, group)
-        if plan is None:
+        if plan is None and not is_holder:
+            self._keep()
             return
-        self.holder = group
-        places, self._starts_at = plan
-        self._places = {member.uid: (member, node_name) for member, node_name in places}
-        self._keep()
+        former = self._places
+        self.holder, self._places, self._is_outdated = None, {}, False
+        if plan is not None:
+            self.holder = group
+            self._planned_for = round.cache.snapshot.node_generation
+            places, self._starts_at = plan
+            self._places = {member.uid: (member, node_name) for member, node_name in places}
+            self._keep()
+        for uid, (member, node_name) in former.items():
+            if self._nominations.node_of(uid) != node_name:
+                round.room_is_free(member.pod)
 
     @contextmanager
     def lifted_for(self, group: Group, now: datetime) -> Generator[bool]:
-        """Without the reservation, if the group is expected to be done before it begins; whether
-        that is so."""
-        estimate = estimate_of(group)
-        is_short = (
-            self.holder is not None
-            and self.holder is not group
-            and self._starts_at is not None
-            and estimate is not None
-            and now + estimate <= self._starts_at
-        )
-        if not is_short:
+        """Without the reservation, if the group has higher priority or is expected to be done
+        before it begins; whether that is so."""
+        is_allowed = self._yields_to(group) or self._begins_after(group, now)
+        if self.holder is None or self.holder is group or not is_allowed:
             yield False
             return
-        for uid in self._places:
-            self._nominations.remove(uid)
+        self._is_outdated |= self._yields_to(group)
+        self._lift()
         try:
             yield True
         finally:
             self._keep()
+
+    def _yields_to(self, group: Group) -> bool:
+        return self.holder is not None and group.priority > self.holder.priority
+
+    def _begins_after(self, group: Group, now: datetime) -> bool:
+        """Whether the group is done by then."""
+        estimate = estimate_of(group)
+        return (
+            self._starts_at is not None
+            and estimate is not None
+            and now + estimate <= self._starts_at
+        )
+
+    def _give_up(self, round: Round) -> None:
+        self._lift()
+        for member, _ in self._places.values():
+            round.room_is_free(member.pod)
+        self.holder, self._places, self._is_outdated = None, {}, False
+
+    def _lift(self) -> None:
+        for uid in self._places:
+            self._nominations.remove(uid)
 
     def _keep(self) -> None:
         for member, node_name in self._places.values():
@@ -104,6 +136,18 @@ class Reservation:
             self._nominations.node_of(uid) == node_name
             for uid, (_, node_name) in self._places.items()
         )
+
+
+def _may_hold(round: Round, group: Group) -> bool:
+    """Whether nodes are all that the group needs to start."""
+    return (
+        round.rules.reservation
+        and group.is_known
+        and not group.is_ready
+        and group.waiting_count > 0
+        and group.valid_count >= group.min_member
+        and group.phase is not PodGroupPhase.PENDING
+    )
 
 
 def estimate_of(group: Group) -> timedelta | None:
@@ -122,8 +166,8 @@ def _plan(round: Round, group: Group) -> tuple[list[tuple[Member, str]], datetim
     """Where the group will start, and when; None where it never would."""
     members = members_in_order(group, round.rules)
     goal = Goal(group, is_gang=True)
-    starts_at: datetime | None = round.now
     for rows in round.domains.of_group(group) if round.rules.network_topology else (None,):
+        starts_at: datetime | None = round.now
         transaction = Transaction(round, group, rows)
         with ExitStack() as supposed:
             supposed.enter_context(round.without_leaving())

@@ -4,7 +4,7 @@ What the actions share: what they may look at, and what they leave behind. Nothi
 the round but what is placed in the cache and noted in the book.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -98,6 +98,8 @@ class Round:
     """Of a pod that gets a better place."""
     has_reservation: Callable[[str], bool]
     """Whether the room that is kept for a pod is no more than reserved."""
+    room_is_free: Callable[[PodInfo], None]
+    """What was kept for this pod is not any more."""
     outcome: RoundOutcome = field(default_factory=RoundOutcome)
     tried_in_vain: set[str] = field(default_factory=set[str])
     """Uids of groups that got nothing by `allocate`."""
@@ -173,6 +175,12 @@ class Round:
     def _queue_of(self, member: Member) -> str:
         group = self.book.group_of(member.uid)
         return group.queue if group else ""
+
+    def breaks_budget(self, pods: Sequence[PodInfo]) -> bool:
+        """Whether these may not all go, for the sake of a disruption budget. What was evicted and
+        is still there counts, too: nobody says when a budget's status has taken note of it."""
+        going = [each.pod for each in self.book.leaving.values() if each.is_evicted]
+        return any(self.violates_budget([*going, *pods])[len(going) :])
 
     def nominate(self, member: Member, node_name: str) -> None:
         """The member waits for room on this node, and others leave it that room."""

@@ -41,8 +41,10 @@ class Rounds:
         objects: Objects,
         nominations: Nominations,
         violates_budget: ViolatesBudget,
+        room_is_free: Callable[[PodInfo, datetime], None],
         rules: Rules = Rules(),
     ) -> None:
+        """`room_is_free`: what was kept for this pod is not any more."""
         self._cache = cache
         self._cycle = cycle
         self._book = book
@@ -50,6 +52,7 @@ class Rounds:
         self._nominations = nominations
         self._domains = Domains(cache.snapshot, objects)
         self._violates_budget = violates_budget
+        self._room_is_free = room_is_free
         self.reservation = Reservation(nominations)
         self.stopwatch: Callable[[], float] = _stands_still
         """In seconds, for metrics alone: no decision looks at it."""
@@ -66,7 +69,7 @@ class Rounds:
     def run(self, budget: int, now: datetime) -> RoundOutcome:
         """One round, which places at most about so many members."""
         current = self.begin(budget, now)
-        self.reservation.refresh()
+        self.reservation.refresh(current)
         groups = self._book.active()
         is_complete = True
         for action in self.rules.actions:
@@ -76,12 +79,14 @@ class Rounds:
                 current.keep_promises()
             begun_s = self.stopwatch()
             is_complete = self._act(current, action, groups) and is_complete
+            groups = self._book.awake()
             current.outcome.took_s[action] = self.stopwatch() - begun_s
         if is_complete:
             self._tried.clear()
         for group in self._book.awake():
             if is_complete or group.uid in self._tried:
                 self._book.park(group, is_special=self._is_special(group, current))
+        self.reservation.refresh(current)
         return current.outcome
 
     def _is_special(self, group: Group, round: Round) -> bool:
@@ -112,6 +117,7 @@ class Rounds:
             budget=budget,
             forget_reservation=self.reservation.forget,
             has_reservation=self.reservation.has,
+            room_is_free=lambda pod: self._room_is_free(pod, now),
         )
 
     def division(self) -> tuple[QueuePolicy, Amounts, Amounts]:

@@ -144,22 +144,24 @@ def _is_victim(round: Round, member: Member, terms: Terms) -> bool:
             return False
         if pod.spec.priority_class_name in _SYSTEM_CLASSES:
             return False
-    if rules.cooldown and _is_cooling_down(pod.object.metadata.annotations, member, round.now):
+    if rules.cooldown and (until := _cools_down_until(member)) and until > round.now:
+        round.book.look_again(until)
         return False
-    return not rules.pdb or not round.violates_budget([pod])[0]
+    return not rules.pdb or not round.breaks_budget([pod])
 
 
-def _is_cooling_down(annotations: dict[str, str], member: Member, now: datetime) -> bool:
+def _cools_down_until(member: Member) -> datetime | None:
     """A pod that has just been placed is left alone for as long as it asks; a time that cannot be
     read counts as none."""
-    text = annotations.get(keys.COOLDOWN_TIME) or member.pod.labels.get(keys.COOLDOWN_TIME)
-    started = member.pod.object.status.start_time or member.pod.object.metadata.creation_timestamp
+    meta, status = member.pod.object.metadata, member.pod.object.status
+    text = meta.annotations.get(keys.COOLDOWN_TIME) or meta.labels.get(keys.COOLDOWN_TIME)
+    started = status.start_time or meta.creation_timestamp
     if not text or started is None:
-        return False
+        return None
     try:
-        return now < started + timedelta(seconds=duration(text).seconds)
+        return started + timedelta(seconds=duration(text).seconds)
     except ValueError:
-        return False
+        return None
 
 
 def _bundle_order(round: Round, bundle: Bundle, group: Group, terms: Terms) -> Any:
