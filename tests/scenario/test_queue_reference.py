@@ -1,11 +1,11 @@
 """What docs/reference/queues.md says of queues, tried out on the production core."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 import pytest
 
 from shoal.api import quantity
+from shoal.api.core import PRIORITY_CLASSES
 from shoal.api.policy import BUDGETS
 from shoal.api.volcano import keys
 from shoal.api.volcano.pod_group import POD_GROUPS
@@ -238,8 +238,6 @@ def test_what_is_never_a_victim(shield: str) -> None:
     assert (evicted(rehearsal), placed(rehearsal, "late", 1)) == ([], 0)
     if shield == "young":
         rehearsal.advance(3600)
-        rehearsal.add(make_node("n2").capacity(cpu="0", pods="1"))
-        rehearsal.advance(3)
         assert sorted(evicted(rehearsal)) == ["early-0", "early-1"]
 
 
@@ -307,9 +305,7 @@ def test_a_group_that_has_waited_long_enough_is_admitted() -> None:
     rehearsal.add(wanted.meta(annotations={keys.SLA_WAITING_TIME: "1m"}))
     rehearsal.advance(30)
     assert rehearsal.get(POD_GROUPS, "g").status.phase == "Pending"
-    rehearsal.now += timedelta(seconds=60)
-    rehearsal.add(make_node("n2").capacity(cpu="1", pods="1"))
-    rehearsal.advance(1)
+    rehearsal.advance(31)
     assert rehearsal.get(POD_GROUPS, "g").status.phase == "Inqueue"
 
 
@@ -320,3 +316,33 @@ def test_nodes_that_nobody_waits_for_count_at_once() -> None:
         rehearsal.add(make_node("n2").capacity(cpu=str(count)))
         rehearsal.advance(2)
         assert cpus(rehearsal, "root", "deserved") == 4 + count
+
+
+def urgent(group: PodGroupBuilder, rehearsal: Rehearsal) -> PodGroupBuilder:
+    rehearsal.put(PRIORITY_CLASSES, {"metadata": {"name": "urgent"}, "value": 10})
+    return group.spec(priorityClassName="urgent")
+
+
+def test_a_full_queue_admits_what_would_preempt() -> None:
+    rehearsal = cluster("4", make_queue("a").capability(cpu="2"))
+    gang(rehearsal, "early", "a", 2)
+    for name in ("equal", "higher"):
+        wanted = make_pod_group(name).queue("a").needs(2, cpu="2").created(rehearsal.now)
+        rehearsal.add(urgent(wanted, rehearsal) if name == "higher" else wanted)
+    rehearsal.advance(1)
+    phases = {name: rehearsal.get(POD_GROUPS, name).status.phase for name in ("equal", "higher")}
+    assert phases == {"equal": "Pending", "higher": "Inqueue"}
+
+
+def test_a_head_of_higher_priority_takes_the_reservation_over() -> None:
+    rehearsal = cluster("4", make_queue("a"), make_queue("b"))
+    once = [pod("early", index).spec(restartPolicy="Never") for index in range(3)]
+    protected = group(rehearsal, "early", "a", 3).meta(annotations={keys.PREEMPTABLE: "false"})
+    submit(rehearsal, protected, *once)
+    gang(rehearsal, "head", "a", 4)
+    reservation = rehearsal.scheduler.gangs.reservation
+    assert reservation.holder is not None
+    assert reservation.holder.key.name == "head"
+    pods = [pod("higher", index) for index in range(4)]
+    submit(rehearsal, urgent(group(rehearsal, "higher", "a", 4), rehearsal), *pods)
+    assert reservation.holder.key.name == "higher"
