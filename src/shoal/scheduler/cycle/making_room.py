@@ -176,6 +176,8 @@ class _Search:
         self._candidates = candidates
         self._is_reclaim = terms.purpose is Purpose.RECLAIM
         settled = [] if is_first else round.nominated(group)
+        self._settled = [(each.pod, round.nominations.node_of(each.uid)) for each in settled]
+        """Members for which room was found before, with their nodes."""
         self._members = [
             each
             for each in members_in_order(group, round.rules)
@@ -188,7 +190,8 @@ class _Search:
 
     def run(self) -> bool:
         """Whether the group got room, or will have it."""
-        with self._round.without_leaving(), self._all_taken:
+        beside = self._round.cache.supposing(plus=self._settled)
+        with self._round.without_leaving(), beside, self._all_taken:
             is_enough = self._place()
             for candidate in self._in_turn():
                 if is_enough:
