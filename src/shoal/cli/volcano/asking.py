@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from shoal.api.core import EVENTS
 from shoal.api.meta import Object
+from shoal.api.owners import controller_reference
 from shoal.api.resource import JsonObject, Resource
 from shoal.api.volcano.command import COMMANDS
 from shoal.cli.output import CliError
@@ -27,14 +28,7 @@ ObjectT = TypeVar("ObjectT", bound=Object)
 
 def command(resource: Resource[ObjectT], target: ObjectT, action: str) -> JsonObject:
     """The manifest of a Command, owned by what it is about."""
-    owner = {
-        "apiVersion": resource.api_version,
-        "kind": resource.kind,
-        "name": target.metadata.name,
-        "uid": target.metadata.uid,
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }
+    owner = controller_reference(resource.api_version, resource.kind, target.metadata)
     return {
         "metadata": {
             "generateName": f"{target.metadata.name}-{action.lower()}-",

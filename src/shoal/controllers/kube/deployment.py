@@ -11,6 +11,7 @@ import msgspec
 from shoal.api.apps import DEPLOYMENTS, REPLICA_SETS, Deployment, ReplicaSet
 from shoal.api.core import EventType
 from shoal.api.meta import ObjectKey
+from shoal.api.owners import controller_reference
 from shoal.api.pod import PODS, Pod
 from shoal.api.resource import JsonObject
 from shoal.api.selectors import from_label_selector
@@ -234,7 +235,7 @@ class DeploymentReconciler:
         )
 
     def _reference(self, deployment: Deployment) -> JsonObject:
-        return owners.controller_reference(DEPLOYMENTS.api_version, KIND, deployment.metadata)
+        return controller_reference(DEPLOYMENTS.api_version, KIND, deployment.metadata)
 
 
 def size_annotations(deployment: Deployment) -> dict[str, str]:

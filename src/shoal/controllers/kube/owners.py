@@ -12,18 +12,6 @@ from shoal.client.protocol import Client
 T = TypeVar("T")
 
 
-def controller_reference(api_version: str, kind: str, owner: ObjectMeta) -> JsonObject:
-    """The reference that makes `owner` the one controller of an object."""
-    return {
-        "apiVersion": api_version,
-        "kind": kind,
-        "name": owner.name,
-        "uid": owner.uid,
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }
-
-
 async def adopt(
     client: Client, resource: Resource[T], orphan: ObjectMeta, reference: JsonObject
 ) -> T:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from shoal.api.apps import REPLICA_SETS, ReplicaSet
 from shoal.api.core import EventType
 from shoal.api.meta import ObjectKey
+from shoal.api.owners import controller_reference
 from shoal.api.pod import PODS, Pod
 from shoal.api.resource import JsonObject
 from shoal.api.status import ApiError
@@ -64,9 +65,7 @@ class ReplicaSetReconciler:
         return Result(replica_count.next_available_in_s(replica_set, owned, now))
 
     async def _adopt(self, replica_set: ReplicaSet, orphans: Sequence[Pod]) -> list[Pod]:
-        reference = owners.controller_reference(
-            REPLICA_SETS.api_version, KIND, replica_set.metadata
-        )
+        reference = controller_reference(REPLICA_SETS.api_version, KIND, replica_set.metadata)
         return [await owners.adopt(self._client, PODS, o.metadata, reference) for o in orphans]
 
     async def _create(self, replica_set: ReplicaSet, count: int) -> None:
@@ -109,7 +108,7 @@ def pod_body(replica_set: ReplicaSet) -> JsonObject:
     """A pod as the template says, owned by the ReplicaSet."""
     template = replica_set.spec.template
     metadata = template.get("metadata", {})
-    reference = owners.controller_reference(REPLICA_SETS.api_version, KIND, replica_set.metadata)
+    reference = controller_reference(REPLICA_SETS.api_version, KIND, replica_set.metadata)
     kept = {k: metadata[k] for k in ("labels", "annotations", "finalizers") if metadata.get(k)}
     return {
         "apiVersion": "v1",

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 
 from shoal.api.core import Service
 from shoal.api.discovery import SERVICE_NAME_LABEL, EndpointSlice
+from shoal.api.owners import controller_reference
 from shoal.api.pod import Pod
 from shoal.api.resource import JsonObject
-from shoal.controllers.kube.owners import controller_reference
 from shoal.controllers.kube.subsets import Ports, address, resolve_ports
 
 MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by"

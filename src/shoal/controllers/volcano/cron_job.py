@@ -12,6 +12,7 @@ import msgspec
 
 from shoal.api.core import EventType
 from shoal.api.meta import ObjectKey, ObjectReference, timestamp
+from shoal.api.owners import controller_reference
 from shoal.api.resource import JsonObject
 from shoal.api.status import ApiError
 from shoal.api.volcano.cron_job import CRON_JOBS, CronJob
@@ -24,7 +25,6 @@ from shoal.client.informer import InformerSet, Lister
 from shoal.client.protocol import Client, DeleteOptions
 from shoal.client.workqueue import WorkQueue
 from shoal.controllers import schedule
-from shoal.controllers.kube.owners import controller_reference
 from shoal.controllers.reconciler import Result
 from shoal.controllers.runner import Controller, enqueue_owner, enqueue_self
 from shoal.controllers.schedule import (

@@ -12,6 +12,7 @@ import msgspec
 
 from shoal.api.core import EventType
 from shoal.api.meta import Object, ObjectKey
+from shoal.api.owners import controller_reference
 from shoal.api.pod import PODS, Pod
 from shoal.api.status import ApiError
 from shoal.api.volcano.flow import (
@@ -30,7 +31,6 @@ from shoal.client.existence import remove
 from shoal.client.informer import InformerSet, Lister
 from shoal.client.protocol import Client
 from shoal.client.workqueue import WorkQueue
-from shoal.controllers.kube.owners import controller_reference
 from shoal.controllers.reconciler import Result
 from shoal.controllers.runner import Controller, enqueue_owner, enqueue_self
 from shoal.controllers.volcano.flow_jobs import flow_job_body, flow_job_name

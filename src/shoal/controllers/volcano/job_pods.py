@@ -7,11 +7,11 @@ job_controller_util.go (createJobPod).
 import copy
 
 from shoal.api.meta import OwnerReference
+from shoal.api.owners import controller_reference
 from shoal.api.pod import Pod
 from shoal.api.resource import JsonObject
 from shoal.api.volcano import keys
 from shoal.api.volcano.job import JOBS, Job, TaskSpec
-from shoal.controllers.kube.owners import controller_reference
 from shoal.controllers.volcano.job_plugins.hosts import pod_name
 from shoal.controllers.volcano.job_plugins.plugin import JobPlugin, PodContext
 from shoal.controllers.volcano.job_volumes import add_volumes

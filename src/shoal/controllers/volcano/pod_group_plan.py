@@ -10,7 +10,8 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from shoal.api.merge_patch import merge_patch
-from shoal.api.meta import ObjectKey, OwnerReference
+from shoal.api.meta import ObjectKey
+from shoal.api.owners import controller_reference
 from shoal.api.pod import PODS, Pod
 from shoal.api.resource import JsonObject
 from shoal.api.volcano import keys
@@ -96,7 +97,10 @@ def _newness(pod: Pod) -> tuple[float, str]:
 def manifest(pod: Pod, workload: Mapping[str, str]) -> JsonObject:
     """A new group for the pod and those like it; `workload`: annotations of their controller."""
     key, metadata = group_key(pod), pod.metadata
-    owners = metadata.owner_references if metadata.controller else [_reference_to(pod)]
+    if metadata.controller is None:
+        owners = [controller_reference(PODS.api_version, PODS.kind, metadata)]
+    else:
+        owners = msgspec.to_builtins(metadata.owner_references)
     inherited = {k: v for k, v in workload.items() if k.startswith(_INHERITED)}
     own = [name for name in _OF_PODS if name in metadata.annotations]
     own += [name for name in _BUDGETS if name in metadata.annotations][:1]
@@ -106,7 +110,7 @@ def manifest(pod: Pod, workload: Mapping[str, str]) -> JsonObject:
         "metadata": {
             "name": key.name,
             "namespace": key.namespace,
-            "ownerReferences": msgspec.to_builtins(owners),
+            "ownerReferences": owners,
             "annotations": inherited | {name: metadata.annotations[name] for name in own},
             "labels": {name: metadata.labels[name] for name in _LABELS if name in metadata.labels},
         },
@@ -180,17 +184,6 @@ def _network_topology(annotations: Mapping[str, str]) -> JsonObject:
     if tier is not None and tier.isascii() and tier.isdigit():
         topology["highestTierAllowed"] = int(tier)
     return topology
-
-
-def _reference_to(pod: Pod) -> OwnerReference:
-    return OwnerReference(
-        api_version=PODS.api_version,
-        kind=PODS.kind,
-        name=pod.metadata.name,
-        uid=pod.metadata.uid,
-        controller=True,
-        block_owner_deletion=True,
-    )
 
 
 def _followed_fields(spec: PodGroupSpec) -> JsonObject:
