@@ -5,6 +5,7 @@ from datetime import timedelta
 from shoal.api.core import PRIORITY_CLASSES
 from shoal.api.policy import BUDGETS
 from shoal.api.volcano import keys
+from shoal.api.volcano.pod_group import POD_GROUPS
 from shoal.scheduler.fairness.rules import Division, Rules
 from shoal.testing.builders import make_node, make_pod
 from shoal.testing.rehearsal import START, Rehearsal
@@ -174,3 +175,26 @@ def test_queues_that_may_hold_no_more_do_not_have_their_gangs_forgotten() -> Non
         rehearsal.delete(member("b", index))
     settle(rehearsal)
     assert sum(placed(rehearsal, f"a{index}") for index in range(6)) == 4
+
+
+def test_a_gang_that_preempts_nobody_does_not_speak_for_one_that_may() -> None:
+    rehearsal = cluster(("n1", "1"))
+    put_class(rehearsal, "high", 10)
+    rehearsal.add(group("low", 1), member("low", 0))
+    settle(rehearsal)
+    rehearsal.add(high("meek"), member("meek", 0).spec(preemptionPolicy="Never"))
+    rehearsal.add(high("bold").created(START + timedelta(seconds=1)), member("bold", 0))
+    settle(rehearsal)
+    assert (placed(rehearsal, "meek"), placed(rehearsal, "bold")) == (0, 1)
+
+
+def test_each_life_of_a_group_has_its_own_events() -> None:
+    rehearsal = cluster(("n1", "0"))
+    for uid in ("first", "second"):
+        rehearsal.add(group("g", 1).meta(uid=uid), member("g", 0).uid(f"pod-of-{uid}"))
+        settle(rehearsal)
+        assert len([each for each in rehearsal.events_of("g") if "unschedulable" in each]) == 1
+        rehearsal.effects.clear()
+        rehearsal.delete(member("g", 0).uid(f"pod-of-{uid}"))
+        rehearsal.remove(POD_GROUPS, "g", "default")
+        settle(rehearsal)

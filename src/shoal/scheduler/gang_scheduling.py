@@ -22,7 +22,7 @@ from shoal.scheduler.fairness.rules import Rules
 from shoal.scheduler.gang_effects import group_ref, of_round, verdict_event
 from shoal.scheduler.gang_tally import GangTally
 from shoal.scheduler.gangs.book import GangBook
-from shoal.scheduler.gangs.group import Group, GroupVerdict
+from shoal.scheduler.gangs.group import Group
 from shoal.scheduler.gangs.statuses import group_patch, phase_of, queue_patches
 
 GROUP_STATUS_PERIOD = timedelta(seconds=0.25)
@@ -43,8 +43,6 @@ class GangScheduling:
         self._decisions = 0
         self._groups_due_at: datetime | None = None
         self._queues_due_at: datetime | None = None
-        self._said: dict[str, GroupVerdict | None] = {}
-        """By group: the verdict of the latest event."""
 
     @property
     def reservation(self) -> Reservation:
@@ -110,7 +108,6 @@ class GangScheduling:
         done: list[Effect] = []
         for group in self.book.take_unwritten():
             if group.object is None:
-                self._said.pop(group.uid, None)
                 continue
             phase = phase_of(group)
             if phase is not group.phase:
@@ -122,10 +119,9 @@ class GangScheduling:
 
     def _events(self, group: Group) -> list[Effect]:
         verdict = None if group.is_ready else group.verdict
-        before = self._said.get(group.uid)
-        if verdict == before or (verdict is None and not group.is_ready):
+        if verdict == group.told_verdict or (verdict is None and not group.is_ready):
             return []
-        self._said[group.uid] = verdict
+        group.told_verdict = verdict
         return [verdict_event(group)]
 
     def _write(self, group: Group, now: datetime) -> WriteStatus | None:

@@ -336,7 +336,7 @@ class GangBook:
         group.take_object(obj)
         if not is_same:
             group.phase = obj.phase
-            group.verdict = None
+            group.verdict = group.told_verdict = None
         elif is_admitted:
             group.phase = obj.phase  # By somebody else.
         if not is_as_before:

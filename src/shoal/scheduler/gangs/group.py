@@ -71,6 +71,8 @@ class Group:
         self.verdict: GroupVerdict | None = None
         """Why it waits; None while it does not, or has not been looked at."""
         self.verdict_at: datetime | None = None
+        self.told_verdict: GroupVerdict | None = None
+        """Of its latest event."""
         self.contribution: QueueUsage | None = None
         """What its queue's usage contains of it."""
         self.contributes_to = ""

@@ -32,12 +32,13 @@ def likeness_of(group: Group) -> Likeness | None:
             pods,
             own,
         )
-    kinds: dict[tuple[Hashable, str], int] = {}
+    kinds: dict[tuple[Hashable, ...], int] = {}
     for member in group.waiting():
         queued = member.queued
         if queued is None or queued.signature.whole is None or not is_judged_by_room(member.pod):
             return None
-        key = (queued.signature.whole, member.role)
+        pod = member.pod
+        key = (queued.signature.whole, member.role, pod.priority, pod.spec.preemption_policy)
         kinds[key] = kinds.get(key, 0) + 1
     spec = group.object.spec
     if spec.network_topology is not None or spec.sub_group_policy:
