@@ -6,7 +6,6 @@ What a task is checked for stands in `job_tasks`.
 """
 
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 
 from shoal.admission.job_tasks import TemplateRules, refuse_task
 from shoal.admission.lookup import Lookup, children_of, queue_missing, queue_named
@@ -16,6 +15,7 @@ from shoal.admission.texts import BOTH_TIERS, bracketed
 from shoal.api.names import dns_subdomain, qualified_name
 from shoal.api.resource import JsonObject
 from shoal.api.volcano.job import Job, VolumeSpec
+from shoal.api.volcano.plugin_flags import Flags
 from shoal.api.volcano.queue import ROOT
 
 PLUGINS = ("svc", "env", "ssh", "tensorflow", "pytorch", "mpi", "ray", "hcclrank")
@@ -41,7 +41,7 @@ def refuse_job(job: Job, lookup: Lookup, template_rules: TemplateRules) -> str:
     if not spec.tasks:
         return "No task specified in job spec"
     if "mpi" in spec.plugins:
-        master = _mpi_master(spec.plugins["mpi"])
+        master = Flags(spec.plugins["mpi"]).text("master", _MPI_MASTER)
         if all(task.name != master for task in spec.tasks):
             return "The specified mpi master task was not found"
     return "".join(_findings(job, lookup, template_rules)).strip()
@@ -75,15 +75,6 @@ def _findings(job: Job, lookup: Lookup, template_rules: TemplateRules) -> Iterat
     if any(each is not None for each in dependencies.values()):
         names = {task: list(each.name) if each else [] for task, each in dependencies.items()}
         yield "" if has_order(names) else _NOT_ORDERED
-
-
-def _mpi_master(arguments: list[str]) -> str:
-    """Of the plugin's `--master`, in either notation."""
-    words = [part for argument in arguments for part in argument.split("=", 1)]
-    for flag, value in pairwise(words):
-        if flag in ("--master", "-master"):
-            return value
-    return _MPI_MASTER
 
 
 def _volume_fault(volumes: list[VolumeSpec]) -> str:

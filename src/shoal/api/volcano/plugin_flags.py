@@ -1,8 +1,9 @@
-"""The arguments of a plugin: command line flags as a list of words.
+"""The arguments of a job's plugin: command line flags as a list of words.
 
-Source: Go's package flag as Volcano v1.15 uses it, pkg/controllers/job/plugins. One or two
-dashes, the value after `=` or as the next word; a flag that is switched on may stand alone. What
-cannot be read leaves the default, and what nobody asks for is passed over.
+Admission and the plugins themselves read them, and must understand the same. One or two dashes,
+the value after `=` or as the next word; a flag that is switched on may stand alone. What cannot be
+read leaves the default, and what nobody asks for is passed over. Source: Go's package flag as
+Volcano v1.15 uses it, pkg/controllers/job/plugins.
 """
 
 from collections.abc import Iterator, Sequence

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shoal.controllers.volcano.job_plugins.flags import Flags
+from shoal.api.volcano.plugin_flags import Flags
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from shoal.api.resource import JsonObject
 from shoal.api.volcano.job import Job
-from shoal.controllers.volcano.job_plugins.flags import Flags
+from shoal.api.volcano.plugin_flags import Flags
 from shoal.controllers.volcano.job_plugins.hosts import find_task, task_hosts
 from shoal.controllers.volcano.job_plugins.plugin import PodContext
 from shoal.controllers.volcano.job_plugins.pod_edits import (

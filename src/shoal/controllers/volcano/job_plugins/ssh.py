@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from shoal.api.resource import JsonObject
 from shoal.api.volcano.job import Job
-from shoal.controllers.volcano.job_plugins.flags import Flags
+from shoal.api.volcano.plugin_flags import Flags
 from shoal.controllers.volcano.job_plugins.hosts import domain_name, host_name, named_indices
 from shoal.controllers.volcano.job_plugins.plugin import PodContext
 from shoal.controllers.volcano.job_plugins.pod_edits import mount

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from shoal.api.resource import JsonObject
 from shoal.api.volcano.job import Job, TaskSpec
 from shoal.api.volcano.keys import JOB_NAME, JOB_NAMESPACE
-from shoal.controllers.volcano.job_plugins.flags import Flags
+from shoal.api.volcano.plugin_flags import Flags
 from shoal.controllers.volcano.job_plugins.hosts import task_hosts
 from shoal.controllers.volcano.job_plugins.plugin import PodContext
 from shoal.controllers.volcano.job_plugins.pod_edits import add_variables, all_containers, mount

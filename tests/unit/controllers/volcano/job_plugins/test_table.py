@@ -1,5 +1,6 @@
 """Which plugins a job has, and that they go together."""
 
+from shoal.admission import jobs
 from shoal.controllers.volcano.job_plugins.ssh_keys import KeyPair
 from shoal.controllers.volcano.job_plugins.table import PLUGINS, build_plugins, needs_keys
 from tests.unit.controllers.volcano.job_plugins.pods_of_jobs import edited, job_of, variables
@@ -51,3 +52,7 @@ def test_only_a_job_with_ssh_and_no_key_of_its_own_needs_keys() -> None:
     assert needs(ssh=[])
     assert not needs(svc=[])
     assert not needs(ssh=["--ssh-private-key=mine"])
+
+
+def test_every_plugin_may_be_named_in_a_job_and_no_other():
+    assert set(jobs.PLUGINS) == set(PLUGINS)
