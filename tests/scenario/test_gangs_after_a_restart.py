@@ -60,11 +60,24 @@ def test_victims_that_are_all_on_their_way_are_waited_for(first: str) -> None:
     assert placed(rehearsal, "claim") == 3
 
 
-def test_a_gang_of_which_some_are_bound_is_brought_to_its_minimum_before_others() -> None:
-    rehearsal = cluster(("n1", "4"))
-    rehearsal.add(group("other", 3), *members("other", 3))
-    rehearsal.add(group("begun", 4).created(START + timedelta(seconds=9)))
+@pytest.mark.parametrize("queue", ["a", "b"])
+def test_a_gang_of_which_some_are_bound_is_brought_to_its_minimum_before_others(
+    queue: str,
+) -> None:
+    rehearsal = cluster(("n1", "4"), queues=(make_queue("a").weight(9), make_queue("b")))
+    rehearsal.add(group("other", 2, queue), *members("other", 2))
+    rehearsal.add(group("begun", 4, "a").created(START + timedelta(seconds=9)))
     rehearsal.add(*(member("begun", index).node("n1") for index in range(2)))
     rehearsal.add(*(member("begun", index) for index in range(2, 4)))
     settle(rehearsal)
     assert (placed(rehearsal, "begun"), placed(rehearsal, "other")) == (4, 0)
+
+
+def test_a_gang_that_was_begun_takes_no_more_than_its_minimum_before_others() -> None:
+    rehearsal = cluster(("n1", "5"), queues=(make_queue("a"), make_queue("b")))
+    rehearsal.add(group("other", 1, "b"), *members("other", 1))
+    rehearsal.add(group("begun", 4, "a").created(START + timedelta(seconds=9)))
+    rehearsal.add(*(member("begun", index).node("n1") for index in range(2)))
+    rehearsal.add(*(member("begun", index) for index in range(2, 6)))
+    settle(rehearsal)
+    assert (placed(rehearsal, "begun"), placed(rehearsal, "other")) == (4, 1)

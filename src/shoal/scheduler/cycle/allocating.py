@@ -1,7 +1,9 @@
 """The actions `allocate` and `backfill`: groups get nodes that are free.
 
-The queue with the lowest share goes first, and in it the first group; after each turn shares are
-taken anew. A turn places the group's minimum or nothing, and one member more where it has that. A
+Gangs of which some members have nodes and too few to stand go first: they hold what they cannot
+use, be it that a member was lost or that the scheduler was killed while it bound them. Then the
+queue with the lowest share goes first, and in it the first group; after each turn shares are taken
+anew. A turn places the group's minimum or nothing, and one member more where it has that. A
 group that would fit but for pods that are about to end is nominated to their nodes and waits. A
 queue whose strategy is fifo has no turn past a head that does not fit.
 
@@ -251,8 +253,15 @@ class _Lines:
         self._members: dict[str, deque[Member]] = {}
         self.known: dict[Likeness, Attempt] = {}
         """What was tried in vain: rooms only get fewer in a round."""
+        begun: list[Group] = []
         for group in groups:
-            self._enter(group)
+            if round.rules.gang_job_ready and group.is_begun:
+                begun.append(group)
+                self._lines.setdefault(group.queue, [])
+            else:
+                self._enter(group)
+        self._begun = deque(sorted(begun, key=round.order))
+        """They have their first turn before all queues."""
         self._fifo = {name for name in self._lines if is_fifo(round, name)}
         if self._fifo:
             self._drop_overtakers()
@@ -261,6 +270,8 @@ class _Lines:
 
     def next_queue(self) -> str | None:
         """The one with the lowest order that has groups."""
+        if self._begun:
+            return self._begun[0].queue
         policy, queues = self._round.policy, self._queues
         while queues:
             known, name = queues[0]
@@ -276,6 +287,8 @@ class _Lines:
 
     def pop(self, queue: str) -> Group:
         """The first group in line."""
+        if self._begun:
+            return self._begun.popleft()
         _, _, group = heapq.heappop(self._lines[queue])
         return group
 

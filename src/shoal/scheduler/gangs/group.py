@@ -17,7 +17,7 @@ from shoal.api.volcano.pod_group import PodGroup, PodGroupPhase
 from shoal.api.volcano.queue import DEFAULT
 from shoal.scheduler.fairness.amounts import of_resource_list
 from shoal.scheduler.fairness.queue_policy import QueueUsage
-from shoal.scheduler.gangs.member import HOLDING, READY, Member, MemberState
+from shoal.scheduler.gangs.member import HOLDING, READY, STAYING, Member, MemberState
 from shoal.scheduler.state.request import Amounts
 
 
@@ -117,6 +117,11 @@ class Group:
         return not self.role_minimums or all(
             self.ready_by_role[role] >= least for role, least in self.role_minimums.items()
         )
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether members hold nodes that are of no use without the others."""
+        return any(self.counts[state] for state in STAYING) and not self.is_ready
 
     @property
     def is_protected(self) -> bool:

@@ -37,6 +37,8 @@ HOLDING = frozenset(
     (MemberState.PLACED, MemberState.BOUND, MemberState.RUNNING, MemberState.LEAVING)
 )
 """States in which a member takes room on a node."""
+STAYING = HOLDING - {MemberState.LEAVING}
+"""States in which it goes on taking it."""
 READY = frozenset(
     (MemberState.PLACED, MemberState.BOUND, MemberState.RUNNING, MemberState.SUCCEEDED)
 )
