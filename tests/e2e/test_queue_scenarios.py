@@ -14,6 +14,7 @@ from tests.waiting import SLOW_PAUSE_S, eventually
 
 pytestmark = [
     pytest.mark.kubectl,
+    pytest.mark.slow,
     pytest.mark.xdist_group("queue-scenarios"),
     pytest.mark.asyncio(loop_scope="module"),
 ]
