@@ -85,12 +85,12 @@ async def test_a_reclaim_goes_on_and_takes_nothing_else(seed: int, tmp_path: Pat
 @seeds(1, 2)
 async def test_a_job_that_was_being_restarted_is_restarted_once(seed: int, tmp_path: Path) -> None:
     async with asyncio.timeout(LIMIT_S), crash_site(tmp_path, seed) as site:
-        fails_once = '[ "$POD_NAME$JOB_VERSION" != train-work-00 ] || { sleep 1; exit 1; }'
+        fails_once = '[ "$POD_NAME$JOB_VERSION" != train-work-00 ] || { sleep 0.6; exit 1; }'
         policies = [{"event": "PodFailed", "action": "RestartJob"}]
         script = f"{fails_once}; {TAKES_ITS_TIME}"
         await site.create("train", pods=4, script=script, policies=policies)
         await eventually(lambda: "train-work-0" in site.runs(), "the first pod has begun")
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(0.4)
         await site.crash(within_s=0.6)
         await eventually(lambda: is_at(site, "train", version=1), "the job runs again")
         await site.check()
