@@ -8,7 +8,6 @@ import pytest
 from shoal.api.core import PRIORITY_CLASSES
 from shoal.api.volcano import keys
 from shoal.scheduler.effects import Evict
-from shoal.scheduler.events import Tick
 from shoal.testing.builders import PodBuilder, make_node, make_pod
 from shoal.testing.rehearsal import START, Rehearsal
 from shoal.testing.volcano import PodGroupBuilder, QueueBuilder, make_pod_group, make_queue
@@ -134,23 +133,3 @@ def test_what_a_gang_has_beyond_its_minimum_takes_no_room_that_was_made_for_a_mi
     rehearsal.advance(3)
     assert evicted(rehearsal) == ["low-0"]
     assert placed(rehearsal, "gang", 1) == 1
-
-
-def test_who_may_not_have_what_is_free_does_not_get_it_as_room_that_was_made() -> None:
-    queues = (
-        make_queue("borrower").spec(reclaimable=False),
-        make_queue("asks").weight(4),
-        make_queue("kept").guarantee(cpu="2"),
-    )
-    rehearsal = cluster("5", queues=queues)
-    rehearsal.add(group("first", 0, "borrower"), *members("first", 2))
-    rehearsal.advance(3)
-    ticks: list[object] = []
-    rehearsal.watch = lambda event, _: ticks.append(event)
-    rehearsal.add(group("gang", 1, "asks"), *members("gang", 1, cpu="2"))
-    for _ in range(50):
-        if rehearsal.scheduler.next_wake(rehearsal.now) != rehearsal.now:
-            break
-        rehearsal.tell(Tick())
-    assert len(ticks) < 50
-    assert placed(rehearsal, "gang", 1) == 0

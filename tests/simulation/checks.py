@@ -67,10 +67,13 @@ def check_guarantees_are_left(picture: Picture, bound: Sequence[KnownPod]) -> No
             assert free[resource] >= kept, f"{queue} took {resource} that is kept for others"
 
 
-def lacking(picture: Picture, queue: str) -> Counter[str]:
-    """Of its guarantee."""
+def lacking(picture: Picture, queue: str, without: Sequence[KnownPod] = ()) -> Counter[str]:
+    """Of its guarantee, if these pods were gone."""
     guarantee = picture.queues[queue].guarantee or Room()
     held = picture.held(queue)
+    for pod in without:
+        if picture.queue_of[pod.gang] == queue:
+            held.subtract(amounts_of(pod.request))
     return Counter(
         {name: max(amount - held[name], 0) for name, amount in amounts_of(guarantee).items()}
     )
@@ -133,12 +136,14 @@ def _check_victim_gangs(picture: Picture, victims: Sequence[KnownPod]) -> None:
         assert keeps or is_gone, f"{gang} loses {sorted(names)} and keeps {len(left)}"
 
 
-def check_step(picture: Picture, wanted: Sequence[Effect]) -> None:
-    """After the picture took the bindings in."""
+def check_step(picture: Picture, wanted: Sequence[Effect], *, is_tree: bool) -> None:
+    """After the picture took the bindings in. `is_tree`: whether the division is Shoal's own;
+    Volcano's do without the tree, or let several queues take together what is kept for one."""
     bound = bound_pods(picture, wanted)
     check_nodes(picture)
-    check_capability(picture, bound)
-    check_guarantees_are_left(picture, bound)
+    if is_tree:
+        check_capability(picture, bound)
+        check_guarantees_are_left(picture, bound)
     check_gangs(picture, bound)
     check_evictions(picture, wanted)
     check_guarantees_survive(picture, wanted)

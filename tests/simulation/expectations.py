@@ -1,4 +1,4 @@
-"""Who had pods evicted is to get their room: what must follow from each eviction, and from no other.
+"""Who had pods evicted gets their room: what must follow from each eviction, and from no other.
 
 An expectation holds as long as nothing comes between: a node that is lost, a binding or an eviction
 that fails, a gang of higher priority.
@@ -99,6 +99,8 @@ class Expectations:
         self, gang: str, going: Sequence[KnownPod], request: dict[str, int], count: int
     ) -> bool:
         picture = self._picture
+        if not self._leaves_guarantees(gang, going, request, count):
+            return False
         for queue in picture.chain(picture.queue_of[gang]):
             limit = picture.queues[queue].capability
             if limit is None:
@@ -110,6 +112,22 @@ class Expectations:
             for name, most in amounts_of(limit).items():
                 if held[name] + count * request.get(name, 0) > most:
                     return False
+        return True
+
+    def _leaves_guarantees(
+        self, gang: str, going: Sequence[KnownPod], request: dict[str, int], count: int
+    ) -> bool:
+        """Whether there is still enough for what is kept for other queues."""
+        picture = self._picture
+        free = picture.total()
+        free.subtract(picture.held())
+        for pod in going:
+            free.update(amounts_of(pod.request))
+        others = [each for each in picture.queues if each != picture.queue_of[gang]]
+        for name, amount in request.items():
+            kept = sum(checks.lacking(picture, each, going)[name] for each in others)
+            if free[name] - count * amount < kept:
+                return False
         return True
 
 

@@ -12,6 +12,7 @@ from shoal.api.core import PRIORITY_CLASSES
 from shoal.api.volcano import keys
 from shoal.scheduler.effects import Bind, Effect, Evict, WriteStatus
 from shoal.scheduler.events import BindFailed, SchedulerEvent, Tick
+from shoal.scheduler.fairness.rules import Division
 from shoal.testing.builders import NodeBuilder, make_node, make_pod
 from shoal.testing.rehearsal import Rehearsal
 from shoal.testing.volcano import make_pod_group, make_queue
@@ -106,7 +107,7 @@ class World:
     def _happen(self, happening: Happening) -> None:
         match happening:
             case Submit():
-                self._submit(happening)
+                self.submit(happening)
             case Finish(number):
                 self._finish(number)
             case Kill(number):
@@ -133,7 +134,7 @@ class World:
             case _:
                 assert_never(happening)
 
-    def _submit(self, gang: Submit) -> None:
+    def submit(self, gang: Submit) -> None:
         name = f"g{len(self.picture.gangs)}"
         parents = set(self.picture.parents.values())
         leaves = sorted(each for each in self.picture.queues if each not in parents)
@@ -258,7 +259,7 @@ class World:
         self._steps_at_once = self._steps_at_once + 1 if self._latest == self.rehearsal.now else 0
         self._latest = self.rehearsal.now
         assert self._steps_at_once < MOST_STEPS_AT_ONCE, "the scheduler is busy with nothing"
-        checks.check_step(self.picture, wanted)
+        checks.check_step(self.picture, wanted, is_tree=self.rules.division is Division.FAIR)
         book_check.check_members(self.picture, self.rehearsal.scheduler.gangs.book)
         self.expectations.note(wanted, knows_all_promises=not self.rules.reservation)
 
