@@ -1,3 +1,5 @@
+"""Lengths of time as Go writes them."""
+
 import pytest
 
 from shoal.api.duration import duration

@@ -1,3 +1,5 @@
+"""Placing members of a group, and taking that back."""
+
 import pytest
 
 from shoal.api.volcano import keys

@@ -1,3 +1,5 @@
+"""Who may have to go for a group, and who goes first."""
+
 from datetime import timedelta
 
 import pytest

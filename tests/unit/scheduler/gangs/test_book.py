@@ -1,3 +1,5 @@
+"""What the book of gangs knows after each event, in whichever order they come."""
+
 from shoal.api.volcano import keys
 from shoal.api.volcano.pod_group import PodGroupPhase
 from shoal.scheduler.fairness.queue_policy import QueueUsage

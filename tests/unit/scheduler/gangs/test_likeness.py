@@ -1,3 +1,5 @@
+"""Which groups are equal, so that one of them is tried for all."""
+
 import pytest
 
 from shoal.api.volcano import keys

@@ -1,3 +1,5 @@
+"""Who is next in line, among groups and among the members of one."""
+
 from datetime import timedelta
 
 import pytest

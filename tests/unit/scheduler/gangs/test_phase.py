@@ -1,3 +1,5 @@
+"""Phases of PodGroups, as they follow from their members."""
+
 from collections import Counter
 
 import pytest

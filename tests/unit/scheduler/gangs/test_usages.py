@@ -1,3 +1,5 @@
+"""The sums of queues, after any story that their groups may have."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 
