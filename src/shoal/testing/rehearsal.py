@@ -174,7 +174,7 @@ class Rehearsal:
                 self.tell(PodDeleted(gone.obj()))
 
     def change(self, pod: PodBuilder | str, change: Callable[[PodBuilder], PodBuilder]) -> None:
-        """Somebody writes to a pod, as it is now: `change("a", lambda pod: pod.phase("Running"))`."""
+        """Somebody writes to a pod as it is now: `change("a", lambda p: p.phase("Running"))`."""
         known = self._pods[_key(pod)]
         self.add(change(known))
 
