@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from shoal.api.core import RESOURCE_QUOTAS
 from shoal.api.volcano.pod_group import PodGroupPhase
-from shoal.api.volcano.queue import DequeueStrategy
+from shoal.scheduler.cycle.lines import is_fifo
 from shoal.scheduler.cycle.quotas import Quotas
 from shoal.scheduler.cycle.round import Round, shortage_text
 from shoal.scheduler.cycle.yielding import Yielding
@@ -57,16 +57,15 @@ def admit(round: Round, groups: Iterable[Group]) -> None:
 def _admit_line(round: Round, limits: _Limits, name: str, line: list[_Entry]) -> None:
     """Groups of one queue, in their order."""
     heapq.heapify(line)
-    queue = round.book.queue(name)
-    is_fifo = queue is not None and queue.spec.dequeue_strategy == DequeueStrategy.FIFO
-    if is_fifo and any(order < line[0][0] for order in _orders_of_parked(round, name)):
+    is_strict = is_fifo(round, name)
+    if is_strict and any(order < line[0][0] for order in _orders_of_parked(round, name)):
         return
     while line:
         _, number, group = heapq.heappop(line)
         likeness = likeness_of(group)
         if reason := _objection(round, limits, group):
             _hold_back(round, group, reason)
-            if is_fifo:
+            if is_strict:
                 return
             continue
         _admit(round, limits, group)

@@ -10,14 +10,13 @@ queue whose strategy is fifo has no turn past a head that does not fit.
 Source of the rules: Volcano v1.15, actions/allocate and actions/backfill.
 """
 
-import heapq
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from shoal.api.volcano.pod_group import PodGroupPhase
-from shoal.api.volcano.queue import DequeueStrategy
 from shoal.scheduler.cycle.attempts import Attempt, try_group
+from shoal.scheduler.cycle.lines import Lines
 from shoal.scheduler.cycle.reserving import Reservation
 from shoal.scheduler.cycle.round import MemberRefusal, Round
 from shoal.scheduler.cycle.transaction import Goal, Transaction
@@ -25,14 +24,14 @@ from shoal.scheduler.fairness.rules import Action
 from shoal.scheduler.gangs.group import Group, GroupVerdict, Reason
 from shoal.scheduler.gangs.likeness import Likeness, likeness_of
 from shoal.scheduler.gangs.member import Member
-from shoal.scheduler.gangs.order import GroupKey, members_in_order
+from shoal.scheduler.gangs.order import members_in_order
 
 _GATED_OR_NONE = 0
 
 
 def allocate(round: Round, groups: Iterable[Group], reservation: Reservation) -> bool:
     """Whether all had their turn; else the round has placed as many as it may."""
-    lines = _Lines(round, [each for each in groups if _may_start(round, each)])
+    lines = Lines(round, [each for each in groups if _may_start(round, each)])
     has_backfill = Action.BACKFILL in round.rules.actions
     while (queue := lines.next_queue()) is not None:
         if round.budget <= 0:
@@ -60,7 +59,7 @@ def allocate(round: Round, groups: Iterable[Group], reservation: Reservation) ->
     return True
 
 
-def _follow(round: Round, lines: "_Lines", likeness: Likeness) -> None:
+def _follow(round: Round, lines: Lines, likeness: Likeness) -> None:
     """A group found its places; the next that is equal to it has a turn as well."""
     following = round.book.wake_next(likeness)
     if following is not None and _may_start(round, following):
@@ -69,7 +68,7 @@ def _follow(round: Round, lines: "_Lines", likeness: Likeness) -> None:
 
 def backfill(round: Round, groups: Iterable[Group]) -> None:
     """Members that ask for nothing but a place go wherever there is one, each by itself."""
-    lines = _Lines(round, [each for each in groups if _may_start(round, each)])
+    lines = Lines(round, [each for each in groups if _may_start(round, each)])
     while (queue := lines.next_queue()) is not None:
         group = lines.pop(queue)
         for member in members_in_order(group, round.rules):
@@ -113,7 +112,7 @@ def _lacks_role(group: Group) -> bool:
 
 def _turn(
     round: Round,
-    lines: "_Lines",
+    lines: Lines,
     group: Group,
     members: deque[Member],
     reservation: Reservation,
@@ -241,94 +240,3 @@ def gang_message(group: Group, refusals: Sequence[MemberRefusal], placeable: int
         f"{waiting} Pending, {least} minAvailable; Pending: {', '.join(parts)}. "
         f"Origin reason is {origin.member.pod.name}: {origin.message}"
     )
-
-
-class _Lines:
-    """Groups in line, by queue."""
-
-    def __init__(self, round: Round, groups: Iterable[Group]) -> None:
-        self._round = round
-        self._lines: dict[str, list[tuple[GroupKey, int, Group]]] = {}
-        self._count = 0
-        self._members: dict[str, deque[Member]] = {}
-        self.known: dict[Likeness, Attempt] = {}
-        """What was tried in vain: rooms only get fewer in a round."""
-        begun: list[Group] = []
-        for group in groups:
-            if round.rules.gang_job_ready and group.is_begun:
-                begun.append(group)
-                self._lines.setdefault(group.queue, [])
-            else:
-                self._enter(group)
-        self._begun = deque(sorted(begun, key=round.order))
-        """They have their first turn before all queues."""
-        self._fifo = {name for name in self._lines if is_fifo(round, name)}
-        if self._fifo:
-            self._drop_overtakers()
-        self._queues = [(round.policy.order_key(name), name) for name in self._lines]
-        heapq.heapify(self._queues)
-
-    def next_queue(self) -> str | None:
-        """The one with the lowest order that has groups."""
-        if self._begun:
-            return self._begun[0].queue
-        policy, queues = self._round.policy, self._queues
-        while queues:
-            known, name = queues[0]
-            if not self._lines.get(name):
-                heapq.heappop(queues)
-                continue
-            # Shares only grow in a round, so that a stale order is too low, never too high.
-            now = policy.order_key(name)
-            if now == known:
-                return name
-            heapq.heapreplace(queues, (now, name))
-        return None
-
-    def pop(self, queue: str) -> Group:
-        """The first group in line."""
-        if self._begun:
-            return self._begun.popleft()
-        _, _, group = heapq.heappop(self._lines[queue])
-        return group
-
-    def push(self, group: Group) -> None:
-        """Again in line, where it belongs now."""
-        self._enter(group)
-
-    def drop(self, queue: str) -> None:
-        """Nobody of it has another turn."""
-        # What keeps them out keeps out all that are equal to them.
-        self._round.tried_in_vain.update(each.uid for *_, each in self._lines.pop(queue, ()))
-
-    def is_fifo(self, queue: str) -> bool:
-        return queue in self._fifo
-
-    def members_of(self, group: Group, *, with_best_effort: bool) -> deque[Member]:
-        """Those that have not had their chance, in order."""
-        members = self._members.get(group.uid)
-        if members is None:
-            ordered = members_in_order(group, self._round.rules)
-            wanted = (each for each in ordered if with_best_effort or not each.is_best_effort)
-            members = self._members[group.uid] = deque(wanted)
-        return members
-
-    def _enter(self, group: Group) -> None:
-        self._count += 1
-        line = self._lines.setdefault(group.queue, [])
-        heapq.heappush(line, (self._round.order(group), self._count, group))
-
-    def _drop_overtakers(self) -> None:
-        """In a fifo queue, nobody goes before a group that was tried in vain and comes first."""
-        for group in self._round.book.parked_heads():
-            if group.queue not in self._fifo or not group.waiting_count:
-                continue
-            line = self._lines.get(group.queue)
-            if line and self._round.order(group) < line[0][0]:
-                self.drop(group.queue)
-
-
-def is_fifo(round: Round, name: str) -> bool:
-    """Whether nobody in the queue goes before its head."""
-    queue = round.book.queue(name)
-    return queue is not None and queue.spec.dequeue_strategy == DequeueStrategy.FIFO

@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shoal.api.volcano.pod_group import PodGroupPhase
-from shoal.scheduler.cycle.allocating import is_fifo
 from shoal.scheduler.cycle.attempts import place_in
 from shoal.scheduler.cycle.domains import Rows
+from shoal.scheduler.cycle.lines import is_fifo
 from shoal.scheduler.cycle.round import Eviction, Purpose, Round
 from shoal.scheduler.cycle.transaction import Goal, Transaction
 from shoal.scheduler.cycle.victims import (
