@@ -8,8 +8,12 @@ import pytest
 from shoal.api.core import PRIORITY_CLASSES
 from shoal.api.volcano import keys
 from shoal.api.volcano.pod_group import POD_GROUPS
+from shoal.api.volcano.queue import QUEUES
 from shoal.scheduler.effects import Effect, Evict
 from shoal.scheduler.events import PodUpdated, SchedulerEvent
+from shoal.scheduler.framework.registry import Handle
+from shoal.scheduler.framework.status import SUCCESS, Status, unschedulable
+from shoal.scheduler.state.pod_info import PodInfo
 from shoal.testing.builders import make_node, make_pod
 from shoal.testing.rehearsal import START, Rehearsal
 from shoal.testing.volcano import make_pod_group, make_queue
@@ -234,3 +238,93 @@ def test_what_a_deleted_group_was_admitted_with_admits_the_next() -> None:
     rehearsal.remove(POD_GROUPS, "g", "default")
     settle(rehearsal)
     assert status_of(rehearsal, "h").status.phase == "Inqueue"
+
+
+def test_room_that_is_made_for_a_group_that_is_deleted_is_for_others() -> None:
+    rehearsal = one_cpu_for_two()
+    rehearsal.remove(POD_GROUPS, "high", "default")
+    rehearsal.add(group("next", 1), *members("next", 1))
+    rehearsal.delete(member("low", 0))
+    settle(rehearsal)
+    assert placed(rehearsal, "next") == 1
+
+
+def test_room_that_is_made_for_a_gang_that_needs_more_pods_now_is_for_others() -> None:
+    rehearsal = one_cpu_for_two()
+    rehearsal.add(group("high", 3).spec(priorityClassName="high"))
+    rehearsal.add(group("next", 1), *members("next", 1))
+    rehearsal.delete(member("low", 0))
+    settle(rehearsal)
+    assert placed(rehearsal, "next") == 1
+
+
+def test_a_gang_waits_no_longer_for_its_victim_than_for_other_room() -> None:
+    rehearsal = one_cpu_for_two()
+    rehearsal.add(make_node("n2").capacity(cpu="1"))
+    settle(rehearsal)
+    assert rehearsal.node_of("high-0") == "n2"
+    assert len(rehearsal.scheduler.nominations) == 0
+
+
+def test_a_gang_goes_where_a_pod_was_nominated_that_is_deleted() -> None:
+    rehearsal = cluster(("n1", "1"))
+    rehearsal.is_holding_evictions = True
+    rehearsal.add(make_pod("low").req(cpu="1"))
+    settle(rehearsal)
+    rehearsal.add(make_pod("high").req(cpu="1").priority(10))
+    settle(rehearsal, 10)
+    rehearsal.add(group("g", 1), member("g", 0))
+    settle(rehearsal, 20)
+    rehearsal.delete(make_pod("low"))
+    rehearsal.delete(make_pod("high"))
+    settle(rehearsal)
+    assert placed(rehearsal, "g") == 1
+
+
+def test_members_that_others_schedule_count_once_they_have_nodes() -> None:
+    rehearsal = cluster(("n1", "4"))
+    theirs = member("g", 1).scheduler("others")
+    rehearsal.add(group("g", 2), member("g", 0), theirs)
+    settle(rehearsal, 30)
+    assert placed(rehearsal, "g") == 0
+    rehearsal.add(theirs.node("n1"))
+    settle(rehearsal)
+    assert placed(rehearsal, "g") == 2
+
+
+def test_a_queue_that_is_deleted_gets_nothing_until_it_is_back() -> None:
+    rehearsal = cluster(("n1", "2"), queues=(make_queue("a"),))
+    rehearsal.add(group("g", 1, "a"), *members("g", 3))
+    settle(rehearsal, 30)
+    rehearsal.remove(QUEUES, "a")
+    rehearsal.delete(member("g", 0))
+    settle(rehearsal, 30)
+    assert rehearsal.node_of("g-2") is None
+    rehearsal.add(make_queue("a"))
+    rehearsal.run()
+    assert rehearsal.node_of("g-2") == "n1"
+
+
+class Gate:
+    """Keeps pods out until there is a second node."""
+
+    name = "Gate"
+
+    def __init__(self, _: object, handle: Handle) -> None:
+        self._snapshot = handle.snapshot
+
+    def pre_enqueue(self, pod: PodInfo) -> Status:
+        """By what is known of nodes."""
+        return SUCCESS if self._snapshot.row("n2") is not None else unschedulable("closed")
+
+
+def test_a_plugin_that_kept_a_gang_out_is_asked_again_when_something_changed() -> None:
+    rehearsal = Rehearsal(Gate)
+    rehearsal.add(make_queue("root"), make_queue("default"))
+    rehearsal.add(make_node("n1").capacity(cpu="2"))
+    rehearsal.add(group("g", 1), member("g", 0))
+    settle(rehearsal)
+    assert placed(rehearsal, "g") == 0
+    rehearsal.add(make_node("n2").capacity(cpu="2"))
+    settle(rehearsal)
+    assert placed(rehearsal, "g") == 1

@@ -131,6 +131,18 @@ class Round:
             if self.nominations.node_of(each.uid) and not self.has_reservation(each.uid)
         ]
 
+    def end_promises(self) -> None:
+        """To members that cannot be placed any more, whatever ends: their group is gone, or has
+        too few of them."""
+        for uid in self.nominations.uids():
+            group, pod = self.book.group_of(uid), self.nominations.pod(uid)
+            if group is None or pod is None:
+                continue
+            is_enough = group.valid_count >= group.min_member or not self.rules.gang_job_ready
+            if not group.is_known or not is_enough:
+                self.nominations.remove(uid)
+                self.room_is_free(pod)
+
     def keep_promises(self) -> None:
         """Before anybody gets anything: no queue is entitled to more beside what its groups wait
         for."""

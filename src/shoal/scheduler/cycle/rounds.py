@@ -70,6 +70,7 @@ class Rounds:
         """One round, which places at most about so many members."""
         current = self.begin(budget, now)
         self.reservation.refresh(current)
+        current.end_promises()
         groups = self._book.active()
         is_complete = True
         for action in self.rules.actions:

@@ -14,7 +14,6 @@ from shoal.api.volcano import keys
 from shoal.api.volcano.job import SCHEDULER_NAME
 from shoal.api.volcano.pod_group import POD_GROUPS, PodGroup, PodGroupPhase
 from shoal.api.volcano.queue import QUEUES, Queue
-from shoal.base.guard import Failed, attempt
 from shoal.scheduler.events import ObjectChanged
 from shoal.scheduler.fairness.queue_policy import QueueUsage
 from shoal.scheduler.framework.profile import Profile
@@ -25,6 +24,7 @@ from shoal.scheduler.gangs.member import (
     Member,
     MemberState,
     amounts_of,
+    is_gated,
     role_of,
     state_of,
 )
@@ -71,6 +71,8 @@ class GangBook:
         self._parking = Parking()
         self._related: dict[ObjectKey, Group] = {}
         """Parked groups to whose members pods nearby matter by more than the room they take."""
+        self._gated: dict[str, Member] = {}
+        """Members that plugins keep out by what they know beyond the pod, by uid."""
         self._backing_off: dict[ObjectKey, Group] = {}
         self._look_again_at: datetime | None = None
         self._awaiters: dict[str, list[Group]] = {}
@@ -117,6 +119,8 @@ class GangBook:
             self._does_wake_all = False
             for group in list(self._parking.heads()):
                 self._wake(group)
+            for member in [each for each in self._gated.values() if not is_gated(each)]:
+                self._move(member.uid, MemberState.WAITING, "")
         if self._does_wake_related:
             self._does_wake_related = False
             for group in list(self._related.values()):
@@ -385,7 +389,7 @@ class GangBook:
         assert profile is not None
         signature = profile.points.signer.sign(member.pod)
         member.queued = QueuedPod(member.pod, profile, signature, now, now)
-        member.state = MemberState.GATED if _is_gated(member) else MemberState.WAITING
+        member.state = MemberState.GATED if is_gated(member) else MemberState.WAITING
 
     def _is_given_up(self, member: Member, pod: PodInfo) -> bool:
         """Whether a pod without a node is deleted, so that it will never have one."""
@@ -405,7 +409,7 @@ class GangBook:
         member.amounts = amounts_of(pod.request)
         if state is MemberState.WAITING and member.queued is not None:
             member.queued.renew(pod)
-            state = MemberState.GATED if _is_gated(member) else state
+            state = MemberState.GATED if is_gated(member) else state
         member.state = state
         if state is not MemberState.PLACED:
             member.node_name = pod.spec.node_name
@@ -435,6 +439,10 @@ class GangBook:
             self._does_wake_all |= before is not MemberState.LEAVING
         elif before is MemberState.LEAVING:
             self.leaving.pop(member.uid, None)
+        if after is MemberState.GATED and not member.pod.spec.scheduling_gates:
+            self._gated[member.uid] = member
+        else:
+            self._gated.pop(member.uid, None)
         if before is MemberState.PLACED and has and self._does_binding_wake:
             self._does_binding_wake = False
             self._does_wake_all = True
@@ -478,17 +486,6 @@ def _may_be_tried(group: Group) -> bool:
         and group.retry_at is None
         and (group.waiting_count > 0 or group.phase is PodGroupPhase.PENDING)
     )
-
-
-def _is_gated(member: Member) -> bool:
-    """Whether a PreEnqueue plugin keeps it out."""
-    queued = member.queued
-    assert queued is not None
-    for plugin in queued.profile.points.pre_enqueue:
-        answer = attempt(plugin.pre_enqueue, member.pod)
-        if isinstance(answer, Failed) or not answer.is_success:
-            return True
-    return False
 
 
 def _add(total: Amounts, more: Mapping[str, int], sign: int) -> None:

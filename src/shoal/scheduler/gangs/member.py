@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shoal.api.volcano import keys
+from shoal.base.guard import Failed, attempt
 from shoal.scheduler.queueing.queued_pod import QueuedPod
 from shoal.scheduler.state.pod_info import PodInfo
 from shoal.scheduler.state.request import Amounts, ResourceRequest
@@ -123,3 +124,14 @@ def amounts_of(request: ResourceRequest) -> Amounts:
             _known.clear()
         amounts = _known[request] = {**dict(request.amounts), "pods": 1}
     return amounts
+
+
+def is_gated(member: Member) -> bool:
+    """Whether a PreEnqueue plugin keeps it out."""
+    queued = member.queued
+    assert queued is not None
+    for plugin in queued.profile.points.pre_enqueue:
+        answer = attempt(plugin.pre_enqueue, member.pod)
+        if isinstance(answer, Failed) or not answer.is_success:
+            return True
+    return False
