@@ -4,10 +4,14 @@ Volcano v1.15, pkg/webhooks/admission/cronjobs."""
 import re
 from collections.abc import Iterator
 
+import msgspec
+
+from shoal.admission.policies import unreadable_durations
 from shoal.api import causes
 from shoal.api.cron import CronError, load_zone, parse_schedule
 from shoal.api.names import LABEL_BYTES_MAX, qualified_name
 from shoal.api.volcano.cron_job import CronJob
+from shoal.api.volcano.job import JobSpec
 
 _SUFFIX_BYTES = 11
 """What the names of its jobs add: `-` and the minutes since 1970."""
@@ -16,11 +20,14 @@ _ZONE_PART = re.compile(r"[A-Za-z.\-_0-9+]{1,14}", re.ASCII)
 
 
 def refuse_cron_job(cron_job: CronJob) -> str:
-    """Why it may not be created, or changed to this; empty where it may."""
+    """Why it may not be created, or changed to this; empty where it may. Raises
+    msgspec.ValidationError where its jobs could not be read."""
     spec = cron_job.spec
+    job_spec = msgspec.convert(spec.job_template.get("spec") or {}, JobSpec)
     found = [
         _schedule_fault(spec.schedule) + "".join(_zone_faults(spec.time_zone)),
         _name_fault(cron_job.metadata.name),
+        *(f"jobTemplate.{each}" for each in unreadable_durations(job_spec)),
     ]
     return "; ".join(text for text in found if text).strip()
 

@@ -27,8 +27,17 @@ _PATTERN = f"{_SELECTOR}.regexMatch.pattern"
 def refuse_hyper_node(hyper_node: HyperNode) -> str:
     """Why it may not be created, or changed to this; empty where it may."""
     return aggregated(
-        cause for member in hyper_node.spec.members for cause in _member_causes(member)
+        cause
+        for member in hyper_node.spec.members
+        for cause in (*_member_causes(member), *_self_causes(member, hyper_node.metadata.name))
     )
+
+
+def _self_causes(member: HyperNodeMember, name: str) -> Iterator[Cause]:
+    """Volcano lets this through. Of a pattern that takes it in, its status tells."""
+    exact = member.selector.exact_match
+    if member.type == HYPER_NODE and exact is not None and exact.name == name:
+        yield causes.invalid(_NAME, name, "a HyperNode cannot be its own member")
 
 
 def _member_causes(member: HyperNodeMember) -> Iterator[Cause]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from shoal.admission.job_tasks import TemplateRules, refuse_task
 from shoal.admission.lookup import Lookup, children_of, queue_missing, queue_named
 from shoal.admission.ordering import has_order
-from shoal.admission.policies import refuse_policies
+from shoal.admission.policies import refuse_policies, unreadable_durations
 from shoal.admission.texts import BOTH_TIERS, bracketed
 from shoal.api.names import dns_subdomain, qualified_name
 from shoal.api.resource import JsonObject
@@ -38,6 +38,9 @@ _NOT_ORDERED = (
 def refuse_job(job: Job, lookup: Lookup, template_rules: TemplateRules) -> str:
     """Why a job may not be created; empty where it may."""
     spec = job.spec
+    for fault in unreadable_durations(spec):
+        # Volcano stops there, too: it cannot decode the job.
+        return fault
     if not spec.tasks:
         return "No task specified in job spec"
     if "mpi" in spec.plugins:

@@ -28,7 +28,7 @@ def queue_named(lookup: Lookup, name: str) -> Queue | None:
 
 def children_of(lookup: Lookup, parent: str) -> list[Queue]:
     """The queues right below one, by name."""
-    found = [queue for queue in lookup.list(QUEUES) if queue.spec.parent == parent]
+    found = [queue for queue in lookup.list(QUEUES) if queue.parent == parent]
     return sorted(found, key=lambda queue: queue.metadata.name)
 
 

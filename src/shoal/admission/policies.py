@@ -1,10 +1,12 @@
 """Life cycle policies of jobs and tasks: what they may say. Source of verdicts and texts:
 Volcano v1.15, pkg/webhooks/admission/jobs/validate/util.go."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from shoal.admission.texts import bracketed, errors_occurred
 from shoal.api import causes
+from shoal.api.duration import duration
+from shoal.api.volcano.job import JobSpec
 from shoal.api.volcano.lifecycle import JobAction, JobEvent, LifecyclePolicy
 
 _EVENTS = (
@@ -44,6 +46,21 @@ def refuse_policies(policies: Sequence[LifecyclePolicy], path: str) -> str:
     if JobEvent.ANY in events and len(events) > 1:
         errors.append("if there's * here, no other policy should be here")
     return errors_occurred(errors) + _VALID if errors else ""
+
+
+def unreadable_durations(spec: JobSpec) -> Iterator[str]:
+    """Lengths of time that no Go program can read, with the words in which it refuses them."""
+    given = [("spec.runningEstimate", spec.running_estimate)]
+    given += [("spec.policies", each.timeout) for each in spec.policies]
+    for task in spec.tasks:
+        given += [("spec.tasks.policies", each.timeout) for each in task.policies]
+    for path, text in given:
+        if text is None:
+            continue
+        try:
+            duration(text)
+        except ValueError as error:
+            yield f"{path}: {error}: write a number and its unit, such as 90s, 15m or 1h30m"
 
 
 def _fault(policy: LifecyclePolicy, events: set[str], exit_codes: set[int], path: str) -> str:

@@ -20,6 +20,8 @@ DEPTH_MAX = 5
 def tree_refusal(queue: Queue, old: Queue | None, lookup: Lookup) -> str:
     """Why a queue may not stand where it wants to, with what it wants; empty where it may."""
     is_moved = old is None or old.spec.parent != queue.spec.parent
+    if queue.metadata.name == ROOT and is_moved and queue.spec.parent:
+        return f"queue {ROOT} is above all others and cannot have a parent: leave spec.parent empty"
     if is_moved and not _is_below_root(queue):
         refusal = _place_refusal(queue, lookup)
         if refusal:
@@ -64,7 +66,7 @@ def _place_refusal(queue: Queue, lookup: Lookup) -> str:
         if found is None:
             missing = queue_missing(above)
             return f"failed to get parent queue of queue {name}: {missing}"
-        above = found.spec.parent
+        above = found.parent
     parent = queue_named(lookup, parent_name)
     assert parent is not None
     pods = value(parent.status.allocated.get("pods", 0))
@@ -125,7 +127,7 @@ def _nearest_capability(queue: Queue, resource: str, lookup: Lookup) -> int:
         limit = amounts(found.spec.capability).get(resource, 0)
         if limit:
             return limit
-        above = found.spec.parent
+        above = found.parent
     return 0
 
 

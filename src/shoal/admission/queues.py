@@ -45,6 +45,7 @@ def refuse_queue(queue: Queue, old: Queue | None, lookup: Lookup) -> str:
         *_amount_causes(queue),
         *_state_causes(queue, old),
         *_hierarchy_causes(queue, lookup),
+        *_affinity_causes(queue, old),
     ]
     if found:
         return aggregated(found)
@@ -112,6 +113,22 @@ def _state_causes(queue: Queue, old: Queue | None) -> Iterator[Cause]:
     is_as_before = old is not None and old.status.state == state
     if state not in ("", QueueState.OPEN, QueueState.CLOSED) and not is_as_before:
         yield causes.invalid(f"{_PATH}.spec.state", state, "queue state must be in [Open Closed]")
+
+
+def _affinity_causes(queue: Queue, old: Queue | None) -> Iterator[Cause]:
+    """A node group that is both required and forbidden, which Volcano lets through."""
+    affinity = queue.spec.affinity
+    if affinity is None or (old is not None and old.spec.affinity == affinity):
+        return
+    wanted, shunned = affinity.node_group_affinity, affinity.node_group_anti_affinity
+    if wanted is None or shunned is None:
+        return
+    forbidden = shunned.required_during_scheduling_ignored_during_execution
+    for group in wanted.required_during_scheduling_ignored_during_execution:
+        if group in forbidden:
+            path = f"{_PATH}.spec.affinity.nodeGroupAntiAffinity"
+            text = "is also required by nodeGroupAffinity: no node would do"
+            yield causes.invalid(path, group, text)
 
 
 def _hierarchy_causes(queue: Queue, lookup: Lookup) -> Iterator[Cause]:

@@ -63,3 +63,12 @@ def test_a_cron_job_with(schedule: str, zone: str | None, name: str, message: st
     spec = {"schedule": schedule, "timeZone": zone, "jobTemplate": {}}
     cron_job = msgspec.convert({"metadata": {"name": name}, "spec": spec}, CronJob)
     assert refuse_cron_job(cron_job) == message
+
+
+def test_a_length_of_time_in_the_template_that_nobody_can_read_is_refused() -> None:
+    template = {"spec": {"runningEstimate": "soon"}}
+    spec = {"schedule": HOURLY, "jobTemplate": template}
+    cron_job = msgspec.convert({"metadata": {"name": "c"}, "spec": spec}, CronJob)
+    assert refuse_cron_job(cron_job).startswith(
+        'jobTemplate.spec.runningEstimate: time: invalid duration "soon"'
+    )

@@ -80,3 +80,9 @@ def test_a_name_that_no_node_can_have_is_refused() -> None:
 def test_all_faults_are_told() -> None:
     told = refused([member("Rack", **exact("")), member(**regex(""))])
     assert told.startswith("[") and told.endswith("]") and told.count("Invalid value") == 3
+
+
+def test_a_hyper_node_is_not_its_own_member() -> None:
+    told = f'{NAME}: Invalid value: "h": a HyperNode cannot be its own member'
+    assert refused([member("HyperNode", **exact("h"))]) == told
+    assert refused([member("Node", **exact("h"))]) == ""

@@ -429,3 +429,16 @@ CHANGES = {
 @pytest.mark.parametrize(("spec", "message"), CHANGES.values(), ids=CHANGES)
 def test_a_job_that_changes(spec: JsonObject, message: str) -> None:
     assert changed(**spec) == message
+
+
+@pytest.mark.parametrize(
+    ("made", "path"),
+    [
+        (job(runningEstimate="xx"), "spec.runningEstimate"),
+        (job(policies=[on("PodPending", timeout="xx")]), "spec.policies"),
+        (job(tasks=[task(policies=[on("PodPending", timeout="xx")])]), "spec.tasks.policies"),
+    ],
+)
+def test_a_length_of_time_that_nobody_can_read_is_refused(made: JsonObject, path: str) -> None:
+    told = f'{path}: time: invalid duration "xx": write a number and its unit, such as 90s, 15m or'
+    assert refused(made) == f"{told} 1h30m"

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shoal.admission.lookup import children_of
 from shoal.admission.queues import refuse_queue
 from shoal.api.resource import JsonObject
 from shoal.api.volcano.queue import Queue
@@ -197,3 +198,17 @@ def test_rules_come_to_an_end_whatever_is_below_what(
     for new in (queue(name, parent=parent), queue(name, capability=amounts(2), parent=parent)):
         answer = refuse_queue(msgspec.convert(new, Queue), old, Objects(*others))
         assert parent != name or "itself" in answer or old.spec.parent == parent
+
+
+@pytest.mark.parametrize("parent", ["default", "root", "nobody"])
+def test_the_root_cannot_be_put_below_anything(parent: str) -> None:
+    text = "queue root is above all others and cannot have a parent: leave spec.parent empty"
+    below = queue("root", parent=parent)
+    assert refused(below) == refused(below, old=queue("root")) == text
+    assert refused(queue("root"), old=below) == refused(below, old=below) == ""
+
+
+def test_a_queue_is_no_parent_because_the_root_once_named_it() -> None:
+    lookup = Objects(queue("root", parent="default"), queue("default"))
+    assert children_of(lookup, "default") == []
+    assert [each.metadata.name for each in children_of(lookup, "root")] == ["default"]

@@ -210,3 +210,24 @@ def test_a_path_begins_at_root() -> None:
 
 def test_a_queue_that_cannot_be_read_stays_as_it_is() -> None:
     assert defaulted({"metadata": {"name": "q"}, "spec": []})["spec"] == []
+
+
+def affine(required: list[str], forbidden: list[str]) -> JsonObject:
+    term = "requiredDuringSchedulingIgnoredDuringExecution"
+    return queue(
+        "q",
+        affinity={
+            "nodeGroupAffinity": {term: required},
+            "nodeGroupAntiAffinity": {term: forbidden},
+        },
+    )
+
+
+def test_a_node_group_is_not_both_required_and_forbidden() -> None:
+    assert refused(affine(["fast", "slow"], ["slow"])) == (
+        'requestBody.spec.affinity.nodeGroupAntiAffinity: Invalid value: "slow": is also required'
+        " by nodeGroupAffinity: no node would do"
+    )
+    assert refused(affine(["fast"], ["slow"])) == ""
+    both = affine(["slow"], ["slow"])
+    assert refused(both, old=both) == ""

@@ -139,6 +139,11 @@ class Queue(Object):
         """A queue whose state nobody has written yet is open."""
         return self.status.state in ("", QueueState.OPEN)
 
+    @property
+    def parent(self) -> str:
+        """The queue above, by name; empty for the root, which has none whatever it says."""
+        return "" if self.metadata.name == ROOT else self.spec.parent or ROOT
+
 
 def manifest(name: str, **spec: object) -> JsonObject:
     """A new queue."""

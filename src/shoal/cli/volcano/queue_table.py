@@ -74,7 +74,7 @@ def tree(queues: Mapping[str, Queue]) -> Iterator[tuple[str, str]]:
     below: dict[str, list[str]] = {}
     tops: list[str] = []
     for name in sorted(queues):
-        parent = queues[name].spec.parent
+        parent = queues[name].parent
         parent = parent if parent in queues else ROOT
         if name == ROOT or parent not in queues:
             tops.append(name)

@@ -48,7 +48,7 @@ class QueueReconciler:
             return Result()
         if not queue.spec.parent and key.name != ROOT:
             queue = await self._writes.put_below_root(queue)
-        parent = self._queues.get(ObjectKey("", queue.spec.parent))
+        parent = self._queues.get(ObjectKey("", queue.parent))
         is_in_use = self._writes.is_in_use(key.name)
         await self._writes.take(queue, queue_state.sync_step(queue, parent, is_in_use))
         return Result()
@@ -68,7 +68,7 @@ def queue_controller(
     work: WorkQueue[ObjectKey] = WorkQueue(clock)
     queues, pod_groups = informers.informer(QUEUES), informers.informer(POD_GROUPS)
     commands = informers.informer(COMMANDS)
-    queues.add_index(BY_PARENT, lambda queue: [queue.spec.parent] if queue.spec.parent else [])
+    queues.add_index(BY_PARENT, lambda queue: [queue.parent] if queue.parent else [])
     pod_groups.add_index(BY_QUEUE, lambda group: [group.spec.queue])
     writes = QueueWrites(client, pod_groups.lister)
     reconciler = QueueReconciler(

@@ -71,7 +71,7 @@ class QueueCommands:
         if queue is None or target.uid not in ("", queue.metadata.uid):
             _log.info("%s of queue %s: there is no such queue", action, target.name)
             return
-        above = queue.spec.parent
+        above = queue.parent
         parent = await find(self._client, QUEUES, above) if above else None
         reason = queue_state.refusal(queue, action, parent)
         if reason:

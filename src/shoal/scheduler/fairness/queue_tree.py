@@ -151,7 +151,7 @@ class QueueTree:
 
 def parents_of(queues: Mapping[str, Queue]) -> dict[str, str]:
     """Of every queue but the root."""
-    named = {name: queue.spec.parent or ROOT for name, queue in queues.items() if name != ROOT}
+    named = {name: queue.parent for name, queue in queues.items() if queue.parent}
     parents = {name: above if above in named else ROOT for name, above in named.items()}
     is_settled = {ROOT}
     for start in parents:

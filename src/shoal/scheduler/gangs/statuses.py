@@ -10,7 +10,7 @@ from shoal.api import quantity
 from shoal.api.meta import timestamp
 from shoal.api.resource import JsonObject
 from shoal.api.volcano.pod_group import PodGroupPhase
-from shoal.api.volcano.queue import ROOT, Queue
+from shoal.api.volcano.queue import Queue
 from shoal.scheduler.fairness.amounts import add
 from shoal.scheduler.fairness.queue_policy import QueuePolicy, QueueUsage
 from shoal.scheduler.gangs.group import Group
@@ -125,9 +125,7 @@ def _with_below(queues: Mapping[str, Queue], usage: Mapping[str, QueueUsage]) ->
         while name in queues and name not in seen:
             seen.add(name)
             add(held[name], own.allocated)
-            name = (
-                ROOT if name != ROOT and not queues[name].spec.parent else queues[name].spec.parent
-            )
+            name = queues[name].parent
     return held
 
 

@@ -145,7 +145,7 @@ class NodeGroup:
             affinity = _read(queue.spec.affinity) if queue is not None else None
             if affinity is not None or queue is None or not self._inherits or name == ROOT:
                 return affinity
-            name = queue.spec.parent or ROOT
+            name = queue.parent
         return None
 
     def _codes_without(self, topology: Topology) -> IntArray:
