@@ -1,5 +1,7 @@
 """Which groups a change wakes: all that it may help, and none for nothing."""
 
+from typing import Any
+
 import pytest
 
 from shoal.api.volcano import keys
@@ -77,7 +79,7 @@ def test_groups_of_another_priority_class_are_all_looked_at_when_it_changes() ->
 @pytest.mark.parametrize(
     "fields", [{"minMember": 2}, {"queue": "other"}, {"minResources": {"cpu": "1"}}]
 )
-def test_a_change_of_its_spec_wakes_a_group_and_others(fields: dict[str, object]) -> None:
+def test_a_change_of_its_spec_wakes_a_group_and_others(fields: dict[str, Any]) -> None:
     book = parked("a", "other")
     book.tell(group("other").created(after(1)).spec(**fields))
     assert sorted(book.round_ends()) == ["a", "other"]
