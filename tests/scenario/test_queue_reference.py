@@ -173,6 +173,7 @@ def test_a_guarantee_stays_free_until_its_queue_comes() -> None:
     rehearsal.advance(2)
     assert cpus(rehearsal, "a", "allocated") == 1
     waits = rehearsal.message_of("a-3-0")
+    assert waits.startswith("the cluster is too small, too full or guaranteed to others: ")
     assert "insufficient cpu (queue root)" in waits
     gang(rehearsal, "kept-job", "kept", 3)
     assert placed(rehearsal, "kept-job", 3) == 3

@@ -118,7 +118,8 @@ async def _story(client: Client, resource: Resource[Any], found: Any, now: datet
     if resource is PODS:
         return [*pod_story(found, now), *warnings(await _events(client, found), now)]
     if resource in _GANG_KINDS:
-        return await gang_story(client, found, now)
+        told = await gang_story(client, found, now)
+        return [*told, *_own_warnings(await _events(client, found), now)]
     if resource is TASKS:
         return task_story(found, now)
     if resource is DEPLOYMENTS:
@@ -206,6 +207,13 @@ async def _events(client: Client, obj: Object) -> list[Event]:
 def warnings(events: Sequence[Event], now: datetime) -> list[str]:
     """A line for each."""
     return [event_line(event, now) for event in events if event.type == "Warning"]
+
+
+def _own_warnings(events: Sequence[Event], now: datetime) -> list[str]:
+    """The newest of each reason. What the scheduler says of a gang stands in its conditions."""
+    newest = {each.reason: each for each in events if each.type == "Warning"}
+    newest.pop("Unschedulable", None)
+    return [event_line(each, now) for each in newest.values()]
 
 
 def task_story(task: Task, now: datetime) -> list[str]:

@@ -4,7 +4,7 @@ Everything here turns a `GangView` into sentences; the scheduler's own verdict s
 conditions and is told as it is. Groups go by what people made: the job, not its PodGroup.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from math import ceil
 
@@ -21,6 +21,7 @@ from shoal.scheduler.explaining.group_limits import (
     gives_way,
     holders,
     is_entitled,
+    is_too_large,
     limits_of,
     surplus,
     wanted_by,
@@ -28,8 +29,9 @@ from shoal.scheduler.explaining.group_limits import (
 from shoal.scheduler.fairness.amounts import PODS, of_resource_list
 from shoal.scheduler.gangs.group import Group
 from shoal.scheduler.gangs.member import MemberState
+from shoal.scheduler.state.request import Amounts
 
-_OF_ALL = (LimitKind.ADMISSION, LimitKind.CLUSTER, LimitKind.NODE)
+_OF_ALL = (LimitKind.WHOLE, LimitKind.ADMISSION, LimitKind.CLUSTER, LimitKind.NODE)
 """Limits of the cluster, which all queues share."""
 SHOWN = 5
 """How many groups, holders or queues are named before the rest is counted."""
@@ -42,8 +44,11 @@ _MEANINGS = {
 }
 
 
-def group_story(group: Group, view: GangView, now: datetime) -> list[str]:
-    """Sentences, the most telling first."""
+def group_story(
+    group: Group, view: GangView, now: datetime, to_come: Mapping[str, Amounts] = {}
+) -> list[str]:
+    """Sentences, the most telling first. `to_come`: what pods that are not made yet will ask for,
+    by what people call them."""
     obj = group.object
     assert obj is not None
     since = lasting(obj.metadata.creation_timestamp, now) if is_waiting(group) else ""
@@ -53,12 +58,41 @@ def group_story(group: Group, view: GangView, now: datetime) -> list[str]:
         return [*lines, *members_lines(group, view)]
     obstacles = queue_obstacles(group.queue, view)
     lines += [*obstacles, *members_lines(group, view)]
-    if obstacles:
-        return lines
+    if obstacles or _is_short_of_pods(group):
+        return lines  # Whatever room there were.
+    large = _too_large_lines(group, view, to_come)
+    if large:
+        return lines + large
     limits = limits_of(view, group)
     lines += place_lines(group, view)
     lines += limit_lines(limits, group, view)
     return lines if limits else [*lines, _no_limit(group)]
+
+
+def _is_short_of_pods(group: Group) -> bool:
+    """Whether its pods could be there, and are not: those of a job are made upon admission."""
+    return group.phase is PodGroupPhase.INQUEUE and len(group.members) < group.min_member
+
+
+def _too_large_lines(group: Group, view: GangView, to_come: Mapping[str, Amounts]) -> list[str]:
+    """A sentence for each size of pod that no node could take, however empty."""
+    asking = {f"Pod {each.pod.name}": each.amounts for each in group.waiting()}
+    lines: dict[tuple[tuple[str, int], ...], str] = {}
+    for name, asked in {**to_come, **asking}.items():
+        request = {each: amount for each, amount in asked.items() if each != PODS}
+        if is_too_large(view, request):
+            size = tuple(sorted(request.items()))
+            lines.setdefault(size, f"  {name} {_size_text(request, view)}")
+    return list(lines.values())
+
+
+def _size_text(request: Amounts, view: GangView) -> str:
+    most = {name: max(size.get(name, 0) for size in view.sizes.values()) for name in request}
+    over = {name: amount for name, amount in request.items() if amount > most[name]}
+    needed = amounts_text(over or request)
+    largest = f"no node has more than {amounts_text({name: most[name] for name in over})}"
+    why = largest if over else "no node has all of that"
+    return f"needs {needed}, and {why}, even empty: one node of that size is needed."
 
 
 def needs_text(obj: PodGroup) -> str:
@@ -114,13 +148,8 @@ def members_lines(group: Group, view: GangView) -> list[str]:
     told = ", ".join(f"{count} {state.lower()}" for state, count in sorted(states.items()))
     there = len(group.members)
     lines = [f"  It needs {needs}{more}; it has {counted(there, 'pod')}{_in_brackets(told)}."]
-    if group.phase is PodGroupPhase.INQUEUE and there < least:
-        missing = counted(least - there, "pod")
-        verb = "does" if least - there == 1 else "do"
-        lines.append(
-            f"  {missing} that it needs {verb} not exist: they are made by its owner, perhaps after"
-            " other tasks; nothing is placed before."
-        )
+    if _is_short_of_pods(group):
+        lines.append(_missing_line(group, least - there))
     for role, minimum in sorted(group.role_minimums.items()):
         have = group.ready_by_role[role]
         if 0 < have < minimum:
@@ -131,6 +160,15 @@ def members_lines(group: Group, view: GangView) -> list[str]:
         verb = "is" if len(gated) == 1 else "are"
         lines.append(f"  {counted(len(gated), 'pod')} {verb} held back by scheduling gates.")
     return lines
+
+
+def _missing_line(group: Group, missing: int) -> str:
+    verb = "does" if missing == 1 else "do"
+    start = f"  It waits because {counted(missing, 'pod')} that it needs {verb} not exist"
+    owner = group.object.metadata.controller if group.object else None
+    if owner is None:
+        return f"{start}: make them, with its name in their annotation, or lower spec.minMember."
+    return f"{start}: {owner.kind} {owner.name} makes them, perhaps after other tasks."
 
 
 def _in_brackets(text: str) -> str:
@@ -223,6 +261,9 @@ def limit_line(limit: Limit) -> str:
         case LimitKind.ADMISSION:
             start = f"Of {name}, {text(limit.limit)} is admitted in the whole cluster at most"
             start += f" and {held} is held"
+        case LimitKind.WHOLE:
+            start = f"The whole cluster has {text(limit.limit)} {name} for queues and {held} is"
+            start += " held"
         case LimitKind.TOTAL:
             start = f"All nodes together have {text(limit.limit)} {name}"
         case LimitKind.CLUSTER:
@@ -280,7 +321,7 @@ def _ways(limit: Limit, group: Group, view: GangView) -> Iterator[str]:
         case LimitKind.TOTAL:
             yield f"nodes with {short} more {resource} came"
             return
-        case LimitKind.CLUSTER:
+        case LimitKind.CLUSTER | LimitKind.WHOLE:
             yield f"nodes with {short} more {resource} came"
         case LimitKind.NODE:
             yield "as much came free on one node"

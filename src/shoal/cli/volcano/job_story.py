@@ -2,12 +2,18 @@
 
 from datetime import datetime
 
+import msgspec
+
+from shoal.api.pod import PodSpec
 from shoal.api.volcano.job import DEFAULT_MAX_RETRY, Job, JobPhase
 from shoal.api.volcano.queue import DEFAULT
 from shoal.cli.phrases import lasting
 from shoal.cli.volcano.group_story import group_story, queue_obstacles
 from shoal.scheduler.explaining.gang_view import GangView
 from shoal.scheduler.gangs.group import Group
+from shoal.scheduler.gangs.member import amounts_of
+from shoal.scheduler.state import request
+from shoal.scheduler.state.request import Amounts
 
 _UNDER_WAY = (JobPhase.PENDING, JobPhase.RUNNING, JobPhase.RESTARTING)
 
@@ -22,7 +28,7 @@ def job_story(job: Job, group: Group | None, view: GangView, now: datetime) -> l
     return [
         *lines,
         *_tasks_behind_others(job),
-        *(f"  {each}" for each in group_story(group, view, now)),
+        *(f"  {each}" for each in group_story(group, view, now, _pods_to_come(job))),
     ]
 
 
@@ -48,6 +54,15 @@ def job_lines(job: Job, now: datetime) -> list[str]:
     if job.phase is JobPhase.ABORTED:
         lines.append(f"  It is suspended: `shoal job resume {name}` starts it anew.")
     return lines
+
+
+def _pods_to_come(job: Job) -> dict[str, Amounts]:
+    """What a pod of each task asks for."""
+    specs = {
+        f"A pod of task {task.name}": msgspec.convert(task.template.get("spec") or {}, PodSpec)
+        for task in job.spec.tasks
+    }
+    return {name: amounts_of(request.of_pod(spec)) for name, spec in specs.items()}
 
 
 def _without_group(job: Job, view: GangView) -> list[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from shoal.api.volcano.queue import ROOT
 from shoal.scheduler.cycle.domains import Domains
 from shoal.scheduler.cycle.gang_cycle import GangCycle, Placement
 from shoal.scheduler.fairness.queue_policy import QueuePolicy, Shortage
@@ -222,6 +223,11 @@ def shortage_text(shortage: Shortage) -> str:
     if shortage.has_children:
         return f"queue {shortage.queue} has queues below it, and only those hold pods"
     missing = ", ".join(f"insufficient {each}" for each in shortage.dimensions)
+    if shortage.queue == ROOT:
+        return (
+            "the cluster is too small, too full or guaranteed to others:"
+            f" {missing or 'nothing left'} (queue {ROOT})"
+        )
     return (
         f"queue resource quota insufficient: {missing or 'nothing left'} (queue {shortage.queue})"
     )

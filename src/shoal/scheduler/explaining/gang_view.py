@@ -42,6 +42,8 @@ class GangView:
     """What nodes have for groups: what pods without a group hold is taken off."""
     free: Mapping[str, Amounts]
     """By node that takes pods."""
+    sizes: Mapping[str, Amounts]
+    """What the same nodes have when they are empty."""
     held: Mapping[str, Amounts]
     """By queue, with those below it."""
     promised: Mapping[str, Amounts]
@@ -95,6 +97,7 @@ def gang_view(
         for node in nodes
         if not node.spec.unschedulable
     }
+    sizes = {name: dict(size) for name, size in free.items()}
     total = amounts.total_of(free.values())
     for pod in pods:
         _place(pod, groups, free, total)
@@ -108,6 +111,7 @@ def gang_view(
         parents=parents,
         total=total,
         free=free,
+        sizes=sizes,
         held=_rolled_up(by_name, parents, {name: used.allocated for name, used in usage.items()}),
         promised=_rolled_up(by_name, parents, {name: _promised(u) for name, u in usage.items()}),
     )

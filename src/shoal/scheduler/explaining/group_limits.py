@@ -5,7 +5,7 @@ above, may have; one that is admitted also against what is free. What the schedu
 stands in the group's conditions; here are the numbers behind it, under the same rules.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -30,6 +30,8 @@ class LimitKind(StrEnum):
     """Of other queues: what is left beside them."""
     SHARE = "share"
     """What a queue deserves, where the rules let none have more."""
+    WHOLE = "whole"
+    """The same at the top: the whole cluster, less what is held."""
     ADMISSION = "admission"
     """So much of the cluster is promised away at most."""
     TOTAL = "total"
@@ -38,6 +40,9 @@ class LimitKind(StrEnum):
     """What is free on all nodes together."""
     NODE = "node"
     """What is free on the one node that has most, for one pod."""
+
+
+_OF_ALL = (LimitKind.WHOLE, LimitKind.TOTAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +104,30 @@ def limits_of(view: GangView, group: Group) -> list[Limit]:
             for resource in shortage.dimensions
             if resource in wanted and resource not in told
         ]
-    rest = _of_admission if is_pending else _of_nodes
-    return [*found, *(each for each in rest(view, group, wanted) if each.short > 0)]
+    ask_nodes = _of_admission if is_pending else _of_nodes
+    rest = [each for each in ask_nodes(view, group, wanted) if each.short > 0]
+    told = {each.resource for each in rest if each.kind is not LimitKind.NODE}
+    found = [_at_the_top(view, each) for each in found]
+    return [*(e for e in found if e.kind not in _OF_ALL or e.resource not in told), *rest]
+
+
+def _at_the_top(view: GangView, limit: Limit) -> Limit:
+    """Root has no capability and no share of its own: it is the cluster that is too small or too
+    full."""
+    if limit.place != ROOT or limit.kind is LimitKind.GUARANTEES:
+        return limit
+    total = view.total.get(limit.resource, 0)
+    if limit.wanted > total:
+        return replace(limit, kind=LimitKind.TOTAL, place="", limit=total, held=0, promised=0)
+    return replace(limit, kind=LimitKind.WHOLE, place="", limit=total)
+
+
+def is_too_large(view: GangView, request: Mapping[str, int]) -> bool:
+    """Whether no node could take it, however empty. Without nodes nothing can be said."""
+    sizes = view.sizes.values()
+    return bool(sizes) and not any(
+        all(amount <= size.get(name, 0) for name, amount in request.items()) for size in sizes
+    )
 
 
 def _of_queues(view: GangView, group: Group, wanted: Amounts) -> Iterator[Limit]:

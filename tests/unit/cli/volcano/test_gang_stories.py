@@ -7,6 +7,7 @@ import pytest
 
 from shoal.api.core import PriorityClass
 from shoal.api.meta import ObjectKey, ObjectMeta
+from shoal.api.pod import Pod
 from shoal.cli.volcano.group_story import group_story, title
 from shoal.cli.volcano.job_story import job_story
 from shoal.cli.volcano.queue_story import queue_story
@@ -139,8 +140,8 @@ def test_pods_that_do_not_exist_yet_and_pods_that_are_gated():
     view = view_of([QUEUE], [group("a", "Inqueue", count=3)], [gated])
     assert story(view)[1:4] == [
         "  It needs 3 members, for which cpu=1 is missing; it has 1 pod (1 waiting).",
-        "  2 pods that it needs do not exist: they are made by its owner, perhaps after other"
-        " tasks; nothing is placed before.",
+        "  It waits because 2 pods that it needs do not exist: make them, with its name in their"
+        " annotation, or lower spec.minMember.",
         "  1 pod is held back by scheduling gates.",
     ]
 
@@ -151,19 +152,67 @@ def test_a_group_for_which_there_is_room_by_sums_points_to_its_pods():
         "  No amount is short; what else its pods demand decides:"
         " `shoal explain pod a-0 -n default`."
     )
-    assert story(view_of([QUEUE], [group("a", "Inqueue")]))[-1] == (
-        "  No amount is short: it waits for its pods."
-    )
 
 
 def test_a_pod_that_is_too_large_for_every_node():
-    nodes = [make_node(name).capacity(cpu="3").obj() for name in ("one", "two")]
-    pod = member("a-0", "a", "4", "").obj()
+    pods = [member(f"a-{place}", "a", "4", "").obj() for place in range(2)]
+    assert story(of_two_nodes(pods))[2:] == [
+        "  Pod a-0 needs cpu=4, and no node has more than cpu=3, even empty: one node of that size"
+        " is needed.",
+    ]
+    wide = [make_pod("a-0").req(cpu="3", memory="4Gi").annotations(**OF_A).obj()]
+    assert story(of_two_nodes(wide))[-1].startswith("  Pod a-0 needs cpu=3,memory=4Gi, and no node")
+
+
+OF_A = {"scheduling.k8s.io/group-name": "a"}
+
+
+def of_two_nodes(pods: Sequence[Pod], phase: str = "Inqueue", count: int = 1) -> GangView:
+    """One with more cpu, one with more memory."""
+    sizes = [("one", "3", "1Gi"), ("two", "2", "8Gi")]
+    nodes = [make_node(name).capacity(cpu=cpu, memory=much).obj() for name, cpu, much in sizes]
     queues = [make_queue("root").obj(), QUEUE.obj()]
-    view = gang_view(queues, [group("a", "Inqueue").obj()], [pod], nodes, [], NOW)
+    made = group("a", phase, count, cpu="5").obj()
+    return gang_view(queues, [made], pods, nodes, [], NOW)
+
+
+def test_a_pod_that_finds_no_room_on_one_node_now():
+    held = member("b-0", "b", "1", "one").obj()
+    waiting = member("a-0", "a", "3", "").obj()
+    queues = [make_queue("root").obj(), QUEUE.obj()]
+    nodes = [make_node(name).capacity(cpu="3").obj() for name in ("one", "two")]
+    also = member("b-1", "b", "1", "two").obj()
+    groups = [group("a", "Inqueue").obj(), group("b", "Running", 2).obj()]
+    view = gang_view(queues, groups, [held, also, waiting], nodes, [], NOW)
     assert story(view)[2:] == [
-        "  No node has 4 cpu free for one pod; the most is 3 (on one).",
+        "  No node has 3 cpu free for one pod; the most is 2 (on one).",
+        "    It is held by PodGroup default/b of queue q (2).",
         "    It would do if as much came free on one node.",
+    ]
+
+
+def test_a_pod_that_is_too_large_is_told_of_before_it_is_made():
+    job = make_job("j").queue("q").task("big", cpu="4").obj()
+    view = of_two_nodes([], "Pending")
+    assert job_story(job, view.groups[ObjectKey("default", "a")], view, NOW)[-1] == (
+        "    A pod of task big needs cpu=4, and no node has more than cpu=3, even empty: one node of"
+        " that size is needed."
+    )
+
+
+def test_at_the_top_it_is_the_cluster_that_is_too_small_or_too_full():
+    kept = make_queue("kept").guarantee(cpu="1")
+    busy = group("busy", "Running", 3).queue("other")
+    held = [member(f"b-{place}", "busy") for place in range(3)]
+    queues = [QUEUE.deserves(cpu="3"), kept, make_queue("other")]
+    assert story(view_of(queues, [group("a", cpu="2"), busy], held))[2:] == [
+        "  The whole cluster has 4 cpu for queues and 3 is held, this needs 2: short by 1.",
+        "    It is held by PodGroup default/busy of queue other (3).",
+        "    It would do if nodes with 1 more cpu came; or if PodGroup default/busy ended.",
+    ]
+    assert story(view_of(queues, [group("a", cpu="5"), busy], held))[2:] == [
+        "  All nodes together have 4 cpu, this needs 5: short by 1.",
+        "    It would do if nodes with 1 more cpu came.",
     ]
 
 
