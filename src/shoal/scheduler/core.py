@@ -59,6 +59,7 @@ from shoal.scheduler.framework.registry import Handle, PluginRegistry
 from shoal.scheduler.framework.waiting_pods import WaitingPods
 from shoal.scheduler.gang_scheduling import GangScheduling
 from shoal.scheduler.gangs.book import GangBook
+from shoal.scheduler.gangs.newcomers import Newcomers
 from shoal.scheduler.gangs.precedence import Precedence
 from shoal.scheduler.intake import Intake
 from shoal.scheduler.nominating import Nominating
@@ -101,7 +102,10 @@ class Scheduler:
             self._queue,
             book.wake_all,
         )
-        self._intake = Intake(cache, handle.objects, self._queue, profiles, self._nominating, book)
+        newcomers = Newcomers(book)
+        self._intake = Intake(
+            cache, handle.objects, self._queue, profiles, self._nominating, book, newcomers
+        )
         self.needs: tuple[Resource[Any], ...] = tuple(
             dict.fromkeys(
                 (*(each for p in profiles.values() for each in p.points.needs), *GANG_NEEDS)
@@ -122,7 +126,7 @@ class Scheduler:
             budgets.violating,
             self._nominating.room_is_free,
         )
-        self.gangs = GangScheduling(book, rounds, self._start)
+        self.gangs = GangScheduling(book, newcomers, rounds, self._start)
 
     @property
     def cache(self) -> Cache:

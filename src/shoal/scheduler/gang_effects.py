@@ -22,6 +22,7 @@ from shoal.scheduler.effects import (
 )
 from shoal.scheduler.gangs.group import Group
 from shoal.scheduler.gangs.member import Member
+from shoal.scheduler.state.pod_info import PodInfo
 
 EVICTED = "PreemptionByScheduler"
 """Reason of the condition DisruptionTarget."""
@@ -55,6 +56,17 @@ def verdict_event(group: Group) -> RecordEvent:
     if group.is_ready or group.verdict is None:
         return _group_event(group, EventType.NORMAL, "Scheduled", "pod group is ready")
     return _group_event(group, EventType.WARNING, "Unschedulable", group.verdict.message)
+
+
+def told_to_wait(pod: PodInfo, text: str, now: datetime) -> SetCondition:
+    """A pod that no round has looked at yet."""
+    return SetCondition(
+        effects.ref(pod.object),
+        UnscheduledReason.UNSCHEDULABLE,
+        text,
+        transition_time=now,
+        observed_generation=pod.object.metadata.generation,
+    )
 
 
 def _refused(refusal: MemberRefusal, now: datetime) -> Iterator[Effect]:

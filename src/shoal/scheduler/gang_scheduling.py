@@ -19,10 +19,11 @@ from shoal.scheduler.cycle.reserving import Reservation
 from shoal.scheduler.cycle.rounds import Rounds
 from shoal.scheduler.effects import Effect, PodRef, WriteStatus
 from shoal.scheduler.fairness.rules import Rules
-from shoal.scheduler.gang_effects import group_ref, of_round, verdict_event
+from shoal.scheduler.gang_effects import group_ref, of_round, told_to_wait, verdict_event
 from shoal.scheduler.gang_tally import GangTally
 from shoal.scheduler.gangs.book import GangBook
 from shoal.scheduler.gangs.group import Group
+from shoal.scheduler.gangs.newcomers import Newcomers
 from shoal.scheduler.gangs.statuses import group_patch, phase_of, queue_patches
 
 GROUP_STATUS_PERIOD = timedelta(seconds=0.25)
@@ -35,8 +36,9 @@ Start = Callable[[Placement, datetime], list[Effect]]
 
 
 class GangScheduling:
-    def __init__(self, book: GangBook, rounds: Rounds, start: Start) -> None:
+    def __init__(self, book: GangBook, newcomers: Newcomers, rounds: Rounds, start: Start) -> None:
         self.book = book
+        self._newcomers = newcomers
         self.rounds = rounds
         self.tally = GangTally()
         self._start = start
@@ -58,7 +60,7 @@ class GangScheduling:
         """When there is next something to do; None for never."""
         if self.book.has_work():
             return now
-        times = [self.book.next_retry()]
+        times = [self.book.next_retry(), self._newcomers.next_due()]
         if self.book.has_unwritten():
             times.append(self._groups_due_at or now)
         if self.book.has_changed_queues:
@@ -78,6 +80,7 @@ class GangScheduling:
                 done += self._start(placement, now)
             done += of_round(outcome, now)
             done += self._tell_admissions(outcome.admitted, now)
+        done += [told_to_wait(*each, now) for each in self._newcomers.take_due(now)]
         if self.book.has_unwritten() and _is_due(self._groups_due_at, now):
             self._groups_due_at = now + GROUP_STATUS_PERIOD
             done += self._write_groups(now)

@@ -25,6 +25,7 @@ from shoal.scheduler.framework.cluster_event import (
 )
 from shoal.scheduler.framework.profile import Profile
 from shoal.scheduler.gangs.book import GangBook, awaits_group, group_key_of
+from shoal.scheduler.gangs.newcomers import Newcomers
 from shoal.scheduler.nominating import Nominating
 from shoal.scheduler.queueing.scheduling_queue import SchedulingQueue
 from shoal.scheduler.queueing.wake_rules import Happening
@@ -43,6 +44,7 @@ class Intake:
         profiles: Mapping[str, Profile],
         nominating: Nominating,
         book: GangBook,
+        newcomers: Newcomers,
     ) -> None:
         self._cache = cache
         self._objects = objects
@@ -50,6 +52,7 @@ class Intake:
         self._profiles = profiles
         self._nominating = nominating
         self._book = book
+        self._newcomers = newcomers
         self._uid_of: dict[ObjectKey, str] = {}
         """Which life of each name is known, because a recreated pod may come as an update."""
 
@@ -120,6 +123,7 @@ class Intake:
 
     def _set_assigned(self, pod: PodInfo, now: datetime) -> None:
         self._queue.remove(pod.uid)
+        self._newcomers.leave(pod.uid)
         self._nominating.placed(pod.uid)
         if pod.object.is_deleting:
             self._nominating.victim_leaves(pod.uid)
@@ -148,6 +152,7 @@ class Intake:
             self._set_member(pod, profile, now)
             return
         self._book.remove_pod(pod.uid)
+        self._newcomers.leave(pod.uid)
         queued = self._queue.get(pod.uid)
         before = queued.pod if queued else None
         if before is None:
@@ -159,6 +164,7 @@ class Intake:
     def _set_member(self, pod: PodInfo, profile: Profile, now: datetime) -> None:
         """A waiting pod of a gang; one that is to get a group waits outside for that."""
         self._queue.remove(pod.uid)
+        self._newcomers.see(pod, now)
         if group_key_of(pod) is not None:
             member = self._book.member(pod.uid)
             self._nominating.see(member.pod if member else None, pod, now)
@@ -172,6 +178,7 @@ class Intake:
         if is_gone:
             self._book.remove_pod(uid)
         self._queue.remove(uid)
+        self._newcomers.leave(uid)
         self._nominating.gone(uid, now)
         self._nominating.victim_leaves(uid)
         pod = self._cache.pod(uid)

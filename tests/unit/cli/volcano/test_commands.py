@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from shoal.api.core import EVENTS
+from shoal.api.core import EVENTS, EventType
 from shoal.api.crds import all_crds
 from shoal.api.node import NODES
 from shoal.api.pod import PODS
@@ -24,6 +24,7 @@ from shoal.cli.output import CliError, OutputFormat
 from shoal.cli.volcano import flows, jobs, pods, queues
 from shoal.cli.volcano.job_view import view_job
 from shoal.cli.volcano.top import top_queues
+from shoal.client.events import EventRecorder
 from shoal.testing.builders import make_pod
 from shoal.testing.cluster import memory_cluster
 from shoal.testing.volcano import make_job, make_pod_group, make_queue
@@ -373,6 +374,22 @@ async def test_groups_and_queues_are_explained_by_their_short_names(capsys):
     group, *_ = said = capsys.readouterr().out.splitlines()
     assert group.startswith("PodGroup default/g is Pending")
     assert "Queue q is Open, of weight 1." in said
+
+
+async def test_a_job_whose_pods_cannot_be_made_tells_why(capsys):
+    async with cluster() as client:
+        job = await make(client, JOBS, make_job("j").task("a").phase("Pending"))
+        recorder = EventRecorder(client, "volcano", SystemClock())
+        writing = asyncio.create_task(recorder.run())
+        for text in ("quota used up", "quota still used up"):
+            recorder.record(JOBS, job.metadata, EventType.WARNING, "FailedCreate", text)
+        recorder.record(JOBS, job.metadata, EventType.NORMAL, "Fine", "nothing wrong")
+        recorder.record(JOBS, job.metadata, EventType.WARNING, "Unschedulable", "as its gang says")
+        await recorder.flush()
+        writing.cancel()
+        await explain(client, ["job/j"], NS)
+    told = [line for line in capsys.readouterr().out.splitlines() if "time" in line]
+    assert [line.rpartition(": ")[2] for line in told] == ["quota still used up"]
 
 
 class MaySeeOnlyItsNamespace:

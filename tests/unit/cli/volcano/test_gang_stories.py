@@ -195,8 +195,8 @@ def test_a_pod_that_is_too_large_is_told_of_before_it_is_made():
     job = make_job("j").queue("q").task("big", cpu="4").obj()
     view = of_two_nodes([], "Pending")
     assert job_story(job, view.groups[ObjectKey("default", "a")], view, NOW)[-1] == (
-        "    A pod of task big needs cpu=4, and no node has more than cpu=3, even empty: one node of"
-        " that size is needed."
+        "    A pod of task big needs cpu=4, and no node has more than cpu=3, even empty: one node"
+        " of that size is needed."
     )
 
 
