@@ -165,6 +165,15 @@ async def test_a_call_that_writes_no_status_does_not_replace_a_condition(bench: 
     assert (pod.status.nominated_node_name, pod.metadata.annotations["a"]) == ("n", "b")
 
 
+async def test_an_event_comes_from_the_scheduler_by_the_name_that_the_pod_knows(
+    bench: Bench,
+) -> None:
+    told = (EventType.NORMAL, "Scheduled", "Binding", "done")
+    await bench.carry_out(RecordEvent(bench.pod, *told, component="volcano"))
+    [event] = (await bench.client.list(EVENTS, "default")).items
+    assert event.source.component == "volcano"
+
+
 async def test_a_long_note_is_cut(bench: Bench) -> None:
     note = "é" * 1000
     await bench.carry_out(

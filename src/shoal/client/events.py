@@ -42,6 +42,7 @@ class _Note(msgspec.Struct, frozen=True):
     type: EventType
     reason: str
     message: str
+    component: str
 
 
 class _Written(msgspec.Struct):
@@ -73,9 +74,11 @@ class EventRecorder:
         message: str,
         *,
         field_path: str = "",
+        component: str = "",
     ) -> None:
         """`reason` is a CamelCase word, `field_path` names a part of the object
-        (`spec.containers{main}`). Dropped, with a log line, when the queue is full."""
+        (`spec.containers{main}`), `component` speaks instead of the recorder's. Dropped, with a log
+        line, when the queue is full."""
         note = _Note(
             resource.api_version,
             resource.kind,
@@ -86,6 +89,7 @@ class EventRecorder:
             type,
             reason,
             message,
+            component or self._component,
         )
         try:
             self._queue.put_nowait((note, metadata.resource_version, self._clock.now()))
@@ -167,11 +171,11 @@ class EventRecorder:
             "reason": note.reason,
             "message": note.message,
             "type": note.type,
-            "source": {"component": self._component} | ({"host": self._host} if self._host else {}),
+            "source": {"component": note.component} | ({"host": self._host} if self._host else {}),
             "firstTimestamp": timestamp(now),
             "lastTimestamp": timestamp(now),
             "count": 1,
-            "reportingComponent": self._component,
+            "reportingComponent": note.component,
             "reportingInstance": self._host,
         }
 

@@ -241,10 +241,14 @@ class Scheduler:
         return done
 
     def _bound(self, event: BindSucceeded) -> list[Effect]:
-        if self._bindings.finish(event.pod.uid) is None:
+        placement = self._bindings.finish(event.pod.uid)
+        if placement is None:
             return []
         text = f"Successfully assigned {event.pod} to {event.node_name}"
-        return [RecordEvent(event.pod, EventType.NORMAL, "Scheduled", "Binding", text)]
+        name = placement.queued.pod.spec.scheduler_name
+        return [
+            RecordEvent(event.pod, EventType.NORMAL, "Scheduled", "Binding", text, component=name)
+        ]
 
     def _bind_failed(self, event: BindFailed, now: datetime) -> list[Effect]:
         uid = event.pod.uid
@@ -311,7 +315,10 @@ def build_scheduler(
 
 def _failed_event(queued: QueuedPod, text: str) -> RecordEvent:
     pod = effects.ref(queued.pod.object)
-    return RecordEvent(pod, EventType.WARNING, "FailedScheduling", "Scheduling", text)
+    name = queued.pod.spec.scheduler_name
+    return RecordEvent(
+        pod, EventType.WARNING, "FailedScheduling", "Scheduling", text, component=name
+    )
 
 
 def _condition(rejection: Rejection, is_nominated: bool, now: datetime) -> SetCondition:

@@ -231,7 +231,9 @@ class Dispatcher:
         pod = event.pod
         metadata = ObjectMeta(namespace=pod.namespace, name=pod.name, uid=pod.uid)
         note = _shortened(event.note)
-        self._recorder.record(event.resource, metadata, event.type, event.reason, note)
+        self._recorder.record(
+            event.resource, metadata, event.type, event.reason, note, component=event.component
+        )
 
 
 def _merged(unwritten: SetCondition, call: Call) -> Call:

@@ -66,6 +66,8 @@ class RecordEvent(msgspec.Struct, frozen=True):
     note: str
     resource: Resource[Any] = PODS
     """Of what `pod` refers to."""
+    component: str = ""
+    """Who speaks: the scheduler by the name that the pod knows it by. Empty: the default one."""
 
 
 @dataclass(frozen=True, slots=True)

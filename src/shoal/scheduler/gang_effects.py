@@ -9,6 +9,7 @@ from datetime import datetime
 
 from shoal.api.core import EventType
 from shoal.api.meta import find_condition, held_since
+from shoal.api.volcano.job import SCHEDULER_NAME
 from shoal.api.volcano.pod_group import POD_GROUPS
 from shoal.scheduler import effects
 from shoal.scheduler.cycle.round import Eviction, MemberRefusal, Purpose, RoundOutcome
@@ -48,7 +49,8 @@ def group_ref(group: Group) -> PodRef:
 
 
 def _group_event(group: Group, type: EventType, reason: str, note: str) -> RecordEvent:
-    return RecordEvent(group_ref(group), type, reason, "Scheduling", note, POD_GROUPS)
+    ref = group_ref(group)
+    return RecordEvent(ref, type, reason, "Scheduling", note, POD_GROUPS, component=SCHEDULER_NAME)
 
 
 def verdict_event(group: Group) -> RecordEvent:
@@ -87,6 +89,7 @@ def _refused(refusal: MemberRefusal, now: datetime) -> Iterator[Effect]:
                 "FailedScheduling",
                 "Scheduling",
                 refusal.message,
+                component=member.pod.spec.scheduler_name,
             )
 
 
@@ -132,7 +135,8 @@ def _evicted(eviction: Eviction) -> Iterator[Effect]:
     word = "Reclaimed" if eviction.purpose is Purpose.RECLAIM else "Preempted"
     text = f"{word} for PodGroup {group.key} of queue {group.queue}"
     yield Evict(pod, EVICTED, text)
-    yield RecordEvent(pod, EventType.NORMAL, "Evict", "Evicting", text)
+    name = eviction.member.pod.spec.scheduler_name
+    yield RecordEvent(pod, EventType.NORMAL, "Evict", "Evicting", text, component=name)
     if eviction.victim_group.object is not None:
         note = f"Evicted pod {eviction.member.pod.key}: {text}"
         yield _group_event(eviction.victim_group, EventType.NORMAL, "Evict", note)
