@@ -13,6 +13,8 @@ from shoal.api.pod import PODS
 from shoal.api.volcano.flow import JOB_FLOWS, JOB_TEMPLATES, JobFlow
 from shoal.api.volcano.job import JOBS
 from shoal.api.volcano.keys import JOB_NAME, TASK_SPEC
+from shoal.api.volcano.queue import QUEUES
+from shoal.api.volcano.queue import manifest as queue_manifest
 from shoal.base.clock import VirtualClock
 from shoal.client.events import EventRecorder
 from shoal.client.informer import InformerSet
@@ -68,6 +70,9 @@ class Works:
         """Uids of jobs by name."""
         jobs = (await self.client.list(JOBS, NS)).items
         return {job.metadata.name: job.metadata.uid for job in jobs}
+
+    async def set_queue(self, state: str) -> None:
+        await self.client.patch(QUEUES, "q", {"status": {"state": state}}, subresource="status")
 
     async def bring(self, job: str, phase: str) -> None:
         status = {"status": {"state": {"phase": phase}}}
@@ -297,6 +302,21 @@ async def test_a_job_that_is_refused_is_said_and_tried_again(works: Works):
         whole = {"spec": make_template("a").manifest()["spec"]}
         await works.client.patch(JOB_TEMPLATES, "empty", whole, NS)
         await works.until_jobs("f-empty")
+
+
+async def test_a_job_that_a_closed_queue_refused_is_made_as_soon_as_it_opens(works: Works):
+    await works.client.create(QUEUES, queue_manifest("q"))
+    await works.set_queue("Closed")
+    await works.template("queued", **make_job("x").queue("q").task("main").manifest()["spec"])
+    await works.flow(make_flow("f").step("queued"))
+    async with works.controllers():
+        for _ in range(600):
+            await works.clock.advance(0.5)
+        assert await works.jobs() == {}
+        opened_at = works.clock.now()
+        await works.set_queue("Open")
+        await works.until_jobs("f-queued")
+        assert (works.clock.now() - opened_at).total_seconds() < 5
 
 
 @pytest.mark.parametrize("writes", range(12))

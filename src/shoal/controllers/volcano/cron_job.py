@@ -34,7 +34,11 @@ from shoal.controllers.schedule import (
     JobOutcome,
     StartedJob,
 )
-from shoal.controllers.volcano.owned_jobs import follow_owned_jobs, owned_jobs
+from shoal.controllers.volcano.owned_jobs import (
+    follow_opening_queues,
+    follow_owned_jobs,
+    owned_jobs,
+)
 
 KIND = "CronJob"
 _OUTCOMES = {
@@ -232,5 +236,6 @@ def cron_job_controller(
     cron_jobs = informers.informer(CRON_JOBS)
     cron_jobs.add_handler(enqueue_self(queue))
     jobs = follow_owned_jobs(informers, enqueue_owner(queue, KIND))
+    follow_opening_queues(informers, queue, cron_jobs.lister)
     reconciler = CronJobReconciler(client, cron_jobs.lister, jobs, recorder, clock)
     return Controller("cronjob", reconciler, queue)

@@ -37,7 +37,11 @@ from shoal.controllers.volcano.flow_jobs import flow_job_body, flow_job_name
 from shoal.controllers.volcano.flow_plan import FlowPlan, FlowStep, plan, read_steps
 from shoal.controllers.volcano.flow_probes import Readiness
 from shoal.controllers.volcano.flow_status import status_of, status_patch
-from shoal.controllers.volcano.owned_jobs import follow_owned_jobs, owned_jobs
+from shoal.controllers.volcano.owned_jobs import (
+    follow_opening_queues,
+    follow_owned_jobs,
+    owned_jobs,
+)
 from shoal.controllers.volcano.pod_questions import Ask, ask_pod
 
 PROBE_PERIOD_S = 5.0
@@ -238,6 +242,7 @@ def job_flow_controller(
         ask,
     )
     follow_owned_jobs(informers, on_job)
+    follow_opening_queues(informers, queue, flows.lister)
     flows.add_handler(enqueue_self(queue))
     templates.add_handler(on_template)
     return Controller("jobflow", reconciler, queue, workers=_WORKERS)
