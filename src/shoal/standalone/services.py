@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 from shoal.agent.service_names import ServiceNames
 from shoal.api.core import ENDPOINTS, SERVICES
+from shoal.api.volcano.pod_group import POD_GROUPS
 from shoal.base.clock import Clock
 from shoal.base.supervision import keep_running
 from shoal.client.events import EventRecorder
@@ -84,6 +85,7 @@ class Services:
             warn_of(volcano_conf)
             report = reporter(recorder)
             reload = VolcanoReload(volcano_conf, loop.set_rules, report, self._clock)
+            self.informers.informer(POD_GROUPS).add_handler(reload.on_pod_group)
             self.add("reload of volcano-scheduler.conf", reload.run)
         return scheduler
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from shoal.api.core import CONFIG_MAPS, EventType
 from shoal.api.meta import ObjectMeta
+from shoal.api.volcano.pod_group import PodGroup, TopologyMode
 from shoal.base.clock import Clock
 from shoal.client.events import EventRecorder
 from shoal.scheduler.fairness.rules import Rules
@@ -42,6 +43,22 @@ class VolcanoReload:
         self._report = report
         self._clock = clock
         self._fault = ""
+        self._is_topology_told = False
+
+    def on_pod_group(self, _old: PodGroup | None, new: PodGroup | None) -> None:
+        """Says once that a gang demands what the file does not have kept."""
+        if new is None or self._is_topology_told or self._rules.network_topology:
+            return
+        topology = new.spec.network_topology
+        if topology is None or topology.mode != TopologyMode.HARD:
+            return
+        self._is_topology_told = True
+        _log.warning(
+            "%s does not enable network-topology-aware, so the hard networkTopology of PodGroup %s,"
+            " and of others, is not kept: add that plugin",
+            self._path,
+            new.metadata.key,
+        )
 
     async def run(self) -> None:
         """Returns only when cancelled."""

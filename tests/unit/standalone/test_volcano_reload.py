@@ -22,6 +22,7 @@ from shoal.standalone.published_configuration import (
 from shoal.standalone.scheduler_profiles import build_wanted, with_defaults
 from shoal.standalone.volcano_reload import PERIOD_S, VolcanoReload, reporter
 from shoal.testing.cluster import memory_cluster
+from shoal.testing.volcano import make_pod_group
 from tests.waiting import eventually
 
 ALLOCATE = 'actions: "allocate"\n'
@@ -97,6 +98,21 @@ def test_the_file_makes_the_rules_and_the_profile_volcano(tmp_path: Path) -> Non
     scored = [slot.plugin.name for slot in scheduler.profiles["volcano"].points.score]
     assert scored == ["Binpack"]
     assert [each.plugins for each in with_defaults(())] == [d.plugins for d in DEFAULT_PROFILES]
+
+
+def test_a_hard_topology_that_is_not_kept_is_warned_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def told(text: str) -> int:
+        caplog.clear()
+        watched = Watched(written(tmp_path, text))
+        for mode in ("soft", "hard", "hard"):
+            group = make_pod_group("g").spec(networkTopology={"mode": mode}).obj()
+            watched.reload.on_pod_group(None, group)
+        return len([each for each in caplog.messages if "PodGroup default/g" in each])
+
+    assert told(PACKED) == 1
+    assert told(PACKED.replace("binpack", "network-topology-aware")) == 0
 
 
 def test_one_profile_of_two_files_is_refused(tmp_path: Path) -> None:
