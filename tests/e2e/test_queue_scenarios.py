@@ -74,7 +74,7 @@ class Scenario:
             groups = json.loads(await self.kubectl("get", "pg", "-o", "json"))["items"]
             for group in groups:
                 (owner,) = group["metadata"]["ownerReferences"]
-                for condition in group["status"].get("conditions", []):
+                for condition in group.get("status", {}).get("conditions", []):
                     if owner["name"] == job and condition["type"] == "Unschedulable":
                         return group["status"]["phase"], condition["message"]
             return None
