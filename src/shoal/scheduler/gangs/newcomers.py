@@ -5,6 +5,7 @@ in its condition, once, and only after some seconds: most have their group, and 
 before, and then nothing is written for them.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -22,8 +23,9 @@ class Newcomers:
 
     def __init__(self, book: GangBook) -> None:
         self._book = book
-        self._waiting: dict[str, tuple[datetime, PodInfo]] = {}
-        """By uid, in the order in which they are due."""
+        self._waiting: OrderedDict[str, tuple[datetime, PodInfo]] = OrderedDict()
+        """By uid, in the order in which they are due. A plain dict is slow to find its first entry
+        after many have left."""
 
     def see(self, pod: PodInfo, now: datetime) -> None:
         """A pod of a gang that waits for its node, new or changed."""
@@ -43,7 +45,7 @@ class Newcomers:
     def take_due(self, now: datetime) -> Iterator[tuple[PodInfo, str]]:
         """Pods that have waited long enough, and what for."""
         while (due_at := self.next_due()) is not None and due_at <= now:
-            _, pod = self._waiting.pop(next(iter(self._waiting)))
+            _, (_, pod) = self._waiting.popitem(last=False)
             if text := self._reason(pod):
                 yield pod, text
 
