@@ -60,7 +60,7 @@ def group_story(
     lines += [*obstacles, *members_lines(group, view)]
     if obstacles or _is_short_of_pods(group):
         return lines  # Whatever room there were.
-    large = _too_large_lines(group, view, to_come)
+    large = too_large_lines(group, view, to_come)
     if large:
         return lines + large
     limits = limits_of(view, group)
@@ -74,7 +74,7 @@ def _is_short_of_pods(group: Group) -> bool:
     return group.phase is PodGroupPhase.INQUEUE and len(group.members) < group.min_member
 
 
-def _too_large_lines(group: Group, view: GangView, to_come: Mapping[str, Amounts]) -> list[str]:
+def too_large_lines(group: Group, view: GangView, to_come: Mapping[str, Amounts] = {}) -> list[str]:
     """A sentence for each size of pod that no node could take, however empty."""
     asking = {f"Pod {each.pod.name}": each.amounts for each in group.waiting()}
     lines: dict[tuple[tuple[str, int], ...], str] = {}

@@ -12,6 +12,7 @@ from shoal.cli.volcano.group_story import (
     needs_text,
     queue_obstacles,
     title,
+    too_large_lines,
     verdict_lines,
 )
 from shoal.cli.volcano.queue_table import state_of
@@ -68,8 +69,9 @@ def _line_lines(line: list[Group], view: GangView, now: datetime) -> list[str]:
         lines.append(f"  {place}. {title(group)} is {group.phase}{since}; it needs {needs}.")
         lines += [f"  {each}" for each in verdict_lines(group.object, now)]
         if place == 1:
-            limits = limits_of(view, group)
-            lines += [f"  {each}" for each in limit_lines(limits, group, view)]
+            why = too_large_lines(group, view)
+            why = why or limit_lines(limits_of(view, group), group, view)
+            lines += [f"  {each}" for each in why]
     if len(line) > SHOWN:
         lines.append(f"  {len(line) - SHOWN} more wait behind them.")
     if line and view.queues[line[0].queue].spec.dequeue_strategy == DequeueStrategy.FIFO:

@@ -160,6 +160,9 @@ def test_a_pod_that_is_too_large_for_every_node():
         "  Pod a-0 needs cpu=4, and no node has more than cpu=3, even empty: one node of that size"
         " is needed.",
     ]
+    assert queue_story("q", of_two_nodes(pods), NOW)[-1].startswith(
+        "    Pod a-0 needs cpu=4, and no"
+    )
     wide = [make_pod("a-0").req(cpu="3", memory="4Gi").annotations(**OF_A).obj()]
     assert story(of_two_nodes(wide))[-1].startswith("  Pod a-0 needs cpu=3,memory=4Gi, and no node")
 
