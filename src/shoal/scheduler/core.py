@@ -73,7 +73,7 @@ from shoal.scheduler.state.objects import Objects
 
 _NOBODY: frozenset[str] = frozenset()
 GANG_NEEDS = (*GangBook.needs, HYPER_NODES, BUDGETS, RESOURCE_QUOTAS)
-GANG_MEMBERS_PER_CYCLE = 8
+GANG_MEMBERS_PER_CYCLE = 16
 """How many members of gangs are placed in the time of one cycle of a lone pod."""
 
 

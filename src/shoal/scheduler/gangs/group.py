@@ -121,7 +121,9 @@ class Group:
     @property
     def is_begun(self) -> bool:
         """Whether members hold nodes that are of no use without the others."""
-        return any(self.counts[state] for state in STAYING) and not self.is_ready
+        if not self.holding or self.is_ready:
+            return False
+        return any(self.counts[state] for state in STAYING)
 
     @property
     def is_protected(self) -> bool:

@@ -29,7 +29,9 @@ def next_phase(
     is_rejected: bool,
 ) -> PodGroupPhase:
     """`is_rejected`: members wait, and the group is below its minimum. Total."""
-    scheduled = sum(counts.get(state, 0) for state in _SCHEDULED)
+    scheduled = 0
+    for state in _SCHEDULED:  # A sum is slow, and this is asked at each change of each group.
+        scheduled += counts.get(state, 0)
     done = counts.get(MemberState.SUCCEEDED, 0) + counts.get(MemberState.FAILED, 0)
     if counts.get(MemberState.RUNNING, 0) and is_rejected:
         return PodGroupPhase.UNKNOWN
