@@ -119,7 +119,8 @@ def _at_the_top(view: GangView, limit: Limit) -> Limit:
     total = view.total.get(limit.resource, 0)
     if limit.wanted > total:
         return replace(limit, kind=LimitKind.TOTAL, place="", limit=total, held=0, promised=0)
-    return replace(limit, kind=LimitKind.WHOLE, place="", limit=total)
+    whole = replace(limit, kind=LimitKind.WHOLE, place="", limit=total)
+    return whole if whole.short > 0 else limit
 
 
 def is_too_large(view: GangView, request: Mapping[str, int]) -> bool:
