@@ -312,3 +312,30 @@ def test_a_failed_binding_is_tried_again() -> None:
     rehearsal.add(group("g", 2), *members("g", 2))
     settle(rehearsal, 5)
     assert placed(rehearsal, "g") == 2
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_all_room_is_free_again_when_reclaimed_and_reclaimer_are_gone(turn: int) -> None:
+    rehearsal = four_cpus(make_queue("a").weight(1), make_queue("b").weight(3))
+    for number in range(turn + 1):
+        small, large, owner = (f"{name}{number}" for name in ("small", "large", "owner"))
+        rehearsal.add(group(small, 1, "a"), member(small, 0, "1"))
+        rehearsal.add(group(large, 1, "a"), member(large, 0, "3"))
+        settle(rehearsal)
+        rehearsal.add(group(owner, 1, "b"), member(owner, 0, "3"))
+        settle(rehearsal)
+        rehearsal.add(member(large, 1, "3"))
+        settle(rehearsal)
+        assert placed(rehearsal, owner) == 1
+        assert rehearsal.node_of(f"{large}-1") is None
+        rehearsal.delete(member(large, 1, "3"), member(small, 0), member(owner, 0))
+        for name in (small, large, owner):
+            rehearsal.remove(POD_GROUPS, name, "default")
+        settle(rehearsal)
+    rehearsal.add(group("whole", 1, "a"), member("whole", 0, "4"))
+    settle(rehearsal)
+    assert placed(rehearsal, "whole") == 1
+    rehearsal.delete(member("whole", 0))
+    rehearsal.add(make_pod("lone").req(cpu="4"))
+    settle(rehearsal)
+    assert rehearsal.node_of("lone") == "n1"
