@@ -20,7 +20,7 @@ from shoal.scheduler.fairness import amounts
 from shoal.scheduler.fairness.amounts import PODS
 from shoal.scheduler.fairness.queue_policy import QueueClaim, QueueUsage, Shortage
 from shoal.scheduler.fairness.queue_tree import Account, QueueTree, below_common_ancestor
-from shoal.scheduler.fairness.round_policy import RoundPolicy, closed
+from shoal.scheduler.fairness.round_policy import RoundPolicy
 from shoal.scheduler.state.request import Amounts
 
 
@@ -71,11 +71,9 @@ class CapacityPolicy(RoundPolicy):
 
     def shortage(self, queue: str, request: Mapping[str, int]) -> Shortage | None:
         """The limit of the queue, or of one above it."""
-        account = self._accounts.get(queue)
-        if account is None or not account.is_open:
-            return closed(queue)
-        if account.children:
-            return Shortage(queue, (), has_children=True)
+        account = self._leaf(queue)
+        if isinstance(account, Shortage):
+            return account
         for each in account.chain:
             short = amounts.beyond(each.allocated, request, each.limit)
             if short:
@@ -84,11 +82,9 @@ class CapacityPolicy(RoundPolicy):
 
     def admission_shortage(self, queue: str, min_resources: Mapping[str, int]) -> Shortage | None:
         """The same, with what admitted groups may still take."""
-        account = self._accounts.get(queue)
-        if account is None or not account.is_open:
-            return closed(queue)
-        if account.children:
-            return Shortage(queue, (), has_children=True)
+        account = self._leaf(queue)
+        if isinstance(account, Shortage):
+            return account
         for each in account.chain:
             short = amounts.beyond(each.promised(), min_resources, each.limit)
             if short:

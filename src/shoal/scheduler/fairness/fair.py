@@ -23,7 +23,7 @@ from shoal.api.volcano.queue import Queue
 from shoal.scheduler.fairness import amounts
 from shoal.scheduler.fairness.queue_policy import QueueClaim, QueueUsage, Shortage
 from shoal.scheduler.fairness.queue_tree import Account, QueueTree, below_common_ancestor
-from shoal.scheduler.fairness.round_policy import RoundPolicy, closed
+from shoal.scheduler.fairness.round_policy import RoundPolicy
 from shoal.scheduler.fairness.water_filling import Contender, divide
 from shoal.scheduler.state.request import Amounts
 
@@ -49,11 +49,9 @@ class FairPolicy(RoundPolicy):
 
     def shortage(self, queue: str, request: Mapping[str, int]) -> Shortage | None:
         """A capability on the way up, or what is kept for the guarantees of others."""
-        account = self._accounts.get(queue)
-        if account is None or not account.is_open:
-            return closed(queue)
-        if account.children:
-            return Shortage(queue, (), has_children=True)
+        account = self._leaf(queue)
+        if isinstance(account, Shortage):
+            return account
         if self._tree.has_guarantees:
             return self._guarded_shortage(account, request, _ALLOCATED)
         for each in account.chain:
@@ -65,11 +63,9 @@ class FairPolicy(RoundPolicy):
 
     def admission_shortage(self, queue: str, min_resources: Mapping[str, int]) -> Shortage | None:
         """The same, with what admitted groups may still take."""
-        account = self._accounts.get(queue)
-        if account is None or not account.is_open:
-            return closed(queue)
-        if account.children:
-            return Shortage(queue, (), has_children=True)
+        account = self._leaf(queue)
+        if isinstance(account, Shortage):
+            return account
         return self._guarded_shortage(account, min_resources, Account.promised)
 
     def _guarded_shortage(

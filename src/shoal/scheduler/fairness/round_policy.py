@@ -121,6 +121,14 @@ class RoundPolicy:
         account = self._accounts.get(queue)
         return account is not None and account.is_reclaimable
 
+    def _leaf(self, queue: str) -> Account | Shortage:
+        """The queue; or why it takes no pods whatever they ask for: it is closed, unknown, or has
+        queues below it."""
+        account = self._accounts.get(queue)
+        if account is None or not account.is_open:
+            return closed(queue)
+        return Shortage(queue, (), has_children=True) if account.children else account
+
     def _share(self, account: Account) -> float:
         if account.share == STALE:
             account.share = self._work_out_share(account)
