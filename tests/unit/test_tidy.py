@@ -50,7 +50,19 @@ WITHOUT_CLOCK = (
 # Two sides of one thing: the kind and what a user's loop gets of it; the field of a pod and the
 # plugin that reads it; what each pure core is told, and has told to people; what two systems both
 # call the same in their API.
-SHARED_NAMES = {"NodeAffinity", "RecordEvent", "Task", "TaskSpec", "Tick"}
+SHARED_NAMES = {
+    "CronJob",
+    "CronJobSpec",
+    "CronJobStatus",
+    "Job",
+    "JobSpec",
+    "JobStatus",
+    "NodeAffinity",
+    "RecordEvent",
+    "Task",
+    "TaskSpec",
+    "Tick",
+}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -1,0 +1,133 @@
+"""Jobs and cron jobs of batch/v1, as Shoal reads them. Source of the fields: Kubernetes v1.36.
+
+The template stays as it was written: it becomes pods, and no field may be lost on the way.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+
+from shoal.api.meta import ApiStruct, Condition, LabelSelector, Object, ObjectReference
+from shoal.api.resource import JsonObject, Resource
+
+GROUP = "batch"
+VERSION = "v1"
+
+JOB_NAME_LABEL = "batch.kubernetes.io/job-name"
+CONTROLLER_UID_LABEL = "batch.kubernetes.io/controller-uid"
+LEGACY_JOB_NAME_LABEL = "job-name"
+LEGACY_CONTROLLER_UID_LABEL = "controller-uid"
+COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
+"""Annotation and label of a pod of an Indexed job."""
+TRACKING_FINALIZER = "batch.kubernetes.io/job-tracking"
+"""Holds a pod that has ended until its job has counted it."""
+
+
+class JobConditionType(StrEnum):
+    SUSPENDED = "Suspended"
+    COMPLETE = "Complete"
+    FAILED = "Failed"
+    FAILURE_TARGET = "FailureTarget"
+    """It will fail as soon as its pods are gone."""
+    SUCCESS_CRITERIA_MET = "SuccessCriteriaMet"
+    """It will be complete as soon as its pods are gone."""
+
+
+class ExitCodesRequirement(ApiStruct):
+    operator: str = ""
+    values: list[int] = []
+    container_name: str | None = None
+
+
+class PodConditionPattern(ApiStruct):
+    type: str = ""
+    status: str = "True"
+
+
+class PodFailureRule(ApiStruct):
+    action: str = ""
+    on_exit_codes: ExitCodesRequirement | None = None
+    on_pod_conditions: list[PodConditionPattern] = []
+
+
+class PodFailurePolicy(ApiStruct):
+    rules: list[PodFailureRule] = []
+
+
+class SuccessRule(ApiStruct):
+    succeeded_indexes: str | None = None
+    succeeded_count: int | None = None
+
+
+class SuccessPolicy(ApiStruct):
+    rules: list[SuccessRule] = []
+
+
+class JobSpec(ApiStruct):
+    parallelism: int = 1
+    completions: int | None = None
+    active_deadline_seconds: int | None = None
+    pod_failure_policy: PodFailurePolicy | None = None
+    success_policy: SuccessPolicy | None = None
+    backoff_limit: int = 6
+    backoff_limit_per_index: int | None = None
+    max_failed_indexes: int | None = None
+    selector: LabelSelector = LabelSelector()
+    manual_selector: bool = False
+    template: JsonObject = {}
+    ttl_seconds_after_finished: int | None = None
+    completion_mode: str = "NonIndexed"
+    suspend: bool = False
+    pod_replacement_policy: str = "TerminatingOrFailed"
+    managed_by: str | None = None
+
+
+class UncountedPods(ApiStruct):
+    """Uids of pods that have ended and are not yet in the numbers of the status."""
+
+    succeeded: list[str] = []
+    failed: list[str] = []
+
+
+class JobStatus(ApiStruct):
+    conditions: list[Condition] = []
+    start_time: datetime | None = None
+    completion_time: datetime | None = None
+    active: int = 0
+    ready: int = 0
+    terminating: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    completed_indexes: str = ""
+    failed_indexes: str | None = None
+    uncounted_terminated_pods: UncountedPods | None = None
+
+
+class Job(Object):
+    spec: JobSpec = JobSpec()
+    status: JobStatus = JobStatus()
+
+
+class CronJobSpec(ApiStruct):
+    schedule: str = ""
+    time_zone: str | None = None
+    starting_deadline_seconds: int | None = None
+    concurrency_policy: str = "Allow"
+    suspend: bool = False
+    job_template: JsonObject = {}
+    successful_jobs_history_limit: int = 3
+    failed_jobs_history_limit: int = 1
+
+
+class CronJobStatus(ApiStruct):
+    active: list[ObjectReference] = []
+    last_schedule_time: datetime | None = None
+    last_successful_time: datetime | None = None
+
+
+class CronJob(Object):
+    spec: CronJobSpec = CronJobSpec()
+    status: CronJobStatus = CronJobStatus()
+
+
+JOBS: Resource[Job] = Resource(GROUP, VERSION, "jobs", "Job", Job)
+CRON_JOBS: Resource[CronJob] = Resource(GROUP, VERSION, "cronjobs", "CronJob", CronJob)
