@@ -180,7 +180,7 @@ class ChosenStrategy(ApiStruct):
     reason: Annotated[str, described("Why, for people.")] = ""
 
 
-class Progress(ApiStruct):
+class WorkerProgress(ApiStruct):
     total: Annotated[int, described("Items, or completions of the Job.")] = 0
     done: Annotated[int, described("Done.")] = 0
     failed: Annotated[int, described("Given up.")] = 0
@@ -223,7 +223,7 @@ class WorkerStatus(ApiStruct):
     message: Annotated[str, described("The same for people, with the reason.")] = ""
     run: Annotated[int, described("Number of the run that was started last.")] = 0
     strategy: Annotated[ChosenStrategy | None, described("What it became.")] = None
-    progress: Annotated[Progress | None, described("Where it can be counted.")] = None
+    progress: Annotated[WorkerProgress | None, described("Where it can be counted.")] = None
     active: Annotated[int, described("Pods that run.")] = 0
     restarts: Annotated[int, described("Of containers in its pods.")] = 0
     application_failures: Annotated[int, described("Of this run, out of `retries`.")] = 0

@@ -28,7 +28,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     body: str
 
 
-class Lease(msgspec.Struct, frozen=True, kw_only=True):
+class ItemLease(msgspec.Struct, frozen=True, kw_only=True):
     """An item that one holder works on until `expires_at_s`."""
 
     item: Item
@@ -92,7 +92,9 @@ class WorkSource(Protocol):
         `batch_id` the same batch, put again after an interruption, adds only what is missing."""
         ...
 
-    def lease(self, queue: str, *, holder: str, count: int, limits: QueueLimits) -> Sequence[Lease]:
+    def lease(
+        self, queue: str, *, holder: str, count: int, limits: QueueLimits
+    ) -> Sequence[ItemLease]:
         """Up to `count` items, oldest first; none is no error. Items with all their attempts used
         up that come back by expiry are put with the dead on the way."""
         ...
