@@ -1,0 +1,110 @@
+"""A worker, followed until it rests: drawn in place on a terminal, a line a change elsewhere."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.text import Text
+
+from shoal.api.status import ApiError
+from shoal.api.worker import WORKERS, Worker, WorkerMode, WorkerPhase
+from shoal.base.clock import SystemClock
+from shoal.cli.output import CliError
+from shoal.cli.worker.picture import ENDED, page, progress_line
+from shoal.client.protocol import Client, WatchEventType
+
+_BAR_WIDTH = 40
+_AGAIN_S = 0.2
+"""Before a watch that ended is opened anew."""
+
+
+def is_settled(worker: Worker) -> bool:
+    """Whether its controller has seen the spec as it is, and nothing more happens by itself: it
+    has ended, waits for its schedule, or is a stream that runs."""
+    status = worker.status
+    if status.observed_generation < (worker.metadata.generation):
+        return False
+    if status.phase == WorkerPhase.RUNNING:
+        return worker.spec.mode == WorkerMode.STREAM
+    return status.phase in {*ENDED, WorkerPhase.SCHEDULED, WorkerPhase.INVALID}
+
+
+async def follow(
+    client: Client, name: str, namespace: str, is_there: Callable[[Worker], bool] = is_settled
+) -> Worker:
+    """Show a worker until `is_there`; the worker then. Raises CliError where it is deleted."""
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        return await _until(client, name, namespace, is_there, _line_printer(console))
+    with Live(console=console, refresh_per_second=8, transient=True) as live:
+
+        def draw(worker: Worker) -> None:
+            live.update(_picture(worker))
+
+        worker = await _until(client, name, namespace, is_there, draw)
+    console.print(progress_line(worker, SystemClock().now()))
+    return worker
+
+
+async def _until(
+    client: Client,
+    name: str,
+    namespace: str,
+    is_there: Callable[[Worker], bool],
+    show: Callable[[Worker], None],
+) -> Worker:
+    async with aclosing(_changes(client, name, namespace)) as changes:
+        async for worker in changes:
+            show(worker)
+            if is_there(worker):
+                return worker
+    raise AssertionError("changes never end by themselves")
+
+
+def _line_printer(console: Console) -> Callable[[Worker], None]:
+    """Prints a line whenever it differs from the one before."""
+    printed = ""
+
+    def show(worker: Worker) -> None:
+        nonlocal printed
+        line = progress_line(worker, SystemClock().now())
+        if line != printed:
+            console.print(line)
+            printed = line
+
+    return show
+
+
+def _picture(worker: Worker) -> RenderableType:
+    lines: list[RenderableType] = [Text(line) for line in page(worker, SystemClock().now())]
+    progress = worker.status.progress
+    if progress is not None and progress.total:
+        bar = ProgressBar(total=progress.total, completed=progress.done, width=_BAR_WIDTH)
+        lines.insert(1, bar)
+    return Group(*lines)
+
+
+async def _changes(client: Client, name: str, namespace: str) -> AsyncGenerator[Worker]:
+    """The worker as it is, then each time it changes. Raises CliError where it goes away."""
+    while True:
+        worker = await client.get(WORKERS, name, namespace)
+        yield worker
+        try:
+            async with client.watch(
+                WORKERS,
+                namespace,
+                resource_version=worker.metadata.resource_version,
+                field_selector=f"metadata.name={name}",
+            ) as events:
+                async for event in events:
+                    if event.type is WatchEventType.DELETED:
+                        raise CliError(f'worker "{name}" was deleted while it was followed')
+                    if event.object is not None:
+                        yield event.object
+        except ApiError as error:
+            if not error.is_expired:
+                raise
+        await asyncio.sleep(_AGAIN_S)

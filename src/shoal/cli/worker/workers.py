@@ -1,0 +1,175 @@
+"""`shoal worker`: run, list, show, rerun and stop workers."""
+
+import asyncio
+from collections.abc import Sequence
+
+import typer
+
+from shoal.api.batch import CRON_JOBS, JOBS
+from shoal.api.owners import controller_reference
+from shoal.api.worker import WORKERS, Worker, WorkerMode, WorkerPhase
+from shoal.base.clock import SystemClock
+from shoal.cli import manifests
+from shoal.cli.output import DATA_FORMATS, CliError, OutputFormat, print_object, print_rows
+from shoal.cli.worker.following import follow, is_settled
+from shoal.cli.worker.picture import (
+    ATTEMPT_HEADS,
+    ENDED,
+    LIST_HEADS,
+    attempt_rows,
+    list_row,
+    page,
+)
+from shoal.cli.worker.run_flags import WorkerFlags
+from shoal.client.protocol import Client
+
+_INSTANTIATE = {"cronjob.kubernetes.io/instantiate": "manual"}
+"""What kubectl writes on a job that was made from a cron job by hand."""
+
+
+async def run_flags(
+    client: Client, flags: WorkerFlags, namespace: str, *, is_followed: bool
+) -> None:
+    worker = await client.create(WORKERS, flags.manifest(), namespace, strict=True)
+    await _after(client, [worker], is_followed=is_followed)
+
+
+async def run_files(
+    client: Client, paths: Sequence[str], namespace: str, *, is_followed: bool
+) -> None:
+    """Create the workers of the files. Raises CliError where there is anything else in them."""
+    found = manifests.read(paths)
+    for each in found:
+        if (each.api_version, each.kind) != (WORKERS.api_version, WORKERS.kind):
+            raise CliError(
+                f"{each.source} holds a {each.kind} of {each.api_version}; `worker run` takes"
+                f" Workers of {WORKERS.api_version} only, `shoal apply` takes everything"
+            )
+    made = [
+        await client.create(WORKERS, each.body, each.namespace or namespace, strict=True)
+        for each in found
+    ]
+    await _after(client, made, is_followed=is_followed)
+
+
+async def _after(client: Client, workers: Sequence[Worker], *, is_followed: bool) -> None:
+    """Say what runs now, and follow it to its end where that is wanted; several one by one."""
+    for worker in workers:
+        print(f"worker {worker.metadata.name} created", flush=True)
+    if not is_followed:
+        return
+    ends = [
+        await follow(client, worker.metadata.name, worker.metadata.namespace) for worker in workers
+    ]
+    _exit_by(ends)
+
+
+def _exit_by(workers: Sequence[Worker]) -> None:
+    """Exit code 1 where one of them did not come to a good end."""
+    if any(each.status.phase in {WorkerPhase.FAILED, WorkerPhase.INVALID} for each in workers):
+        raise typer.Exit(1)
+
+
+async def list_workers(client: Client, namespace: str, *, all_namespaces: bool) -> None:
+    workers = (await client.list(WORKERS, "" if all_namespaces else namespace)).items
+    if not workers:
+        where = "" if all_namespaces else f" in {namespace} namespace"
+        print(f"No workers found{where}.")
+        return
+    now = SystemClock().now()
+    rows = [list_row(worker, now) for worker in workers]
+    if all_namespaces:
+        rows = [(each.metadata.namespace, *row) for each, row in zip(workers, rows, strict=True)]
+    print_rows(("Namespace", *LIST_HEADS) if all_namespaces else LIST_HEADS, rows)
+
+
+async def show_worker(
+    client: Client, name: str, namespace: str, output: OutputFormat, *, is_followed: bool
+) -> None:
+    if output in DATA_FORMATS:
+        print_object(await client.request("GET", WORKERS.path(namespace, name)), output)
+        return
+    if is_followed:
+        worker = await follow(client, name, namespace)
+    else:
+        worker = await client.get(WORKERS, name, namespace)
+    now = SystemClock().now()
+    print("\n".join(page(worker, now)))
+    if worker.status.attempts:
+        print("\nAttempts:")
+        print_rows(ATTEMPT_HEADS, attempt_rows(worker.status.attempts, now))
+    if is_followed:
+        _exit_by([worker])
+
+
+async def rerun_worker(client: Client, name: str, namespace: str, *, is_followed: bool) -> None:
+    """Start one that has ended afresh; one with a schedule now, beside its schedule. Raises
+    CliError where it runs, or never ends."""
+    worker = await client.get(WORKERS, name, namespace)
+    if worker.spec.schedule is not None and not worker.spec.suspend:
+        await _start_scheduled(client, worker)
+        return
+    if worker.status.phase not in ENDED:
+        raise CliError(_why_not(worker))
+    run = worker.status.run + 1
+    changes = {
+        "metadata": {"resourceVersion": worker.metadata.resource_version},
+        "spec": {"run": max(run, 1), "suspend": False},
+    }
+    await client.patch(WORKERS, name, changes, namespace)
+    print(f"worker {name}: run {run} is started", flush=True)
+    if is_followed:
+        _exit_by([await follow(client, name, namespace)])
+
+
+def _why_not(worker: Worker) -> str:
+    name, phase = worker.metadata.name, worker.status.phase or WorkerPhase.PENDING
+    if worker.spec.mode == WorkerMode.STREAM:
+        return (
+            f"worker {name} is a stream, which is always started again by itself; `kubectl rollout"
+            f" restart deployment/{name}` starts its pods anew"
+        )
+    return f"worker {name} is {phase}; `shoal worker stop {name}` ends this run first"
+
+
+async def _start_scheduled(client: Client, worker: Worker) -> None:
+    chosen = worker.status.strategy
+    if chosen is None or chosen.kind != CRON_JOBS.kind:
+        raise CliError(f"worker {worker.metadata.name} has no CronJob yet; try again in a moment")
+    namespace = worker.metadata.namespace
+    cron_job = await client.get(CRON_JOBS, chosen.name, namespace)
+    template = cron_job.spec.job_template
+    metadata = template.get("metadata") or {}
+    body = {
+        "metadata": {
+            "generateName": f"{chosen.name}-manual-",
+            "labels": metadata.get("labels") or {},
+            "annotations": {**(metadata.get("annotations") or {}), **_INSTANTIATE},
+            "ownerReferences": [
+                controller_reference(CRON_JOBS.api_version, CRON_JOBS.kind, cron_job.metadata)
+            ],
+        },
+        "spec": template.get("spec") or {},
+    }
+    job = await client.create(JOBS, body, namespace)
+    print(f"worker {worker.metadata.name}: job {job.metadata.name} is started beside its schedule")
+
+
+async def stop_worker(client: Client, name: str, namespace: str, limit_s: float | None) -> None:
+    """End its pods, and keep it. Wait so long until they are gone; None: do not wait."""
+    await client.get(WORKERS, name, namespace)
+    await client.patch(WORKERS, name, {"spec": {"suspend": True}}, namespace)
+    if limit_s is None:
+        print(f"worker {name} is asked to stop")
+        return
+    try:
+        worker = await asyncio.wait_for(
+            follow(client, name, namespace, lambda it: is_settled(it) and it.status.active == 0),
+            limit_s,
+        )
+    except TimeoutError:
+        raise CliError(
+            f"worker {name} has not stopped within {limit_s:g} s; `shoal worker show {name}` says"
+            " what still runs"
+        ) from None
+    print(f"worker {name} is {worker.status.phase}")
