@@ -6,7 +6,14 @@ The template stays as it was written: it becomes pods, and no field may be lost 
 from datetime import datetime
 from enum import StrEnum
 
-from shoal.api.meta import ApiStruct, Condition, LabelSelector, Object, ObjectReference
+from shoal.api.meta import (
+    ApiStruct,
+    Condition,
+    LabelSelector,
+    Object,
+    ObjectReference,
+    is_condition_true,
+)
 from shoal.api.resource import JsonObject, Resource
 
 GROUP = "batch"
@@ -18,6 +25,11 @@ LEGACY_JOB_NAME_LABEL = "job-name"
 LEGACY_CONTROLLER_UID_LABEL = "controller-uid"
 COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
 """Annotation and label of a pod of an Indexed job."""
+INDEX_FAILURE_COUNT = "batch.kubernetes.io/job-index-failure-count"
+INDEX_IGNORED_FAILURE_COUNT = "batch.kubernetes.io/job-index-ignored-failure-count"
+"""Annotations of a pod of a job with `backoffLimitPerIndex`: failures of its index before it."""
+JOB_CONTROLLER = "kubernetes.io/job-controller"
+"""`managedBy` of jobs that are this controller's; none at all means the same."""
 TRACKING_FINALIZER = "batch.kubernetes.io/job-tracking"
 """Holds a pod that has ended until its job has counted it."""
 
@@ -93,8 +105,9 @@ class JobStatus(ApiStruct):
     start_time: datetime | None = None
     completion_time: datetime | None = None
     active: int = 0
-    ready: int = 0
-    terminating: int = 0
+    ready: int | None = None
+    terminating: int | None = None
+    """Pods that are being deleted and have not ended. None: nobody has counted yet."""
     succeeded: int = 0
     failed: int = 0
     completed_indexes: str = ""
@@ -105,6 +118,18 @@ class JobStatus(ApiStruct):
 class Job(Object):
     spec: JobSpec = JobSpec()
     status: JobStatus = JobStatus()
+
+    @property
+    def is_indexed(self) -> bool:
+        return self.spec.completion_mode == "Indexed"
+
+    @property
+    def is_finished(self) -> bool:
+        """Complete or Failed: nothing will be done for it any more."""
+        conditions = self.status.conditions
+        return is_condition_true(conditions, JobConditionType.COMPLETE) or is_condition_true(
+            conditions, JobConditionType.FAILED
+        )
 
 
 class CronJobSpec(ApiStruct):
