@@ -4,20 +4,19 @@ from collections.abc import Mapping
 
 from shoal.apiserver.registry import CRD_BUCKET
 from shoal.apiserver.served import Served
-from shoal.apiserver.strategies.crds import CrdStrategy
-from shoal.apiserver.strategies.custom import CustomStrategy
-from shoal.apiserver.strategies.pods import PodStrategy
-from shoal.apiserver.strategies.services import ServiceStrategy
-from shoal.apiserver.strategies.small import (
+from shoal.apiserver.strategies.counted import (
     CountedStrategy,
     EndpointSliceStrategy,
-    LeaseStrategy,
-    NamespaceStrategy,
-    NodeStrategy,
-    PendingStrategy,
     PriorityClassStrategy,
 )
+from shoal.apiserver.strategies.crds import CrdStrategy
+from shoal.apiserver.strategies.custom import CustomStrategy
+from shoal.apiserver.strategies.namespaces import NamespaceStrategy
+from shoal.apiserver.strategies.nodes import LeaseStrategy, NodeStrategy
+from shoal.apiserver.strategies.pods import PodStrategy
+from shoal.apiserver.strategies.services import ServiceStrategy
 from shoal.apiserver.strategies.strategy import Strategy
+from shoal.apiserver.strategies.volumes import PendingStrategy
 
 _PLAIN = Strategy()
 _CUSTOM = CustomStrategy(has_status=False)

@@ -1,4 +1,4 @@
-"""Kinds that are almost plain."""
+"""Namespaces: some are never deleted, the others not before their content."""
 
 from shoal.api.resource import JsonObject
 from shoal.api.status import forbidden
@@ -7,48 +7,6 @@ from shoal.apiserver.requests import Target
 from shoal.apiserver.strategies.strategy import Strategy
 
 _PROTECTED_NAMESPACES = {"default", "kube-system", "kube-public"}
-
-
-class NodeStrategy(Strategy):
-    """A node comes with its status: the agent that creates it knows it."""
-
-    def prepare_create(self, core: Core, target: Target, obj: JsonObject) -> None:
-        pass
-
-
-class LeaseStrategy(Strategy):
-    allows_unconditional_update = False
-
-
-class CountedStrategy(Strategy):
-    """Workloads and others whose spec changes are counted."""
-
-    has_generation = True
-
-
-class EndpointSliceStrategy(Strategy):
-    """Without a spec: what is counted stands at the top."""
-
-    has_generation = True
-
-    def desired(self, obj: JsonObject) -> object:
-        return obj.get("endpoints"), obj.get("ports")
-
-
-class PriorityClassStrategy(Strategy):
-    """Only its value counts as desired."""
-
-    has_generation = True
-
-    def desired(self, obj: JsonObject) -> object:
-        return obj.get("value")
-
-
-class PendingStrategy(Strategy):
-    """Volumes and claims begin as Pending; nothing binds them yet."""
-
-    def prepare_create(self, core: Core, target: Target, obj: JsonObject) -> None:
-        obj["status"] = {"phase": "Pending"}
 
 
 class NamespaceStrategy(Strategy):
