@@ -19,6 +19,8 @@ VERSION = "v1alpha1"
 
 WORKER_LABEL = "shoal.io/worker"
 """On everything a worker's controller makes, pods included: the name of the worker."""
+WORKER_UID_LABEL = "shoal.io/worker-uid"
+"""Beside it: the uid, so that what a deleted worker of the same name left is told apart."""
 RUN_LABEL = "shoal.io/run"
 """On the objects of a run: its number."""
 
@@ -217,11 +219,35 @@ class WorkerAttempt(ApiStruct):
     category: Annotated[str, described("Of a failure.")] = ""
 
 
+class PodTally(ApiStruct):
+    """How often one pod has failed, as far as it is in the numbers of its run."""
+
+    uid: Annotated[str, described("Of the pod.", required=True)]
+    restarts: Annotated[int, described("Of its containers.")] = 0
+    is_over: Annotated[bool, described("It has ended.")] = False
+
+
+class ObjectTally(ApiStruct):
+    """The failures below one Job of a run. Counted together with what was counted, in one write,
+    so that no failure is counted twice or forgotten."""
+
+    name: Annotated[str, described("Of the Job.", required=True)]
+    application_failures: Annotated[int, described("Out of `retries`.")] = 0
+    infrastructure_failures: Annotated[int, described("Out of `infrastructureRetries`.")] = 0
+    restarts: Annotated[int, described("Of containers.")] = 0
+    pods: Annotated[list[PodTally], described("Those there are.", list_key="uid")] = []
+
+
 class WorkerStatus(ApiStruct):
     observed_generation: Annotated[int, described("Which spec this is about.")] = 0
     phase: Annotated[str, described("How far it is.")] = ""
     message: Annotated[str, described("The same for people, with the reason.")] = ""
-    run: Annotated[int, described("Number of the run that was started last.")] = 0
+    run: Annotated[
+        int, described("Number of the run that was started last; 0 for streams and schedules.")
+    ] = 0
+    pod_uid: Annotated[
+        str, described("Of the pod of that run, where there may never be another one.")
+    ] = ""
     strategy: Annotated[ChosenStrategy | None, described("What it became.")] = None
     progress: Annotated[WorkerProgress | None, described("Where it can be counted.")] = None
     active: Annotated[int, described("Pods that run.")] = 0
@@ -232,6 +258,13 @@ class WorkerStatus(ApiStruct):
     ] = 0
     last_error: Annotated[LastError | None, described("The newest.")] = None
     attempts: Annotated[list[WorkerAttempt], described("The newest, oldest first.")] = []
+    tallies: Annotated[
+        list[ObjectTally], described("What the failures were counted from.", list_key="name")
+    ] = []
+    succeeded_items: Annotated[
+        str, described("Of a Job per item: numbers of the items that are done, as 0-4,7.")
+    ] = ""
+    failed_items: Annotated[str, described("The same of those that were given up.")] = ""
     started_at: Annotated[datetime | None, described("When the run began.")] = None
     finished_at: Annotated[datetime | None, described("When it ended.")] = None
     notified_run: Annotated[int, described("The last run whose end was told.")] = 0
