@@ -8,7 +8,7 @@ which was killed between its two writes goes on as if nothing had happened.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import format_datetime
 from enum import StrEnum
 
@@ -16,7 +16,7 @@ import msgspec
 
 from shoal.api.core import EventType
 from shoal.api.cron import CronError, Schedule, load_zone, parse_schedule
-from shoal.api.meta import ObjectReference
+from shoal.api.meta import ObjectMeta, ObjectReference
 
 MANY_MISSED = 100
 CLOCK_ALLOWANCE_S = 0.1
@@ -122,6 +122,11 @@ class DueStart(msgspec.Struct, frozen=True):
     """The schedule has no start at all."""
 
 
+def made_at(metadata: ObjectMeta) -> datetime:
+    """When a cron job or a job was made; long ago where that is not known."""
+    return metadata.creation_timestamp or datetime.fromtimestamp(0, UTC)
+
+
 def job_name(cron_job: str, start: datetime) -> str:
     """Of the job of one start: a second job for the same minute cannot be made."""
     return f"{cron_job}-{int(start.timestamp()) // 60}"
@@ -174,8 +179,10 @@ def _look_at_jobs(order: CronOrder, jobs: Sequence[StartedJob]) -> _Seen:
             if listed is not None:
                 active.append(listed)
             elif not job.is_deleting:
-                active.append(job.reference)
-                if not _is_own_name(order.name, job.name):
+                if _is_own_name(order.name, job.name):
+                    active.append(job.reference)
+                else:
+                    # Made by hand: it neither holds starts back nor is replaced.
                     events.append(_unexpected(job.name))
             continue
         if listed is not None:

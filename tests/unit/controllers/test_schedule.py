@@ -249,11 +249,12 @@ def test_a_job_that_ended_before_the_status_heard_of_it_is_not_made_again():
     assert planned.last_successful_time == at("10:05")
 
 
-def test_a_job_of_another_name_is_unexpected_and_counts():
+@pytest.mark.parametrize("concurrency", [FORBID, REPLACE])
+def test_a_job_of_another_name_is_unexpected_and_in_nobodys_way(concurrency):
     stranger = job(at("9:45"), name="by-hand")
-    planned = plan(order(concurrency=FORBID), [stranger], at("10:10"))
-    assert reasons(planned) == ["UnexpectedJob", "JobAlreadyActive"]
-    assert planned.active == (stranger.reference,)
+    planned = plan(order(concurrency=concurrency), [stranger], at("10:10"))
+    assert reasons(planned) == ["UnexpectedJob"]
+    assert (planned.active, planned.remove, planned.start) == ((), (), at("10:00"))
 
 
 def test_an_active_job_that_is_gone_is_missed_and_gives_way():

@@ -8,16 +8,28 @@ from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
 from shoal.apiserver.schema.custom.definition import default_crd, validate_crd
 from shoal.apiserver.schema.decoding import Struct, struct
-from shoal.apiserver.schema.defaults import core, pods, services, volumes, workloads
+from shoal.apiserver.schema.defaults import (
+    core,
+    cron_jobs,
+    jobs,
+    pods,
+    services,
+    volumes,
+    workloads,
+)
 from shoal.apiserver.schema.definitions import DefinitionFacts, definition_name
 from shoal.apiserver.schema.scalars import UnreadableError
 from shoal.apiserver.schema.tidiness import Tidiness
 from shoal.apiserver.schema.validation import claims as claim_rules
 from shoal.apiserver.schema.validation import core as core_rules
+from shoal.apiserver.schema.validation import cron_jobs as cron_job_rules
+from shoal.apiserver.schema.validation import jobs as job_rules
 from shoal.apiserver.schema.validation import pods as pod_rules
 from shoal.apiserver.schema.validation import services as service_rules
+from shoal.apiserver.schema.validation import sets as set_rules
 from shoal.apiserver.schema.validation import storage as storage_rules
 from shoal.apiserver.schema.validation import workloads as workload_rules
+from shoal.apiserver.schema.validation.disruption_budgets import validate_disruption_budget
 from shoal.apiserver.schema.validation.metadata import validate_metadata
 
 Default = Callable[[JsonObject], None]
@@ -84,8 +96,12 @@ _DEFAULTS: Mapping[tuple[str, str], Default] = {
     ("", "Secret"): core.default_secret,
     ("", "Service"): services.default_service,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): default_crd,
+    ("apps", "DaemonSet"): workloads.default_daemon_set,
     ("apps", "Deployment"): workloads.default_deployment,
     ("apps", "ReplicaSet"): workloads.default_replica_set,
+    ("apps", "StatefulSet"): workloads.default_stateful_set,
+    ("batch", "CronJob"): cron_jobs.default_cron_job,
+    ("batch", "Job"): jobs.default_job,
     ("discovery.k8s.io", "EndpointSlice"): services.default_endpoint_slice,
     ("networking.k8s.io", "NetworkPolicy"): services.default_network_policy,
     ("scheduling.k8s.io", "PriorityClass"): core.default_priority_class,
@@ -104,10 +120,16 @@ _RULES: Mapping[tuple[str, str], Validate] = {
     ("", "Secret"): core_rules.validate_secret,
     ("", "Service"): service_rules.validate_service,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): validate_crd,
+    ("apps", "ControllerRevision"): set_rules.validate_controller_revision,
+    ("apps", "DaemonSet"): set_rules.validate_daemon_set,
     ("apps", "Deployment"): workload_rules.validate_deployment,
     ("apps", "ReplicaSet"): workload_rules.validate_replica_set,
+    ("apps", "StatefulSet"): set_rules.validate_stateful_set,
+    ("batch", "CronJob"): cron_job_rules.validate_cron_job,
+    ("batch", "Job"): job_rules.validate_job,
     ("coordination.k8s.io", "Lease"): core_rules.validate_lease,
     ("discovery.k8s.io", "EndpointSlice"): service_rules.validate_endpoint_slice,
+    ("policy", "PodDisruptionBudget"): validate_disruption_budget,
     ("scheduling.k8s.io", "PriorityClass"): core_rules.validate_priority_class,
     ("storage.k8s.io", "StorageClass"): storage_rules.validate_storage_class,
 }

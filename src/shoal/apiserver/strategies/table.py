@@ -14,7 +14,9 @@ from shoal.apiserver.strategies.custom import CustomStrategy
 from shoal.apiserver.strategies.namespaces import NamespaceStrategy
 from shoal.apiserver.strategies.nodes import LeaseStrategy, NodeStrategy
 from shoal.apiserver.strategies.pods import PodStrategy
+from shoal.apiserver.strategies.jobs import JobStrategy
 from shoal.apiserver.strategies.services import ServiceStrategy
+from shoal.apiserver.strategies.sets import DaemonSetStrategy, StatefulSetStrategy
 from shoal.apiserver.strategies.strategy import Strategy
 from shoal.apiserver.strategies.volumes import PendingStrategy
 
@@ -23,8 +25,11 @@ _CUSTOM = CustomStrategy(has_status=False)
 _CUSTOM_WITH_STATUS = CustomStrategy(has_status=True)
 _BY_BUCKET: Mapping[str, Strategy] = {
     CRD_BUCKET: CrdStrategy(),
+    "cronjobs.batch": CountedStrategy(),
+    "daemonsets.apps": DaemonSetStrategy(),
     "deployments.apps": CountedStrategy(),
     "endpointslices.discovery.k8s.io": EndpointSliceStrategy(),
+    "jobs.batch": JobStrategy(),
     "leases.coordination.k8s.io": LeaseStrategy(),
     "namespaces": NamespaceStrategy(),
     "networkpolicies.networking.k8s.io": CountedStrategy(),
@@ -36,6 +41,7 @@ _BY_BUCKET: Mapping[str, Strategy] = {
     "priorityclasses.scheduling.k8s.io": PriorityClassStrategy(),
     "replicasets.apps": CountedStrategy(),
     "services": ServiceStrategy(),
+    "statefulsets.apps": StatefulSetStrategy(),
 }
 
 

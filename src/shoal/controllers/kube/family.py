@@ -8,6 +8,7 @@ from shoal.base.supervision import keep_running
 from shoal.client.events import EventRecorder
 from shoal.client.informer import InformerSet
 from shoal.client.protocol import Client
+from shoal.controllers.kube.cron_job import cron_job_controller
 from shoal.controllers.kube.deployment import deployment_controller
 from shoal.controllers.kube.endpoints import endpoints_controller
 from shoal.controllers.kube.event_expiry import EventExpiry
@@ -33,6 +34,7 @@ class KubeControllers:
         self.controllers = [
             replica_set_controller(client, informers, recorder_of("replicaset-controller"), clock),
             deployment_controller(client, informers, recorder_of("deployment-controller"), clock),
+            cron_job_controller(client, informers, recorder_of("cronjob-controller"), clock),
             endpoints_controller(client, informers, clock),
             service_account_controller(client, informers, clock),
             namespace_controller(client, informers, clock),

@@ -37,7 +37,7 @@ def validate_deployment(deployment: JsonObject, old: JsonObject | None) -> list[
         if deadline_s <= ready_s:
             text = "must be greater than minReadySeconds"
             found.append(causes.invalid(path, deadline_s, text))
-    return [*found, *_selector_change(spec, old)]
+    return [*found, *selector_change(spec, old)]
 
 
 def validate_replica_set(replica_set: JsonObject, old: JsonObject | None) -> list[Cause]:
@@ -46,10 +46,11 @@ def validate_replica_set(replica_set: JsonObject, old: JsonObject | None) -> lis
     for field in ("replicas", "minReadySeconds"):
         found += non_negative(spec.get(field, 0), f"spec.{field}")
     found += _selector_and_template(spec, "replicaset")
-    return [*found, *_selector_change(spec, old)]
+    return [*found, *selector_change(spec, old)]
 
 
-def _selector_change(spec: JsonObject, old: JsonObject | None) -> list[Cause]:
+def selector_change(spec: JsonObject, old: JsonObject | None) -> list[Cause]:
+    """A selector stays as it was made."""
     if old is None:
         return []
     before: JsonObject = old.get("spec") or {}
@@ -67,7 +68,7 @@ def _selector_and_template(spec: JsonObject, kind: str) -> Iterator[Cause]:
         if not selector.get("matchLabels") and not selector.get("matchExpressions"):
             text = f"empty selector is invalid for {kind}"
             yield causes.invalid("spec.selector", selector, text)
-        elif not _selects(selector, labels):
+        elif not selects(selector, labels):
             text = "`selector` does not match template `labels`"
             yield causes.invalid("spec.template.metadata.labels", labels, text)
     yield from validate_pod_template(template, "spec.template")
@@ -80,7 +81,8 @@ def _selector_and_template(spec: JsonObject, kind: str) -> Iterator[Cause]:
         yield causes.forbidden("spec.template.spec.activeDeadlineSeconds", text)
 
 
-def _selects(selector: JsonObject, labels: JsonObject) -> bool:
+def selects(selector: JsonObject, labels: JsonObject) -> bool:
+    """Whether a label selector matches a template's labels."""
     try:
         parsed = from_label_selector(msgspec.convert(selector, LabelSelector))
     except msgspec.ValidationError:
@@ -109,16 +111,22 @@ def _rolling_update(rolling: JsonObject, path: str) -> Iterator[Cause]:
     unavailable: int | str = rolling.get("maxUnavailable", 0)
     surge: int | str = rolling.get("maxSurge", 0)
     for field, value in (("maxUnavailable", unavailable), ("maxSurge", surge)):
-        yield from _int_or_percent(value, f"{path}.{field}")
-    if _is_zero(unavailable) and _is_zero(surge):
+        yield from int_or_percent(value, f"{path}.{field}")
+    if is_zero(unavailable) and is_zero(surge):
         text = "may not be 0 when `maxSurge` is 0"
         yield causes.invalid(f"{path}.maxUnavailable", unavailable, text)
-    if isinstance(unavailable, str) and _percent(unavailable) > 100:
-        text = "must not be greater than 100%"
-        yield causes.invalid(f"{path}.maxUnavailable", unavailable, text)
+    yield from at_most_all(unavailable, f"{path}.maxUnavailable")
 
 
-def _int_or_percent(value: int | str, path: str) -> Iterator[Cause]:
+def at_most_all(value: int | str, path: str) -> Iterator[Cause]:
+    """Refuse more than 100%."""
+    if isinstance(value, str) and _percent(value) > 100:
+        yield causes.invalid(path, value, "must not be greater than 100%")
+
+
+def int_or_percent(value: int | str, path: str) -> Iterator[Cause]:
+    """A number that is not negative, or a share."""
+    """A number or a percentage, neither negative."""
     if isinstance(value, int):
         yield from non_negative(value, path)
     elif not _PERCENT.fullmatch(value):
@@ -136,5 +144,6 @@ def _percent(value: str) -> int:
     return int(value[:-1]) if _PERCENT.fullmatch(value) else -1
 
 
-def _is_zero(value: int | str) -> bool:
+def is_zero(value: int | str) -> bool:
+    """Also where it is 0%."""
     return (value if isinstance(value, int) else _percent(value)) == 0
