@@ -106,7 +106,10 @@ def _marked(core: Core, target: Target, entry: Entry, deletion: Deletion) -> Jso
     metadata: JsonObject = obj["metadata"]
     strategy = strategy_of(target.served)
     grace_s = strategy.grace_period_s(obj, deletion.grace_period_s)
-    finalizers = _finalizers(metadata.get("finalizers") or [], deletion.propagation)
+    held_by: list[str] = metadata.get("finalizers") or []
+    is_decided = bool(deletion.propagation) or _FOREGROUND in held_by or _ORPHAN in held_by
+    propagation = deletion.propagation if is_decided else strategy.default_propagation
+    finalizers = _finalizers(held_by, propagation)
     was_deleting = "deletionTimestamp" in metadata
     if was_deleting:
         # A second delete may shorten the grace period, never lengthen it.

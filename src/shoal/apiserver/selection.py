@@ -19,6 +19,8 @@ from shoal.apiserver.requests import Selection
 from shoal.apiserver.served import Served
 
 _ALWAYS = {"metadata.name", "metadata.namespace"}
+_STORED_AT = {"status.successful": "status.succeeded"}
+"""Labels of fields that are called otherwise in the object: that of jobs."""
 
 
 def parse(served: Served, labels: str, fields: str) -> Selection:
@@ -42,7 +44,7 @@ def matcher(served: Served, selection: Selection) -> Callable[[bytes], bool]:
     defaults = served.selectable_fields or {}
     if served.conversion is not None:
         return _converted_matcher(served, selection)
-    decode = _decoder(frozenset(r.path for r in fields))
+    decode = _decoder(frozenset(_STORED_AT.get(r.path, r.path) for r in fields))
 
     def matches(value: bytes) -> bool:
         seen = decode(value)
@@ -74,7 +76,7 @@ def _lookup(obj: JsonObject, requirement: FieldRequirement) -> object:
 
 
 def _walk(seen: Any, path: str) -> object:
-    for step in path.split("."):
+    for step in _STORED_AT.get(path, path).split("."):
         seen = getattr(seen, step, None)
     return seen
 

@@ -14,6 +14,8 @@ class Strategy:
 
     has_generation = False
     """Whether metadata.generation counts the changes of `desired`."""
+    default_propagation = ""
+    """What becomes of dependents where a delete does not say; empty for Background."""
     allows_unconditional_update = True
     """Whether a PUT may leave out metadata.resourceVersion."""
 

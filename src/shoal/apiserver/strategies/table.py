@@ -11,10 +11,10 @@ from shoal.apiserver.strategies.counted import (
 )
 from shoal.apiserver.strategies.crds import CrdStrategy
 from shoal.apiserver.strategies.custom import CustomStrategy
+from shoal.apiserver.strategies.jobs import JobStrategy
 from shoal.apiserver.strategies.namespaces import NamespaceStrategy
 from shoal.apiserver.strategies.nodes import LeaseStrategy, NodeStrategy
 from shoal.apiserver.strategies.pods import PodStrategy
-from shoal.apiserver.strategies.jobs import JobStrategy
 from shoal.apiserver.strategies.services import ServiceStrategy
 from shoal.apiserver.strategies.sets import DaemonSetStrategy, StatefulSetStrategy
 from shoal.apiserver.strategies.strategy import Strategy
