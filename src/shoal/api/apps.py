@@ -1,8 +1,14 @@
-"""ReplicaSets, Deployments and StatefulSets. Source of the fields: Kubernetes v1.36, apps/v1."""
+"""ReplicaSets, Deployments, StatefulSets and DaemonSets, and the history of the latter two.
+
+Source of the fields: Kubernetes v1.36, apps/v1.
+"""
 
 from shoal.api.meta import ApiStruct, Condition, LabelSelector, Object
 from shoal.api.pod import IntOrString
 from shoal.api.resource import JsonObject, Resource
+
+TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+"""Annotation of a DaemonSet: how often its template has been written."""
 
 
 class ReplicaSetSpec(ApiStruct):
@@ -64,17 +70,108 @@ class Deployment(Object):
     status: DeploymentStatus = DeploymentStatus()
 
 
+class StatefulSetRollingUpdate(ApiStruct):
+    partition: int = 0
+    """Pods with a lower ordinal keep the current revision."""
+    max_unavailable: IntOrString = 1
+
+
+class StatefulSetUpdateStrategy(ApiStruct):
+    type: str = "RollingUpdate"
+    rolling_update: StatefulSetRollingUpdate | None = None
+
+
+class ClaimRetentionPolicy(ApiStruct):
+    """`Retain` or `Delete`: what becomes of a set's claims when the set goes or shrinks."""
+
+    when_deleted: str = "Retain"
+    when_scaled: str = "Retain"
+
+
+class Ordinals(ApiStruct):
+    start: int = 0
+
+
 class StatefulSetSpec(ApiStruct):
     replicas: int = 1
     selector: LabelSelector = LabelSelector()
+    service_name: str = ""
+    template: JsonObject = {}
+    volume_claim_templates: list[JsonObject] = []
+    pod_management_policy: str = "OrderedReady"
+    update_strategy: StatefulSetUpdateStrategy = StatefulSetUpdateStrategy()
+    revision_history_limit: int = 10
+    min_ready_seconds: int = 0
+    persistent_volume_claim_retention_policy: ClaimRetentionPolicy = ClaimRetentionPolicy()
+    ordinals: Ordinals = Ordinals()
+
+
+class StatefulSetStatus(ApiStruct):
+    observed_generation: int = 0
+    replicas: int = 0
+    ready_replicas: int = 0
+    available_replicas: int = 0
+    current_replicas: int = 0
+    updated_replicas: int = 0
+    current_revision: str = ""
+    update_revision: str = ""
+    collision_count: int = 0
 
 
 class StatefulSet(Object):
     spec: StatefulSetSpec = StatefulSetSpec()
+    status: StatefulSetStatus = StatefulSetStatus()
+
+
+class DaemonSetRollingUpdate(ApiStruct):
+    max_unavailable: IntOrString = 1
+    max_surge: IntOrString = 0
+
+
+class DaemonSetUpdateStrategy(ApiStruct):
+    type: str = "RollingUpdate"
+    rolling_update: DaemonSetRollingUpdate | None = None
+
+
+class DaemonSetSpec(ApiStruct):
+    selector: LabelSelector = LabelSelector()
+    template: JsonObject = {}
+    update_strategy: DaemonSetUpdateStrategy = DaemonSetUpdateStrategy()
+    min_ready_seconds: int = 0
+    revision_history_limit: int = 10
+
+
+class DaemonSetStatus(ApiStruct):
+    current_number_scheduled: int = 0
+    number_misscheduled: int = 0
+    desired_number_scheduled: int = 0
+    number_ready: int = 0
+    observed_generation: int = 0
+    updated_number_scheduled: int = 0
+    number_available: int = 0
+    number_unavailable: int = 0
+    collision_count: int = 0
+
+
+class DaemonSet(Object):
+    spec: DaemonSetSpec = DaemonSetSpec()
+    status: DaemonSetStatus = DaemonSetStatus()
+
+
+class ControllerRevision(Object):
+    """What the template of a StatefulSet or DaemonSet once was."""
+
+    data: JsonObject = {}
+    """A strategic merge patch of the owner, which brings it back to that time."""
+    revision: int = 0
 
 
 REPLICA_SETS: Resource[ReplicaSet] = Resource("apps", "v1", "replicasets", "ReplicaSet", ReplicaSet)
 DEPLOYMENTS: Resource[Deployment] = Resource("apps", "v1", "deployments", "Deployment", Deployment)
 STATEFUL_SETS: Resource[StatefulSet] = Resource(
     "apps", "v1", "statefulsets", "StatefulSet", StatefulSet
+)
+DAEMON_SETS: Resource[DaemonSet] = Resource("apps", "v1", "daemonsets", "DaemonSet", DaemonSet)
+CONTROLLER_REVISIONS: Resource[ControllerRevision] = Resource(
+    "apps", "v1", "controllerrevisions", "ControllerRevision", ControllerRevision
 )

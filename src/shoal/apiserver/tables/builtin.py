@@ -20,6 +20,7 @@ _TABLES: Mapping[tuple[str, str], KindTable] = MappingProxyType(
         ("", "Secret"): configuration.SECRETS,
         ("", "Service"): services.SERVICES,
         ("", "ServiceAccount"): configuration.SERVICE_ACCOUNTS,
+        ("apps", "ControllerRevision"): sets.CONTROLLER_REVISIONS,
         ("apps", "DaemonSet"): sets.DAEMON_SETS,
         ("apps", "Deployment"): sets.DEPLOYMENTS,
         ("apps", "ReplicaSet"): sets.REPLICA_SETS,

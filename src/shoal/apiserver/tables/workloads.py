@@ -1,10 +1,21 @@
-"""Kinds that keep a number of pods: Deployment, ReplicaSet, StatefulSet, DaemonSet."""
+"""Kinds that keep a number of pods: Deployment, ReplicaSet, StatefulSet, DaemonSet; and what the
+latter two once were."""
 
 from datetime import datetime
 
 from shoal.api.resource import JsonObject
 from shoal.apiserver.tables.age import age_of
-from shoal.apiserver.tables.columns import AGE, NAME, KindTable, count, name_of, section, text
+from shoal.apiserver.tables.columns import (
+    AGE,
+    NAME,
+    NONE,
+    KindTable,
+    count,
+    items,
+    name_of,
+    section,
+    text,
+)
 from shoal.apiserver.tables.selectors import (
     SELECTOR_COLUMN,
     TEMPLATE_COLUMNS,
@@ -70,6 +81,17 @@ def _daemon_set(obj: JsonObject, now: datetime) -> list[object]:
     ]
 
 
+def _controller_revision(obj: JsonObject, now: datetime) -> list[object]:
+    owners: list[JsonObject] = items(section(obj, "metadata"), "ownerReferences")
+    controller = next((owner for owner in owners if owner.get("controller")), None)
+    shown = NONE
+    if controller is not None:
+        group, _, _ = str(controller["apiVersion"]).rpartition("/")
+        kind = ".".join(filter(None, [str(controller["kind"]).lower(), group]))
+        shown = f"{kind}/{controller['name']}"
+    return [name_of(obj), shown, obj.get("revision", 0), age_of(obj, now)]
+
+
 DEPLOYMENTS = KindTable(
     (
         NAME,
@@ -112,4 +134,13 @@ DAEMON_SETS = KindTable(
         SELECTOR_COLUMN,
     ),
     _daemon_set,
+)
+CONTROLLER_REVISIONS = KindTable(
+    (
+        NAME,
+        text("Controller", "The object whose template this was."),
+        text("Revision", "Number of the revision; the highest is the newest."),
+        AGE,
+    ),
+    _controller_revision,
 )
