@@ -6,10 +6,17 @@ from shoal.agent.environment import ConfigProblem, hostname
 from shoal.agent.expansion import expand
 from shoal.agent.hosts_file import hosts_text
 from shoal.agent.images import Program
-from shoal.agent.runtime.protocol import ContainerKey, ContainerSpec, Limits, Mount, PodSandbox
+from shoal.agent.runtime.protocol import (
+    ContainerKey,
+    ContainerSpec,
+    Limits,
+    Mount,
+    PodSandbox,
+    Privileges,
+)
 from shoal.agent.service_names import HostEntry
 from shoal.api import quantity
-from shoal.api.pod import Container, Pod, SecurityContext
+from shoal.api.pod import CapabilityChanges, Container, Pod, SecurityContext
 
 
 def make_sandbox(pod: Pod, pod_ip: str, services: Iterable[HostEntry] = ()) -> PodSandbox:
@@ -34,19 +41,16 @@ def make_spec(
     program: Program,
     env: Mapping[str, str],
     mounts: Sequence[Mount],
+    default_user_id: int,
 ) -> ContainerSpec:
-    """Raises ConfigProblem."""
+    """`default_user_id` is who a container is that does not say. Raises ConfigProblem."""
     for_pod = pod.spec.security_context or SecurityContext()
     own = container.security_context or SecurityContext()
     user_id = own.run_as_user if own.run_as_user is not None else for_pod.run_as_user
     group_id = own.run_as_group if own.run_as_group is not None else for_pod.run_as_group
     non_root = own.run_as_non_root if own.run_as_non_root is not None else for_pod.run_as_non_root
-    if non_root and user_id == 0:
-        raise ConfigProblem(
-            "container's runAsUser breaks non-root policy "
-            f'(pod: "{pod.metadata.name}_{pod.metadata.namespace}({pod.metadata.uid})", '
-            f"container: {container.name})"
-        )
+    if non_root:
+        _refuse_root(pod, container, user_id, default_user_id)
     return ContainerSpec(
         key=key,
         pod=sandbox,
@@ -56,10 +60,38 @@ def make_spec(
         mounts=mounts,
         user_id=user_id,
         group_id=group_id,
+        privileges=_privileges(for_pod, own),
         read_only_root=bool(own.read_only_root_filesystem),
         limits=_limits(container),
         termination_message_path=container.termination_message_path,
         falls_back_to_logs=container.termination_message_policy == "FallbackToLogsOnError",
+    )
+
+
+def _refuse_root(pod: Pod, container: Container, user_id: int | None, default_user_id: int) -> None:
+    """Texts: Kubernetes v1.36, pkg/kubelet/kuberuntime/security_context.go."""
+    where = (
+        f'(pod: "{pod.metadata.name}_{pod.metadata.namespace}({pod.metadata.uid})", '
+        f"container: {container.name})"
+    )
+    if user_id == 0:
+        raise ConfigProblem(f"container's runAsUser breaks non-root policy {where}")
+    if user_id is None and default_user_id == 0:
+        raise ConfigProblem(f"container has runAsNonRoot and image will run as root {where}")
+
+
+def _privileges(for_pod: SecurityContext, own: SecurityContext) -> Privileges:
+    changes = own.capabilities or CapabilityChanges()
+    groups = list(for_pod.supplemental_groups)
+    if for_pod.fs_group is not None:
+        groups.append(for_pod.fs_group)
+    return Privileges(
+        groups=groups,
+        has_image_groups=for_pod.supplemental_groups_policy != "Strict",
+        added=changes.add,
+        dropped=changes.drop,
+        can_gain=own.allow_privilege_escalation is not False,
+        is_privileged=bool(own.privileged),
     )
 
 

@@ -77,7 +77,8 @@ async def _resolve(
     env = await _environment(context, pod, container, program, facts)
     mounts = mount_volumes(container, pod.spec.volumes, volumes, env)
     sandbox = make_sandbox(pod, facts.pod_ip)
-    return make_spec(key, pod, sandbox, container, program, env, mounts)
+    user_id = context.runtime.capabilities.user_id
+    return make_spec(key, pod, sandbox, container, program, env, mounts, user_id)
 
 
 async def _environment(

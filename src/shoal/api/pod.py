@@ -142,6 +142,17 @@ class Lifecycle(ApiStruct):
     pre_stop: LifecycleHandler | None = None
 
 
+class CapabilityChanges(ApiStruct):
+    add: list[str] = []
+    drop: list[str] = []
+
+
+class SecurityProfile(ApiStruct):
+    """Of seccomp or AppArmor."""
+
+    type: str = ""
+
+
 class SecurityContext(ApiStruct):
     """Of a container or, with fewer fields, of a pod."""
 
@@ -151,7 +162,15 @@ class SecurityContext(ApiStruct):
     read_only_root_filesystem: bool | None = None
     privileged: bool | None = None
     fs_group: int | None = None
-    capabilities: JsonObject | None = None
+    capabilities: CapabilityChanges | None = None
+    allow_privilege_escalation: bool | None = None
+    proc_mount: str = "Default"
+    seccomp_profile: SecurityProfile | None = None
+    app_armor_profile: SecurityProfile | None = None
+    se_linux_options: JsonObject | None = msgspec.field(name="seLinuxOptions", default=None)
+    supplemental_groups: list[int] = []
+    supplemental_groups_policy: str = "Merge"
+    sysctls: list[JsonObject] = []
 
 
 class Container(ApiStruct):

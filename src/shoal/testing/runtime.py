@@ -132,6 +132,7 @@ class FakeRuntime:
             limits_memory=True,
             limits_cpu=True,
             limits_pids=True,
+            user_id=0,
         )
 
     def honours(self, spec: ContainerSpec) -> Verdict:

@@ -9,7 +9,7 @@ from shoal.agent.environment import ConfigProblem, hostname
 from shoal.agent.hosts_file import hosts_text
 from shoal.agent.images import Program
 from shoal.agent.limitations import limitations
-from shoal.agent.runtime.protocol import ContainerKey, Limits
+from shoal.agent.runtime.protocol import ContainerKey, Limits, Privileges
 from shoal.api.pod import Pod
 
 
@@ -21,11 +21,12 @@ def make_pod(container=None, **spec):
     return msgspec.convert(body, Pod)
 
 
-def spec_of(pod, argv=("run",), env=None):
+def spec_of(pod, argv=("run",), env=None, default_user_id=0):
     container = pod.spec.containers[0]
     sandbox = make_sandbox(pod, "127.1.0.1")
     program = Program(argv=list(argv), env={})
-    return make_spec(ContainerKey("u", "c", 0), pod, sandbox, container, program, env or {}, [])
+    key = ContainerKey("u", "c", 0)
+    return make_spec(key, pod, sandbox, container, program, env or {}, [], default_user_id)
 
 
 def test_the_command_is_expanded_with_the_environment():
@@ -51,6 +52,33 @@ def test_root_is_refused_where_it_is_not_wanted():
     assert problem.value.message == (
         'container\'s runAsUser breaks non-root policy (pod: "p_ns(u)", container: c)'
     )
+
+
+def test_a_root_by_default_is_refused_where_root_is_not_wanted():
+    pod = make_pod(securityContext={"runAsNonRoot": True})
+    with pytest.raises(ConfigProblem) as problem:
+        spec_of(pod)
+    assert problem.value.message == (
+        'container has runAsNonRoot and image will run as root (pod: "p_ns(u)", container: c)'
+    )
+    assert problem.value.reason == "CreateContainerConfigError"
+    assert spec_of(pod, default_user_id=1000).user_id is None
+
+
+def test_privileges_are_the_containers_and_groups_the_pods():
+    pod = make_pod(
+        {
+            "securityContext": {
+                "capabilities": {"add": ["NET_ADMIN"], "drop": ["ALL"]},
+                "allowPrivilegeEscalation": False,
+            }
+        },
+        securityContext={"supplementalGroups": [7], "fsGroup": 8},
+    )
+    privileges = spec_of(pod).privileges
+    assert (privileges.added, privileges.dropped) == (["NET_ADMIN"], ["ALL"])
+    assert (privileges.groups, privileges.can_gain) == ([7, 8], False)
+    assert spec_of(make_pod()).privileges == Privileges(groups=[], added=[], dropped=[])
 
 
 def test_limits_are_numbers():
@@ -96,7 +124,7 @@ def test_a_released_address_can_be_had_again_but_not_at_once():
 
 def test_what_is_not_honoured_is_said():
     pod = make_pod(
-        {"tty": True, "securityContext": {"privileged": True}},
+        {"tty": True, "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}},
         volumes=[{"name": "m", "emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}}],
     )
     assert len(limitations(pod)) == 4

@@ -27,6 +27,8 @@ class ConfinedProgram:
     working_dir: str
     user_id: int | None
     isolation: Isolation | None
+    capabilities: list[int] | None
+    """None where they cannot be changed, and there are none."""
 
 
 class Confinement(Protocol):

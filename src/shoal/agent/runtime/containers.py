@@ -26,6 +26,7 @@ from shoal.agent.runtime.pod_records import (
     write_pod,
 )
 from shoal.agent.runtime.protocol import (
+from shoal.agent.runtime.privileges import unknown
     Capabilities,
     ContainerExit,
     ContainerKey,
@@ -94,9 +95,15 @@ class ShimRuntime:
 
     def honours(self, spec: ContainerSpec) -> Verdict:
         verdict = self._confinement.honours(spec)
+            user_id=os.geteuid(),
         warnings = list(verdict.warnings)
         if spec.limits.cpu_millis is not None and not self.capabilities.limits_cpu:
             warnings.append("the cpu limit is not enforced: this machine gives us no cpu cgroup")
+        if names := unknown(spec.privileges):
+            sentence = (
+                f"unknown capabilities {', '.join(names)}: see capabilities(7) for their names"
+            )
+            return Verdict(refusals=[sentence])
         if spec.limits.pids is not None and not self.capabilities.limits_pids:
             warnings.append("the pid limit is not enforced: this machine gives us no pids cgroup")
         return Verdict(refusals=verdict.refusals, reason=verdict.reason, warnings=warnings)

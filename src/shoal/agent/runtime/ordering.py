@@ -33,7 +33,10 @@ def write_order(
         env=dict(program.env),
         working_dir=program.working_dir,
         user_id=program.user_id,
-        group_id=_group(spec) if program.user_id is not None else None,
+        group_id=_group(spec),
+        groups=_groups(spec),
+        capabilities=program.capabilities,
+        has_no_new_privileges=not spec.privileges.can_gain,
         isolation=program.isolation,
         cgroup=cgroup,
         falls_back_to_logs=spec.falls_back_to_logs,
@@ -50,5 +53,18 @@ def _group(spec: ContainerSpec) -> int | None:
         return spec.group_id
     try:
         return pwd.getpwuid(spec.user_id).pw_gid
+def _groups(spec: ContainerSpec) -> list[int]:
+    """Supplementary ones: what the pod asks for and, as /etc/group is the image's, the user's."""
+    wanted = list(spec.privileges.groups)
+    user_id = os.geteuid() if spec.user_id is None else spec.user_id
+    if not spec.privileges.has_image_groups:
+        return wanted
+    try:
+        user = pwd.getpwuid(user_id)
+    except KeyError:
+        return wanted
+    return sorted({*wanted, *os.getgrouplist(user.pw_name, user.pw_gid)})
+
+
     except KeyError:
         return 0

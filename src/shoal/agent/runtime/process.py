@@ -19,7 +19,8 @@ from shoal.agent.runtime.confinement import (
 )
 from shoal.agent.runtime.leftovers import POD_DIRECTORY_VARIABLE
 from shoal.agent.runtime.paths import PodPaths
-from shoal.agent.runtime.protocol import ContainerSpec, Mount, Verdict
+from shoal.agent.runtime.privileges import granted
+from shoal.agent.runtime.protocol import ContainerSpec, Mount, Privileges, Verdict
 from shoal.agent.runtime.sandbox import (
     DEFAULT_TERMINATION_PATH,
     MOUNT_PATH_UNAVAILABLE,
@@ -73,6 +74,7 @@ class ProcessConfinement:
             working_dir=_moved(spec.working_dir, moved) or "/",
             user_id=spec.user_id if os.geteuid() == 0 else None,
             isolation=None,
+            capabilities=granted(spec.privileges) if os.geteuid() == 0 else None,
         )
 
 
@@ -111,9 +113,24 @@ def _ignored(spec: ContainerSpec) -> Sequence[str]:
         sentences.append(
             f"runAsUser {spec.user_id} is not available: the agent is user {os.geteuid()}"
         )
+    if os.geteuid() != 0:
+        sentences.extend(_lost_privileges(spec.privileges))
     if spec.termination_message_path not in {"", DEFAULT_TERMINATION_PATH}:
         sentences.append(
             f"terminationMessagePath {spec.termination_message_path} is not read in the process "
             f"runtime; write to the file that {TERMINATION_VARIABLE} names"
         )
+    return sentences
+
+
+def _lost_privileges(wanted: Privileges) -> Sequence[str]:
+    """What needs a root that the agent is not. Nothing need be dropped: there is nothing."""
+    sentences: list[str] = []
+    if wanted.groups:
+        sentences.append("supplementalGroups and fsGroup are not available: the agent is not root")
+    if wanted.is_privileged:
+        sentences.append("privileged is not available: the agent is not root")
+    elif wanted.added:
+        names = ", ".join(wanted.added)
+        sentences.append(f"capabilities {names} cannot be added: the agent is not root")
     return sentences

@@ -72,6 +72,22 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Privileges:
+    """What a container's processes may do, beside who they are."""
+
+    groups: Sequence[int] = ()
+    """Supplementary groups that the pod asks for, fsGroup among them."""
+    has_image_groups: bool = True
+    """The user's groups of /etc/group come on top (supplementalGroupsPolicy Merge)."""
+    added: Sequence[str] = ()
+    """Linux capabilities beyond the default ones, by name."""
+    dropped: Sequence[str] = ()
+    can_gain: bool = True
+    """allowPrivilegeEscalation: a setuid program gives more than its caller has."""
+    is_privileged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
     """A container with everything resolved: variables expanded, volumes rendered."""
 
@@ -86,6 +102,7 @@ class ContainerSpec:
     user_id: int | None = None
     """None is the user of the agent."""
     group_id: int | None = None
+    privileges: Privileges = field(default_factory=Privileges)
     read_only_root: bool = False
     limits: Limits = field(default_factory=Limits)
     termination_message_path: str = "/dev/termination-log"
@@ -179,6 +196,8 @@ class Capabilities:
     limits_memory: bool
     limits_cpu: bool
     limits_pids: bool
+    user_id: int
+    """Who a container is on the host when it asks for nobody: the agent."""
 
 
 class Runtime(Protocol):

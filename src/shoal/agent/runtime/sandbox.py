@@ -9,6 +9,7 @@ from shoal.agent.runtime.confinement import (
     base_environment,
 )
 from shoal.agent.runtime.paths import PodPaths
+from shoal.agent.runtime.privileges import granted
 from shoal.agent.runtime.protocol import ContainerSpec, Mount, Verdict
 from shoal.agent.runtime.shim.order import BindMount, Isolation
 
@@ -37,12 +38,34 @@ class SandboxConfinement:
             for mount in spec.mounts
             if posixpath.normpath(mount.target) in {"/", "/proc", "/dev"}
         ]
-        warnings: list[str] = []
+        warnings = self._lost_privileges(spec)
         if spec.pod.shares_processes:
             warnings.append(
                 "shareProcessNamespace is not available: each container has its own process tree"
             )
         return Verdict(refusals=refusals, reason=MOUNT_PATH_UNAVAILABLE, warnings=warnings)
+
+    def _lost_privileges(self, spec: ContainerSpec) -> list[str]:
+        """What a user namespace of one user takes from who is not root outside of it."""
+        if not self._has_user_namespace:
+            return []
+        wanted = spec.privileges
+        sentences: list[str] = []
+        if wanted.groups:
+            sentences.append(
+                "supplementalGroups and fsGroup are not available: the agent is not root, and one "
+                "user and one group is all it can map; files belong to the container's user"
+            )
+        if wanted.is_privileged:
+            sentences.append(
+                "privileged holds in the container's own user namespace only: the agent is not root"
+            )
+        elif wanted.added:
+            sentences.append(
+                f"capabilities {', '.join(wanted.added)} hold in the container's own user "
+                "namespace only: the agent is not root"
+            )
+        return sentences
 
     def confine(self, spec: ContainerSpec, paths: PodPaths) -> ConfinedProgram:
         own = [
@@ -60,6 +83,7 @@ class SandboxConfinement:
             env={**env, **spec.env},
             working_dir=spec.working_dir or "/",
             user_id=spec.user_id,
+            capabilities=granted(spec.privileges),
             isolation=Isolation(
                 hostname=spec.pod.hostname,
                 binds=_binds([*own, *spec.mounts]),

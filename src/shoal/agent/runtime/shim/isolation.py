@@ -45,8 +45,8 @@ def _write(path: str, text: str) -> None:
         os.close(fd)
 
 
-def join_namespaces(process: ProcessIdentity, has_user_namespace: bool) -> None:
-    """Enter those of a process; only the next child is in its process namespace. Raises OSError
+def join_namespaces(process: ProcessIdentity, order: LaunchOrder) -> None:
+    """Enter those of a container's process; only the next child is in its process namespace. Raises OSError
     when it has ended."""
     fds = [
         (os.open(f"/proc/{process.pid}/ns/{name}", os.O_RDONLY), flag)
@@ -58,14 +58,3 @@ def join_namespaces(process: ProcessIdentity, has_user_namespace: bool) -> None:
     for fd, flag in fds:
         syscalls.setns(fd, flag)
         os.close(fd)
-
-
-def assume_user(order: LaunchOrder) -> None:
-    """Become the user of the container; in a user namespace the map has done that already."""
-    is_mapped = order.isolation is not None and order.isolation.has_user_namespace
-    if not is_mapped and order.user_id is not None and order.user_id != os.geteuid():
-        group_id = order.group_id if order.group_id is not None else 0
-        os.setgroups([])
-        os.setresgid(group_id, group_id, group_id)
-        os.setresuid(order.user_id, order.user_id, order.user_id)
-    syscalls.forbid_new_privileges()

@@ -5,7 +5,7 @@ restarted agent needs nothing else. It may hold secrets: mode 0600.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 ORDER_FILE = "order.json"

@@ -8,8 +8,8 @@ import signal
 from dataclasses import dataclass
 
 from shoal.agent.runtime.shim import syscalls
-from shoal.agent.runtime.shim.isolation import assume_user
 from shoal.agent.runtime.shim.order import CgroupEntry, LaunchOrder
+from shoal.agent.runtime.shim.privileges import assume_user
 
 _RESTORED_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 """Python and the shim set these up for themselves; a program starts with the defaults."""

@@ -31,6 +31,10 @@ _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 
+_PR_CAPBSET_READ = 23
+_PR_CAPBSET_DROP = 24
+_CAPABILITY_VERSION_3 = 0x20080522
+_CAPABILITY_BITS = 64
 _ARGUMENTS = slice(45, 47)
 """`arg_start` and `arg_end` among the fields of /proc/PID/stat after the name."""
 
@@ -96,6 +100,36 @@ def forbid_new_privileges() -> None:
 
 
 def name_process(name: str) -> None:
+def bounding_capabilities() -> set[int]:
+    """Numbers of the capabilities that this process could still get."""
+    found: set[int] = set()
+    for number in range(_CAPABILITY_BITS):
+        answer = _libc.prctl(_PR_CAPBSET_READ, ctypes.c_ulong(number), 0, 0, 0)
+        if answer < 0:
+            # The kernel knows no more.
+            break
+        if answer:
+            found.add(number)
+    return found
+
+
+def drop_bounding_capability(number: int) -> None:
+    _prctl(_PR_CAPBSET_DROP, number, f"drop capability {number}")
+
+
+def keep_capabilities(granted: frozenset[int]) -> None:
+    """Of those that this process has, effective and permitted; none is inheritable or ambient."""
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    # Twice effective, permitted, inheritable: of capabilities 0 to 31, and of the others.
+    sets = (ctypes.c_uint32 * 6)()
+    _check(_libc.capget(header, sets), "read capabilities")
+    for half in range(2):
+        mask = sum(1 << number - 32 * half for number in granted if number // 32 == half)
+        sets[3 * half] = sets[3 * half + 1] = sets[3 * half + 1] & mask
+        sets[3 * half + 2] = 0
+    _check(_libc.capset(header, sets), "set capabilities")
+
+
     """At most 15 bytes, as shown by ps, instead of the command line as well."""
     buffer = ctypes.create_string_buffer(name.encode()[:15])
     _check(_libc.prctl(_PR_SET_NAME, buffer, 0, 0, 0), "name the process")
