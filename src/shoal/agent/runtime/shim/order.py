@@ -61,6 +61,13 @@ class LaunchOrder:
     """Limit that the shim itself watches because no cgroup does."""
     falls_back_to_logs: bool
     """For the agent: terminationMessagePolicy FallbackToLogsOnError."""
+    network: str = ""
+    """File that holds the pod's network namespace; empty is the host's network."""
+    groups: list[int] = field(default_factory=list[int])
+    """Supplementary groups, where they can be set."""
+    capabilities: list[int] | None = None
+    """Numbers of those that are granted; None leaves them as they are."""
+    has_no_new_privileges: bool = True
 
     def encode(self) -> bytes:
         return json.dumps(asdict(self)).encode()
