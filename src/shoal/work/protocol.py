@@ -83,24 +83,33 @@ class SourceUnavailable(Exception):
     and never bears credentials."""
 
 
+class UnfitBody(Exception):
+    """The text of an item that no source can keep. A sentence for people."""
+
+
 class WorkSource(Protocol):
     """The queues of one database. `queue` is `<namespace>/<name>`; one that nobody has put into
     is empty."""
 
     def put(self, queue: str, bodies: Iterable[str], *, batch_id: str = "") -> int:
-        """Add items; how many were. Bodies are taken as they come, in bounded memory. With a
-        `batch_id` the same batch, put again after an interruption, adds only what is missing."""
+        """Add items; how many were. Bodies are taken as they come, in bounded memory and in one
+        transaction for some hundreds of them, so an interruption leaves a part there. With a
+        `batch_id` the same batch, put again, adds only what is missing. What was put is durable
+        when this returns. Raises UnfitBody for one with a NUL character."""
         ...
 
     def lease(
         self, queue: str, *, holder: str, count: int, limits: QueueLimits
     ) -> Sequence[ItemLease]:
-        """Up to `count` items, oldest first; none is no error. Items with all their attempts used
-        up that come back by expiry are put with the dead on the way."""
+        """Up to `count` items; none is no error. Those that came back (given back, revived, or
+        their lease ran out) are first, in the order in which they did; then the others, oldest
+        first. Items that come back with all their attempts used up are put with the dead on the
+        way."""
         ...
 
     def renew(self, queue: str, tokens: Sequence[str], lease_s: float) -> Sequence[str]:
-        """Make leases last `lease_s` from now; the tokens of those that are still held."""
+        """Make leases last `lease_s` from now; the tokens of those that are still held: a lease
+        that ran out is, until somebody else has leased the item."""
         ...
 
     def ack(self, queue: str, tokens: Sequence[str]) -> Sequence[str]:
@@ -122,7 +131,9 @@ class WorkSource(Protocol):
         delivery does not count: the holder had to go before it was done."""
         ...
 
-    def size(self, queue: str) -> QueueSize: ...
+    def size(self, queue: str) -> QueueSize:
+        """Exact, as of one moment; costs the same for a million items as for one."""
+        ...
 
     def peek(self, queue: str, count: int) -> Sequence[Item]:
         """The next items, leased by nobody."""
@@ -137,7 +148,7 @@ class WorkSource(Protocol):
         ...
 
     def purge(self, queue: str) -> int:
-        """Forget the queue and all its items. How many there were."""
+        """Forget the queue, its figures and batches. How many items were not done."""
         ...
 
     def close(self) -> None: ...

@@ -1,0 +1,15 @@
+"""Where the control plane of one machine keeps its work queues: a SQLite file for each namespace,
+beside its other data, so that a pod's access to its own namespace's queues is access to one file.
+"""
+
+from pathlib import Path
+
+
+def own_path(data_dir: Path, namespace: str) -> Path:
+    """The file with the queues of a namespace."""
+    return data_dir.absolute() / "work" / f"{namespace}.db"
+
+
+def own_url(data_dir: Path, namespace: str) -> str:
+    """The same for `open_source`."""
+    return own_path(data_dir, namespace).as_uri().replace("file:", "sqlite:", 1)

@@ -1,0 +1,205 @@
+"""`PostgresqlSource`: work queues in a PostgreSQL database, version 12 or newer.
+
+Every call but a put is one statement, so that a holder costs the server one round trip and one
+commit; time is the server's. What a crash of the server keeps is up to its `synchronous_commit`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from shoal.work.addresses import shown, without_secrets
+from shoal.work.chunks import chunks, missing
+from shoal.work.protocol import (
+    DeadItem,
+    Item,
+    ItemLease,
+    QueueLimits,
+    QueueSize,
+    SourceUnavailable,
+)
+from shoal.work.statements import script, statements
+from shoal.work.tokens import new_nonce, parts_of, token_of
+
+_SQL = "postgresql.sql"
+_CONNECTION: dict[str, Any] = {
+    "connect_timeout": 10,
+    # A server that vanished without a word is noticed within a minute.
+    "keepalives_idle": 15,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+    "application_name": "shoal",
+}
+
+
+class PostgresqlSource:
+    """A `WorkSource`."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._session: psycopg.Connection[TupleRow] | None = None
+
+    def put(self, queue: str, bodies: Iterable[str], *, batch_id: str = "") -> int:
+        added = 0
+        for start, run in chunks(bodies):
+            with self._speaking() as connection, connection.transaction():
+                lacking = run
+                if batch_id:
+                    batch = {"queue": queue, "batch": batch_id}
+                    [(present,)] = self._rows(connection, "lock_batch", batch)
+                    lacking = missing(start, run, present)
+                    if lacking:
+                        batch["added"] = start + len(run)
+                        connection.execute(statements(_SQL)["write_batch"], batch)
+                if lacking:
+                    values = {"queue": queue, "bodies": list(lacking)}
+                    connection.execute(statements(_SQL)["put"], values)
+            added += len(lacking)
+        return added
+
+    def lease(
+        self, queue: str, *, holder: str, count: int, limits: QueueLimits
+    ) -> Sequence[ItemLease]:
+        nonce = new_nonce()
+        values = {
+            "queue": queue,
+            "holder": holder,
+            "nonce": nonce,
+            "lease_s": limits.lease_s,
+            "max_attempts": limits.max_attempts,
+        }
+        found: list[Any] = []
+        has_spent = True
+        with self._speaking() as connection:
+            # Those that had no attempt left took the places of others.
+            while has_spent and len(found) < count:
+                rows = self._rows(connection, "lease", {**values, "count": count - len(found)})
+                taken = [row for row in rows if not row[5]]
+                has_spent = len(taken) < len(rows)
+                found += sorted(taken, key=lambda row: (row[4] == 0, row[4], row[0]))
+        return [
+            ItemLease(
+                item=Item(id=id, body=body),
+                token=token_of(id, nonce),
+                attempt=attempts,
+                expires_at_s=until_s,
+            )
+            for id, attempts, body, until_s, _, _ in found
+        ]
+
+    def renew(self, queue: str, tokens: Sequence[str], lease_s: float) -> Sequence[str]:
+        return self._held("renew", queue, tokens, {"lease_s": lease_s})
+
+    def ack(self, queue: str, tokens: Sequence[str]) -> Sequence[str]:
+        return self._held("finish", queue, tokens, {})
+
+    def nack(
+        self,
+        queue: str,
+        tokens: Sequence[str],
+        *,
+        reason: str,
+        delay_s: float = 0.0,
+        uses_attempt: bool = True,
+        max_attempts: int = 3,
+    ) -> Sequence[str]:
+        values = {
+            "reason": reason.replace("\0", " "),
+            "delay_s": delay_s,
+            "uses_attempt": uses_attempt,
+            "max_attempts": max_attempts,
+        }
+        return self._held("give_back", queue, tokens, values)
+
+    def size(self, queue: str) -> QueueSize:
+        [(added, done, dead, leased, delayed)] = self._asked("size", {"queue": queue})
+        return QueueSize(
+            ready=added - done - dead - leased - delayed,
+            delayed=delayed,
+            leased=leased,
+            done=done,
+            dead=dead,
+        )
+
+    def peek(self, queue: str, count: int) -> Sequence[Item]:
+        rows = self._asked("peek", {"queue": queue, "count": count})
+        return [Item(id=id, body=body) for id, body in rows]
+
+    def dead_letters(self, queue: str, count: int) -> Sequence[DeadItem]:
+        rows = self._asked("dead_letters", {"queue": queue, "count": count})
+        return [
+            DeadItem(item=Item(id=id, body=body), attempts=attempts, reason=reason)
+            for id, body, attempts, reason in rows
+        ]
+
+    def revive(self, queue: str, ids: Sequence[int] | None = None) -> int:
+        wanted = None if ids is None else list(ids)
+        [(revived,)] = self._asked("revive", {"queue": queue, "ids": wanted})
+        return revived
+
+    def purge(self, queue: str) -> int:
+        [(gone,)] = self._asked("purge", {"queue": queue})
+        return gone
+
+    def close(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def _held(
+        self, name: str, queue: str, tokens: Sequence[str], values: Mapping[str, Any]
+    ) -> Sequence[str]:
+        """Runs a statement about leases; the tokens it found, in the order they were given."""
+        parts = parts_of(tokens)
+        if not parts:
+            return []
+        ids, nonces = [id for id, _ in parts], [nonce for _, nonce in parts]
+        rows = self._asked(name, {**values, "queue": queue, "ids": ids, "nonces": nonces})
+        found = {token_of(id, nonce) for id, nonce in rows}
+        return [token for token in tokens if token in found]
+
+    def _asked(self, name: str, values: Mapping[str, Any]) -> list[Any]:
+        with self._speaking() as connection:
+            return self._rows(connection, name, values)
+
+    def _rows(
+        self, connection: psycopg.Connection[TupleRow], name: str, values: Mapping[str, Any]
+    ) -> list[Any]:
+        return connection.execute(statements(_SQL)[name], values).fetchall()
+
+    @contextmanager
+    def _speaking(self) -> Iterator[psycopg.Connection[TupleRow]]:
+        """The connection; after an error it is made anew by the next call."""
+        try:
+            yield self._connection()
+        except psycopg.Error as error:
+            self.close()
+            said = without_secrets(str(error), self._url)
+            raise SourceUnavailable(
+                f"the work source {shown(self._url)} cannot be used: {said}; see that it runs, and "
+                "that its URL and the user's rights are right"
+            ) from None
+
+    def _connection(self) -> psycopg.Connection[TupleRow]:
+        if self._session is None:
+            session = psycopg.connect(self._url, autocommit=True, **_CONNECTION)
+            try:
+                _prepare(session)
+            except BaseException:
+                session.close()
+                raise
+            self._session = session
+        return self._session
+
+
+def _prepare(session: psycopg.Connection[TupleRow]) -> None:
+    """Makes the tables where they are not there; whoever comes second finds them."""
+    [(has_schema,)] = session.execute(statements(_SQL)["has_schema"]).fetchall()
+    if not has_schema:
+        with session.transaction():
+            session.execute(statements(_SQL)["lock_schema"])
+            session.execute(script("sql/postgresql_schema.sql"))

@@ -1,0 +1,181 @@
+"""`RedisSource`: work queues in Redis 6 or newer, or Valkey.
+
+Every call but a put is one Lua script, which the server runs alone; time is the server's. All keys
+of a queue bear its name as their hash tag, so that they are in one slot of a cluster. What a crash
+of the server keeps is up to its `appendonly` and `appendfsync` (docs/reference/work-queues.md).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.commands.core import Script
+from redis.retry import Retry
+
+from shoal.work.addresses import shown, without_secrets
+from shoal.work.chunks import chunks
+from shoal.work.protocol import (
+    DeadItem,
+    Item,
+    ItemLease,
+    QueueLimits,
+    QueueSize,
+    SourceUnavailable,
+)
+from shoal.work.statements import script
+from shoal.work.tokens import new_nonce, parts_of, token_of
+
+_KEYS = (
+    "ready", "leases", "delayed", "bodies", "nonces", "attempts", "holders", "counts", "dead",
+    "reasons", "batches",
+)  # fmt: skip
+_ANSWER_TIMEOUT_S = 60.0
+_CONNECT_TIMEOUT_S = 10.0
+_IDS_PER_CALL = 1000
+
+
+class RedisSource:
+    """A `WorkSource`."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client: redis.Redis | None = None
+        self._scripts: dict[str, Script] = {}
+
+    def put(self, queue: str, bodies: Iterable[str], *, batch_id: str = "") -> int:
+        return sum(self._run("put", queue, batch_id, start, *run) for start, run in chunks(bodies))
+
+    def lease(
+        self, queue: str, *, holder: str, count: int, limits: QueueLimits
+    ) -> Sequence[ItemLease]:
+        nonce, lease_us = new_nonce(), round(limits.lease_s * 1e6)
+        until_us, *rows = self._run(
+            "lease", queue, holder, count, lease_us, nonce, limits.max_attempts
+        )
+        return [
+            ItemLease(
+                item=Item(id=int(id), body=body),
+                token=token_of(int(id), nonce),
+                attempt=int(attempt),
+                expires_at_s=int(until_us) / 1e6,
+            )
+            for id, attempt, body in zip(rows[::3], rows[1::3], rows[2::3], strict=True)
+        ]
+
+    def renew(self, queue: str, tokens: Sequence[str], lease_s: float) -> Sequence[str]:
+        return self._held("renew", queue, tokens, round(lease_s * 1e6))
+
+    def ack(self, queue: str, tokens: Sequence[str]) -> Sequence[str]:
+        return self._held("finish", queue, tokens)
+
+    def nack(
+        self,
+        queue: str,
+        tokens: Sequence[str],
+        *,
+        reason: str,
+        delay_s: float = 0.0,
+        uses_attempt: bool = True,
+        max_attempts: int = 3,
+    ) -> Sequence[str]:
+        delay_us = round(delay_s * 1e6)
+        return self._held(
+            "give_back", queue, tokens, reason, delay_us, int(uses_attempt), max_attempts
+        )
+
+    def size(self, queue: str) -> QueueSize:
+        added, done, dead, leased, delayed = self._run("size", queue)
+        return QueueSize(
+            ready=added - done - dead - leased - delayed,
+            delayed=delayed,
+            leased=leased,
+            done=done,
+            dead=dead,
+        )
+
+    def peek(self, queue: str, count: int) -> Sequence[Item]:
+        rows = self._run("peek", queue, count)
+        return [Item(id=int(id), body=body) for id, body in zip(rows[::2], rows[1::2], strict=True)]
+
+    def dead_letters(self, queue: str, count: int) -> Sequence[DeadItem]:
+        rows = self._run("dead_letters", queue, count)
+        return [
+            DeadItem(item=Item(id=int(id), body=body), attempts=attempts, reason=reason)
+            for id, body, attempts, reason in zip(
+                rows[::4], rows[1::4], rows[2::4], rows[3::4], strict=True
+            )
+        ]
+
+    def revive(self, queue: str, ids: Sequence[int] | None = None) -> int:
+        if ids is not None:
+            return self._revive(queue, ids)
+        revived = 0
+        while dead := self.dead_letters(queue, _IDS_PER_CALL):
+            revived += self._revive(queue, [each.item.id for each in dead])
+        return revived
+
+    def purge(self, queue: str) -> int:
+        return self._run("purge", queue)
+
+    def close(self) -> None:
+        self._scripts.clear()
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _revive(self, queue: str, ids: Sequence[int]) -> int:
+        return sum(
+            self._run("revive", queue, *map(_padded, ids[start : start + _IDS_PER_CALL]))
+            for start in range(0, len(ids), _IDS_PER_CALL)
+        )
+
+    def _held(self, name: str, queue: str, tokens: Sequence[str], *values: Any) -> Sequence[str]:
+        """Runs a script about leases; the tokens it found held."""
+        parts = parts_of(tokens)
+        if not parts:
+            return []
+        flat = [text for id, nonce in parts for text in (_padded(id), nonce)]
+        answers = self._run(name, queue, *values, *flat)
+        return [token_of(*part) for part, is_held in zip(parts, answers, strict=True) if is_held]
+
+    def _run(self, name: str, queue: str, *values: Any) -> Any:
+        keys = [f"shoal:work:{{{queue}}}:{each}" for each in _KEYS]
+        with self._speaking() as client:
+            found = self._scripts.get(name)
+            if found is None:
+                text = script("lua/shared.lua") + script(f"lua/{name}.lua")
+                found = self._scripts[name] = client.register_script(text)
+            return found(keys=keys, args=values)
+
+    @contextmanager
+    def _speaking(self) -> Iterator[redis.Redis]:
+        try:
+            if self._client is None:
+                self._client = _connect(self._url)
+            yield self._client
+        except (redis.RedisError, ValueError, OSError) as error:
+            self.close()
+            said = without_secrets(str(error), self._url)
+            raise SourceUnavailable(
+                f"the work source {shown(self._url)} cannot be used: {said}; see that it runs, and "
+                "that its URL and the user's rights are right"
+            ) from None
+
+
+def _connect(url: str) -> redis.Redis:
+    return redis.Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_timeout=_ANSWER_TIMEOUT_S,
+        socket_connect_timeout=_CONNECT_TIMEOUT_S,
+        socket_keepalive=True,
+        # A call whose answer was lost may have happened: whoever called must know.
+        retry=Retry(NoBackoff(), 0),
+        client_name="shoal",
+    )
+
+
+def _padded(id: int) -> str:
+    return f"{id:016d}"
