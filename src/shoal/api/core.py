@@ -55,6 +55,7 @@ class ServiceSpec(ApiStruct):
     cluster_ip: str = msgspec.field(name="clusterIP", default="")
     type: str = "ClusterIP"
     publish_not_ready_addresses: bool = False
+    allocate_load_balancer_node_ports: bool = True
 
 
 class Service(Object):
@@ -134,13 +135,51 @@ class PriorityClass(Object):
     preemption_policy: str = "PreemptLowerPriority"
 
 
+class ScopeRequirement(ApiStruct):
+    scope_name: str
+    operator: str
+    values: list[str] = []
+
+
+class ScopeSelector(ApiStruct):
+    match_expressions: list[ScopeRequirement] = []
+
+
+class ResourceQuotaSpec(ApiStruct):
+    hard: ResourceMap = {}
+    scopes: list[str] = []
+    scope_selector: ScopeSelector | None = None
+
+
 class ResourceQuotaStatus(ApiStruct):
     hard: ResourceMap = {}
     used: ResourceMap = {}
 
 
 class ResourceQuota(Object):
+    """How much the objects of its namespace may take together."""
+
+    spec: ResourceQuotaSpec = ResourceQuotaSpec()
     status: ResourceQuotaStatus = ResourceQuotaStatus()
+
+
+class LimitRangeItem(ApiStruct):
+    type: str
+    max: ResourceMap = {}
+    min: ResourceMap = {}
+    default: ResourceMap = {}
+    default_request: ResourceMap = {}
+    max_limit_request_ratio: ResourceMap = {}
+
+
+class LimitRangeSpec(ApiStruct):
+    limits: list[LimitRangeItem] = []
+
+
+class LimitRange(Object):
+    """How much each container, pod or claim of its namespace may take."""
+
+    spec: LimitRangeSpec = LimitRangeSpec()
 
 
 NAMESPACES: Resource[Namespace] = Resource(
@@ -154,6 +193,7 @@ SERVICE_ACCOUNTS: Resource[ServiceAccount] = Resource(
 RESOURCE_QUOTAS: Resource[ResourceQuota] = Resource(
     "", "v1", "resourcequotas", "ResourceQuota", ResourceQuota
 )
+LIMIT_RANGES: Resource[LimitRange] = Resource("", "v1", "limitranges", "LimitRange", LimitRange)
 SERVICES: Resource[Service] = Resource("", "v1", "services", "Service", Service)
 REPLICATION_CONTROLLERS: Resource[ReplicationController] = Resource(
     "", "v1", "replicationcontrollers", "ReplicationController", ReplicationController

@@ -4,8 +4,10 @@ Source of the fields and annotations: Kubernetes v1.36, core/v1, storage/v1 and
 component-helpers/storage/volume.
 """
 
+from collections.abc import Iterable
+
 from shoal.api.meta import ApiStruct, LabelSelector, Object, ObjectReference
-from shoal.api.pod import NodeSelector, ResourceMap, ResourceRequirements
+from shoal.api.pod import HostPathVolume, NodeSelector, ResourceMap, ResourceRequirements
 from shoal.api.resource import Resource
 
 BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
@@ -14,6 +16,18 @@ BOUND_BY_CONTROLLER = "pv.kubernetes.io/bound-by-controller"
 """On a volume: no person wrote its claimRef."""
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 """On a claim: the node for which a volume is to be made."""
+PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
+"""On a volume: who made it for its claim."""
+STORAGE_PROVISIONER = "volume.kubernetes.io/storage-provisioner"
+"""On a claim: who is to make its volume."""
+DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
+"""On a class: claims that name none get it."""
+CLAIM_PROTECTION = "kubernetes.io/pvc-protection"
+"""Finalizer of a claim: it stays while pods use it."""
+VOLUME_PROTECTION = "kubernetes.io/pv-protection"
+"""Finalizer of a volume: it stays while it is bound."""
+LOCAL_FOLDER = "shoal.io/local-folder"
+"""Provisioner of classes whose volumes are folders of this machine."""
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
 """Provisioner of classes whose volumes are made by hand."""
 WAIT_FOR_FIRST_CONSUMER = "WaitForFirstConsumer"
@@ -33,6 +47,10 @@ class CsiSource(ApiStruct):
     volume_handle: str = ""
 
 
+class LocalSource(ApiStruct):
+    path: str
+
+
 class PersistentVolumeSpec(ApiStruct):
     capacity: ResourceMap = {}
     access_modes: list[str] = []
@@ -41,10 +59,14 @@ class PersistentVolumeSpec(ApiStruct):
     volume_mode: str = _FILESYSTEM
     node_affinity: VolumeNodeAffinity | None = None
     csi: CsiSource | None = None
+    host_path: HostPathVolume | None = None
+    local: LocalSource | None = None
+    persistent_volume_reclaim_policy: str = "Retain"
 
 
 class PersistentVolumeStatus(ApiStruct):
     phase: str = ""
+    message: str = ""
 
 
 class PersistentVolume(Object):
@@ -65,11 +87,14 @@ class ClaimSpec(ApiStruct):
     resources: ResourceRequirements = ResourceRequirements()
     volume_name: str = ""
     storage_class_name: str | None = None
+    volume_attributes_class_name: str | None = None
     volume_mode: str = _FILESYSTEM
 
 
 class ClaimStatus(ApiStruct):
     phase: str = ""
+    access_modes: list[str] = []
+    capacity: ResourceMap = {}
 
 
 class PersistentVolumeClaim(Object):
@@ -89,6 +114,12 @@ class PersistentVolumeClaim(Object):
         """Whether claim and volume name each other."""
         return bool(self.spec.volume_name) and BIND_COMPLETED in self.metadata.annotations
 
+    @property
+    def has_class(self) -> bool:
+        """Whether anything is said of a class, be it that none is wanted."""
+        annotated = _CLASS_ANNOTATION in self.metadata.annotations
+        return annotated or self.spec.storage_class_name is not None
+
 
 class TopologySelectorRequirement(ApiStruct):
     key: str
@@ -104,7 +135,18 @@ class StorageClass(Object):
 
     provisioner: str = ""
     volume_binding_mode: str | None = None
+    reclaim_policy: str = "Delete"
+    allow_volume_expansion: bool | None = None
     allowed_topologies: list[TopologySelectorTerm] = []
+
+    @property
+    def is_delayed(self) -> bool:
+        """Whether its claims wait for a pod before they get a volume."""
+        return self.volume_binding_mode == WAIT_FOR_FIRST_CONSUMER
+
+    @property
+    def is_default(self) -> bool:
+        return self.metadata.annotations.get(DEFAULT_CLASS) == "true"
 
 
 class VolumeNodeResources(ApiStruct):
@@ -147,3 +189,17 @@ STORAGE_CLASSES: Resource[StorageClass] = Resource(
 CSI_NODES: Resource[CsiNode] = Resource(
     "storage.k8s.io", "v1", "csinodes", "CSINode", CsiNode, namespaced=False
 )
+
+
+def default_class(classes: Iterable[StorageClass]) -> StorageClass | None:
+    """Of several default classes the newest, then the first by name (Kubernetes v1.36,
+    pkg/volume/util/storageclass.go)."""
+    defaults = [each for each in classes if each.is_default]
+    defaults.sort(key=lambda each: each.metadata.name)
+    defaults.sort(key=_made_at, reverse=True)
+    return defaults[0] if defaults else None
+
+
+def _made_at(storage_class: StorageClass) -> float:
+    made = storage_class.metadata.creation_timestamp
+    return made.timestamp() if made is not None else 0.0

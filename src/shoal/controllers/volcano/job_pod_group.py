@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from shoal.api.pod import PodSpec
+from shoal.api.quota.amounts import Usage, add, resource_list
 from shoal.api.resource import JsonObject
 from shoal.api.volcano import keys
 from shoal.api.volcano.job import Job, TaskSpec
 from shoal.api.volcano.pod_group import POD_GROUPS, PodGroup, PodGroupPhase
 from shoal.controllers.volcano.job_defaults import min_available, total_min_available
 from shoal.controllers.volcano.job_pods import owner_reference
-from shoal.controllers.volcano.pod_quota import Usage, add, pod_usage, resource_list
+from shoal.controllers.volcano.pod_quota import pod_usage
 
 PriorityOf = Callable[[str], int]
 """The value of the PriorityClass of that name; 0 where there is none."""

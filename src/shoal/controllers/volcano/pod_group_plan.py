@@ -13,6 +13,7 @@ from shoal.api.merge_patch import merge_patch
 from shoal.api.meta import ObjectKey
 from shoal.api.owners import controller_reference
 from shoal.api.pod import PODS, Pod
+from shoal.api.quota.amounts import Usage, add, resource_list
 from shoal.api.resource import JsonObject
 from shoal.api.volcano import keys
 from shoal.api.volcano.pod_group import (
@@ -23,7 +24,7 @@ from shoal.api.volcano.pod_group import (
     TopologyMode,
 )
 from shoal.api.volcano.queue import DEFAULT
-from shoal.controllers.volcano.pod_quota import Usage, add, pod_usage, resource_list
+from shoal.controllers.volcano.pod_quota import pod_usage
 
 PREFIX = "podgroup-"
 _INHERITED = "volcano.sh/"
