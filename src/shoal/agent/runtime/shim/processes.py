@@ -9,8 +9,6 @@ import os
 import signal
 from dataclasses import dataclass
 
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-
 
 @dataclass(frozen=True)
 class ProcessIdentity:
@@ -81,16 +79,3 @@ def kill_quietly(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         pass
-
-
-def anonymous_bytes(pids: list[int]) -> int:
-    """Memory that is these processes' own: resident pages that no file backs."""
-    total = 0
-    for pid in pids:
-        try:
-            with open(f"/proc/{pid}/statm", "rb") as file:
-                _, resident, shared, *_ = file.read().split()
-        except OSError:
-            continue
-        total += (int(resident) - int(shared)) * _PAGE_BYTES
-    return total

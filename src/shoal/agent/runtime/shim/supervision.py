@@ -17,13 +17,9 @@ from types import FrameType
 from shoal.agent.runtime.shim import syscalls
 from shoal.agent.runtime.shim.container_log import RotatingLog, StreamEntries
 from shoal.agent.runtime.shim.filesystem import build_root
+from shoal.agent.runtime.shim.memory import MemoryWatch
 from shoal.agent.runtime.shim.order import LaunchOrder
-from shoal.agent.runtime.shim.processes import (
-    all_pids,
-    anonymous_bytes,
-    descendants,
-    kill_quietly,
-)
+from shoal.agent.runtime.shim.processes import all_pids, descendants, kill_quietly
 from shoal.agent.runtime.shim.program import (
     CgroupFiles,
     ProgramError,
@@ -34,8 +30,6 @@ from shoal.agent.runtime.shim.records import EXIT_FILE, ExitRecord, write_record
 
 KILL_ALL = signal.SIGUSR1
 _READ_BYTES = 64 * 1024
-_SAMPLE_MS = 1000
-_SAMPLE_NEAR_LIMIT_MS = 200
 
 
 class Shim:
@@ -56,7 +50,8 @@ class Shim:
         self._wait_status: int | None = None
         self._must_terminate = False
         self._must_kill = False
-        self._is_over_limit = False
+        limit_bytes = order.sampled_memory_bytes
+        self._memory = MemoryWatch(limit_bytes) if limit_bytes is not None else None
         self._streams: dict[int, StreamEntries] = {}
         self._poll = select.poll()
 
@@ -161,14 +156,16 @@ class Shim:
 
     def _sample_memory(self) -> int | None:
         """Kill the container when it is over its limit; answers when to look again, in ms."""
-        limit_bytes = self._order.sampled_memory_bytes
-        if limit_bytes is None:
+        if self._memory is None:
             return None
-        used_bytes = anonymous_bytes(self._pids())
-        if used_bytes > limit_bytes:
-            self._is_over_limit = True
+        pause_s = self._memory.look(self._pids, time.monotonic())
+        if self._memory.is_over:
             self._kill_all()
-        return _SAMPLE_MS if used_bytes < limit_bytes // 2 else _SAMPLE_NEAR_LIMIT_MS
+        # Rounded up, or the last moment would be spent asking what time it is.
+        return int(pause_s * 1000) + 1
+
+    def _is_over_limit(self) -> bool:
+        return self._memory is not None and self._memory.is_over
 
     def _end(self, wait_status: int) -> None:
         """A container ends with its first process: take the others along, then record."""
@@ -182,7 +179,7 @@ class Shim:
         record = ExitRecord(
             exit_code=code if code >= 0 else 128 - code,
             signal=max(0, -code),
-            is_oom_killed=self._is_over_limit or self._cgroup.oom_kills() > 0,
+            is_oom_killed=self._is_over_limit() or self._cgroup.oom_kills() > 0,
             started_ns=self._started_ns,
             finished_ns=time.time_ns(),
         )
