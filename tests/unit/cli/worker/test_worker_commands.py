@@ -1,0 +1,187 @@
+"""What the commands on workers do to a cluster in memory, and print."""
+
+from contextlib import asynccontextmanager
+
+import pytest
+import typer
+
+from shoal.api.batch import CRON_JOBS, JOBS
+from shoal.api.crds import all_crds
+from shoal.api.status import ApiError
+from shoal.api.worker import WORKERS
+from shoal.cli.output import CliError, OutputFormat
+from shoal.cli.worker import logs, workers
+from shoal.cli.worker.following import is_settled
+from shoal.cli.worker.run_flags import WorkerFlags
+from shoal.client.protocol import LogOptions
+from shoal.testing.cluster import memory_cluster
+
+NS = "default"
+
+
+@asynccontextmanager
+async def cluster():
+    async with memory_cluster(crds=all_crds()) as memory:
+        yield memory.client
+
+
+async def make(client, *, mode="Batch", status=None, **spec):
+    body = {"metadata": {"name": "sync"}, "spec": {"mode": mode, "image": "busybox", **spec}}
+    await client.create(WORKERS, body, NS)
+    if status is not None:
+        await set_status(client, **status)
+
+
+async def set_status(client, **status):
+    generation = (await client.get(WORKERS, "sync", NS)).metadata.generation
+    whole = {"observedGeneration": generation, **status}
+    await client.patch(WORKERS, "sync", {"status": whole}, NS, subresource="status")
+
+
+async def spec_now(client):
+    return (await client.get(WORKERS, "sync", NS)).spec
+
+
+async def test_a_worker_that_is_sent_out_detached_is_not_waited_for(capsys):
+    async with cluster() as client:
+        flags = WorkerFlags(name="sync", image="busybox")
+        await workers.run_flags(client, flags, NS, is_followed=False)
+        assert (await spec_now(client)).mode == "Batch"
+    assert capsys.readouterr().out == "worker sync created\n"
+
+
+async def test_files_must_hold_workers_only(tmp_path):
+    file = tmp_path / "pod.yaml"
+    file.write_text("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n")
+    async with cluster() as client:
+        with pytest.raises(CliError, match=r"holds a Pod of v1; `worker run` takes Workers"):
+            await workers.run_files(client, [str(file)], NS, is_followed=False)
+
+
+async def test_a_worker_that_failed_is_followed_to_exit_code_1(capsys):
+    async with cluster() as client:
+        await make(client, status={"phase": "Failed", "message": "No luck."})
+        with pytest.raises(typer.Exit) as ended:
+            await workers.show_worker(client, "sync", NS, OutputFormat.TABLE, is_followed=True)
+    assert ended.value.exit_code == 1
+    assert "Worker default/sync is Failed: No luck." in capsys.readouterr().out
+
+
+async def test_a_list_tells_of_the_workers_or_that_there_are_none(capsys):
+    async with cluster() as client:
+        await workers.list_workers(client, NS, all_namespaces=False)
+        await make(client, status={"phase": "Running"})
+        await workers.list_workers(client, NS, all_namespaces=True)
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "No workers found in default namespace."
+    assert out[1].split() == [
+        "NAMESPACE", "NAME", "MODE", "OBJECT", "PHASE", "PROGRESS", "RESTARTS", "AGE",
+    ]  # fmt: skip
+    assert out[2].split()[:5] == ["default", "sync", "Batch", "-", "Running"]
+
+
+async def test_a_rerun_asks_for_the_run_after_the_one_that_ended():
+    async with cluster() as client:
+        await make(client, suspend=True, status={"phase": "Stopped", "run": 3})
+        await workers.rerun_worker(client, "sync", NS, is_followed=False)
+        spec = await spec_now(client)
+    assert (spec.run, spec.suspend) == (4, False)
+
+
+@pytest.mark.parametrize("phase", ["Pending", "Running", "Invalid"])
+async def test_what_has_not_ended_is_not_run_again(phase):
+    async with cluster() as client:
+        await make(client, status={"phase": phase, "run": 1})
+        with pytest.raises(CliError, match=f"worker sync is {phase}; `shoal worker stop sync`"):
+            await workers.rerun_worker(client, "sync", NS, is_followed=False)
+        assert (await spec_now(client)).run == 1
+
+
+async def test_a_stream_needs_no_rerun():
+    async with cluster() as client:
+        await make(client, mode="Stream", status={"phase": "Running", "run": 1})
+        with pytest.raises(CliError, match="is a stream, which is always started again by itself"):
+            await workers.rerun_worker(client, "sync", NS, is_followed=False)
+
+
+async def test_a_rerun_of_a_scheduled_worker_starts_its_job_now(capsys):
+    template = {
+        "metadata": {"labels": {"shoal.io/worker": "sync"}},
+        "spec": {
+            "template": {
+                "spec": {
+                    "restartPolicy": "Never",
+                    "containers": [{"name": "worker", "image": "busybox"}],
+                }
+            }
+        },
+    }
+    async with cluster() as client:
+        strategy = {"kind": "CronJob", "name": "sync"}
+        await make(
+            client,
+            schedule={"cron": "0 2 * * *"},
+            status={"phase": "Scheduled", "strategy": strategy},
+        )
+        cron_job = {
+            "metadata": {"name": "sync"},
+            "spec": {"schedule": "0 2 * * *", "jobTemplate": template},
+        }
+        await client.create(CRON_JOBS, cron_job, NS)
+        await workers.rerun_worker(client, "sync", NS, is_followed=False)
+        (job,) = (await client.list(JOBS, NS)).items
+    assert job.metadata.labels["shoal.io/worker"] == "sync"
+    assert job.metadata.annotations == {"cronjob.kubernetes.io/instantiate": "manual"}
+    assert job.metadata.owner_references[0].kind == "CronJob"
+    assert f"job {job.metadata.name} is started" in capsys.readouterr().out
+
+
+async def test_a_stop_suspends_and_gives_up_waiting_with_a_sentence():
+    async with cluster() as client:
+        await make(client, status={"phase": "Running", "active": 1})
+        with pytest.raises(CliError, match="worker sync has not stopped within 0 s"):
+            await workers.stop_worker(client, "sync", NS, limit_s=0)
+        assert (await spec_now(client)).suspend
+        await set_status(client, phase="Stopped", active=0)
+        await workers.stop_worker(client, "sync", NS, limit_s=10)
+
+
+async def test_a_worker_is_settled_only_when_its_newest_spec_was_seen():
+    async with cluster() as client:
+        await make(client, status={"phase": "Failed"})
+        assert is_settled(await client.get(WORKERS, "sync", NS))
+        await client.patch(WORKERS, "sync", {"spec": {"run": 2}}, NS)
+        assert not is_settled(await client.get(WORKERS, "sync", NS))
+
+
+@pytest.mark.parametrize(
+    ("mode", "phase", "settled"),
+    [
+        ("Batch", "Running", False),
+        ("Stream", "Running", True),
+        ("Batch", "Pending", False),
+        ("Batch", "Scheduled", True),
+        ("Queue", "Succeeded", True),
+        ("Queue", "Invalid", True),
+    ],
+)
+async def test_what_nothing_more_happens_to_by_itself_is_settled(mode, phase, settled):
+    more = {"queue": {}} if mode == "Queue" else {}
+    async with cluster() as client:
+        await make(client, mode=mode, status={"phase": phase}, **more)
+        assert is_settled(await client.get(WORKERS, "sync", NS)) == settled
+
+
+async def test_logs_of_attempts_that_are_gone_or_never_were_are_a_sentence():
+    attempts = [{"run": 1, "pod": "sync-1-a"}]
+    async with cluster() as client:
+        await make(client, status={"phase": "Running"})
+        with pytest.raises(CliError, match="worker sync has no pod"):
+            await logs.attempt_log(client, "sync", NS, None, LogOptions())
+        await set_status(client, attempts=attempts)
+        with pytest.raises(CliError, match="pod sync-1-a of that attempt is gone"):
+            await logs.attempt_log(client, "sync", NS, -1, LogOptions())
+        with pytest.raises(CliError, match="worker sync has 1 attempts on record"):
+            await logs.attempt_log(client, "sync", NS, 2, LogOptions())
+        with pytest.raises(ApiError):
+            await logs.attempt_log(client, "other", NS, None, LogOptions())
