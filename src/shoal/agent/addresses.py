@@ -1,25 +1,31 @@
-"""Pod addresses: each pod of a machine gets one of its own in 127/8, where all can be bound."""
+"""Pod addresses: each pod of a machine gets one of its own, of those that its control plane has."""
 
 import itertools
 import zlib
 from collections.abc import Iterator
 from ipaddress import IPv4Address
 
+from shoal.agent.network.layout import AddressPlan, on_loopback
+
 HOST_IP = "127.0.0.1"
-_FIRST = int(IPv4Address("127.1.0.1"))
-_LAST = int(IPv4Address("127.254.255.254"))
 
 
 class PodAddresses:
     """Who has which address. One for all the virtual nodes of a control plane."""
 
-    def __init__(self, owner: str = "") -> None:
+    def __init__(self, owner: str = "", plan: AddressPlan | None = None) -> None:
         """`owner` names the control plane. Those that share a machine know nothing of each other:
-        each begins somewhere else in the range, so that their pods do not meet."""
+        each begins somewhere else in its range, so that pods in 127/8 do not meet. Without a
+        `plan`, the range is that of pods in the network of the machine."""
+        self._plan = plan or on_loopback(owner)
         self._begin = zlib.crc32(owner.encode()) if owner else 0
         self._by_pod: dict[str, str] = {}
         self._taken: set[str] = set()
         self._next = self._cycle()
+
+    def covers(self, address: str) -> bool:
+        """Whether it is of this control plane's range."""
+        return self._plan.covers_pod(address)
 
     def claim(self, pod_uid: str, address: str) -> None:
         """Note an address that a pod has from an earlier agent."""
@@ -40,7 +46,8 @@ class PodAddresses:
             self._taken.discard(address)
 
     def _cycle(self) -> Iterator[str]:
+        first, last = int(self._plan.first_pod), int(self._plan.last_pod)
         for step in itertools.count(self._begin):
-            number = _FIRST + step % (_LAST - _FIRST + 1)
+            number = first + step % (last - first + 1)
             if number & 0xFF not in (0, 0xFF):
                 yield str(IPv4Address(number))

@@ -48,6 +48,7 @@ class Agent:
             context.runtime.capabilities,
             machine,
             context.host_ip,
+            context.network,
         )
         self._workers: dict[str, PodWorker] = {}
         self._found: dict[str, FoundPod] = {}
@@ -131,8 +132,9 @@ class Agent:
             return self._context.host_ip
         if pod.is_finished:
             return pod.status.pod_ip
-        if pod.status.pod_ip:
-            self._context.addresses.claim(pod.metadata.uid, pod.status.pod_ip)
+        known = pod.status.pod_ip
+        if known and (self._context.addresses.covers(known) or pod.metadata.uid in self._found):
+            self._context.addresses.claim(pod.metadata.uid, known)
         return self._context.addresses.take(pod.metadata.uid)
 
     async def _work(self, worker: PodWorker) -> None:

@@ -2,8 +2,9 @@
 status every 5 minutes."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from shoal.agent.node_context import NodeConfig
+from shoal.agent.node_context import NodeConfig, PodNetworkFacts
 from shoal.agent.node_status import (
     LEASE_NAMESPACE,
     MachineFacts,
@@ -33,6 +34,7 @@ class Heartbeat:
         capabilities: Capabilities,
         machine: MachineFacts,
         host_ip: str,
+        network: PodNetworkFacts,
     ) -> None:
         self._client = client
         self._clock = clock
@@ -40,6 +42,7 @@ class Heartbeat:
         self._capabilities = capabilities
         self._machine = machine
         self._host_ip = host_ip
+        self._network = network
 
     async def run(self) -> None:
         """Returns only when cancelled; raises ApiError and ConnectionFailed."""
@@ -61,13 +64,13 @@ class Heartbeat:
             if not error.is_not_found:
                 raise
             # With its status, so that nobody sees a node that offers nothing yet.
-            status = node_status(config, self._machine, self._host_ip, None, now)
+            status = self._status(config, None, now)
             body = {**_node_body(config, labels), "status": status}
             return await self._client.create(NODES, body)
         if any(node.metadata.labels.get(name) != text for name, text in labels.items()):
             patch = {"metadata": {"labels": labels}}
             node = await self._client.patch(NODES, config.name, patch)
-        status = node_status(config, self._machine, self._host_ip, node, now)
+        status = self._status(config, node, now)
         return await self._client.patch(
             NODES,
             config.name,
@@ -75,6 +78,9 @@ class Heartbeat:
             type=PatchType.STRATEGIC,
             subresource="status",
         )
+
+    def _status(self, config: NodeConfig, before: Node | None, now: datetime) -> JsonObject:
+        return node_status(config, self._machine, self._host_ip, self._network, before, now)
 
     async def _renew(self, node: Node) -> None:
         now = self._clock.now()

@@ -36,6 +36,16 @@ class NodeConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PodNetworkFacts:
+    """How the pods of the node are connected."""
+
+    is_isolated: bool = False
+    """Each has a network namespace of its own."""
+    sentence: str = "pods share the network of the machine"
+    """For people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NodeContext:
     """What every pod worker of the node uses; nothing of it belongs to one pod."""
 
@@ -54,6 +64,8 @@ class NodeContext:
     starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_STARTS))
     """Bounds how many pods are set up and containers started at the same time."""
     host_ip: str = HOST_IP
+    """Where pods reach the machine."""
+    network: PodNetworkFacts = PodNetworkFacts()
 
     def paths(self, pod_uid: str) -> PodPaths:
         return PodPaths(self.pods_dir, pod_uid)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shoal import __version__
-from shoal.agent.node_context import NodeConfig
+from shoal.agent.node_context import NodeConfig, PodNetworkFacts
 from shoal.agent.runtime.protocol import Capabilities
 from shoal.api.kubernetes_version import GIT_VERSION
 from shoal.api.meta import find_condition, held_since, micro_timestamp, timestamp
@@ -17,6 +17,8 @@ from shoal.api.resource import JsonObject
 LEASE_NAMESPACE = "kube-node-lease"
 LEASE_DURATION_S = 40
 RUNTIME_LABEL = "shoal.io/runtime"
+POD_NETWORKS = "PodNetworks"
+"""Condition of our own: whether each pod has a network namespace, and why not."""
 
 _PRESSURES = (
     ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
@@ -51,7 +53,12 @@ def node_labels(
 
 
 def node_status(
-    config: NodeConfig, machine: MachineFacts, host_ip: str, before: Node | None, now: datetime
+    config: NodeConfig,
+    machine: MachineFacts,
+    host_ip: str,
+    network: PodNetworkFacts,
+    before: Node | None,
+    now: datetime,
 ) -> JsonObject:
     """`before` is the Node as it is, for the times of its conditions."""
     resources = {name: str(amount) for name, amount in config.resources.items()}
@@ -64,6 +71,7 @@ def node_status(
                 _condition(name, "False", reason, message, before, now)
                 for name, reason, message in _PRESSURES
             ),
+            _condition(*_pod_networks(network), before, now),
             _condition(ready[0], "True", ready[1], ready[2], before, now),
         ],
         "addresses": [
@@ -83,6 +91,11 @@ def node_status(
             "architecture": machine.architecture,
         },
     }
+
+
+def _pod_networks(network: PodNetworkFacts) -> tuple[str, str, str, str]:
+    value, reason = ("True", "NamespacePerPod") if network.is_isolated else ("False", "Shared")
+    return POD_NETWORKS, value, reason, network.sentence
 
 
 def _condition(

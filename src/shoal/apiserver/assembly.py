@@ -8,6 +8,7 @@ from shoal.apiserver.core import Core, PodLogs, TokenIssuer
 from shoal.apiserver.registry import Registry
 from shoal.apiserver.request_counts import RequestCounts
 from shoal.apiserver.schema.custom.served import served_from_crd
+from shoal.apiserver.service_addresses import ServiceAddresses
 from shoal.apiserver.streams import OpenStreams
 from shoal.base.clock import Clock
 from shoal.store.protocol import Store
@@ -21,6 +22,7 @@ def assemble(
     pod_logs: PodLogs,
     tokens: TokenIssuer,
     admission: Admission | None = None,
+    service_addresses: ServiceAddresses | None = None,
 ) -> Core:
     """Without an `admission` nobody else has a say."""
     return Core(
@@ -33,4 +35,5 @@ def assemble(
         streams=OpenStreams(),
         requests=RequestCounts(clock),
         admission=admission or NoAdmission(),
+        service_addresses=service_addresses or ServiceAddresses(),
     )

@@ -10,6 +10,12 @@ from typing import Any
 from shoal.api.core import ENDPOINTS, NAMESPACES, PRIORITY_CLASSES, SERVICE_ACCOUNTS, SERVICES
 from shoal.api.resource import JsonObject, Resource
 from shoal.api.status import ApiError
+from shoal.api.storage import (
+    DEFAULT_CLASS,
+    LOCAL_FOLDER,
+    STORAGE_CLASSES,
+    WAIT_FOR_FIRST_CONSUMER,
+)
 from shoal.api.volcano.queue import QUEUES, built_in_queues
 from shoal.apiserver.schema.defaults.services import SERVICE_NETWORK
 from shoal.client.protocol import Client
@@ -37,6 +43,14 @@ _PRIORITY_CLASSES = (
     ),
 )
 
+_STANDARD: JsonObject = {
+    "metadata": {"name": "standard", "annotations": {DEFAULT_CLASS: "true"}},
+    "provisioner": LOCAL_FOLDER,
+    "reclaimPolicy": "Delete",
+    "volumeBindingMode": WAIT_FOR_FIRST_CONSUMER,
+}
+"""The class of claims that name none: folders of this machine, made when a pod needs them."""
+
 
 async def bootstrap(client: Client, crds: Iterable[JsonObject] = ()) -> None:
     """Makes the must-exist objects, and definitions as `crds` has them. Where queues are among
@@ -48,6 +62,7 @@ async def bootstrap(client: Client, crds: Iterable[JsonObject] = ()) -> None:
     for name, value, description in _PRIORITY_CLASSES:
         body = {"metadata": {"name": name}, "value": value, "description": description}
         await _ensure(client, PRIORITY_CLASSES, body)
+    await _ensure(client, STORAGE_CLASSES, _STANDARD)
     for crd in crds:
         await apply_crd(client, crd)
     if any(crd["metadata"]["name"] == QUEUES.group_resource for crd in crds):
@@ -55,7 +70,9 @@ async def bootstrap(client: Client, crds: Iterable[JsonObject] = ()) -> None:
             await _ensure_untouched(client, QUEUES, queue)
 
 
-async def publish_server(client: Client, host: str, port: int) -> None:
+async def publish_server(
+    client: Client, host: str, port: int, cluster_ip: str = str(SERVICE_NETWORK[1])
+) -> None:
     """The Service `kubernetes`. It has no selector: its Endpoints are written here, and say where
     the server is to be found this time."""
     target: JsonObject = {"name": "https", "port": port, "protocol": "TCP"}
@@ -65,7 +82,7 @@ async def publish_server(client: Client, host: str, port: int) -> None:
             "labels": {"component": "apiserver", "provider": "kubernetes"},
         },
         "spec": {
-            "clusterIP": str(SERVICE_NETWORK[1]),
+            "clusterIP": cluster_ip,
             "ports": [{**target, "port": 443, "targetPort": port}],
         },
     }

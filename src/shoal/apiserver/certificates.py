@@ -5,6 +5,7 @@ it; the server's certificate is made again before it expires, or when it lacks a
 """
 
 import ipaddress
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,13 @@ _AUTHORITY_LIFE = timedelta(days=3650)
 _SERVER_LIFE = timedelta(days=365)
 _RENEW_BEFORE = timedelta(days=30)
 _CLOCK_SKEW = timedelta(minutes=5)
-_NAMES = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
+_NAMES = (
+    "localhost",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+)
 _ADDRESSES = ("127.0.0.1", "::1")
 
 
@@ -39,8 +46,11 @@ class _Pair:
     key: ec.EllipticCurvePrivateKey
 
 
-def ensure_certificates(directory: Path, now: datetime) -> ServingFiles:
-    """Makes what is missing or about to expire."""
+def ensure_certificates(
+    directory: Path, now: datetime, addresses: Collection[str] = ()
+) -> ServingFiles:
+    """Makes what is missing or about to expire. `addresses` are those that the server has beside
+    the loopback's."""
     files = ServingFiles(
         authority=directory / "ca.crt",
         certificate=directory / "server.crt",
@@ -52,8 +62,9 @@ def ensure_certificates(directory: Path, now: datetime) -> ServingFiles:
         authority = _make_authority(now)
         _write(authority, files.authority, authority_key)
     server = _read(files.certificate, files.key)
-    if server is None or not _serves(server.certificate, authority.certificate, now):
-        _write(_make_server(authority, now), files.certificate, files.key)
+    names = _general_names({*_ADDRESSES, *addresses})
+    if server is None or not _serves(server.certificate, authority.certificate, names, now):
+        _write(_make_server(authority, names, now), files.certificate, files.key)
     return files
 
 
@@ -83,11 +94,21 @@ def _expires_soon(certificate: x509.Certificate, now: datetime) -> bool:
     return certificate.not_valid_after_utc - now < _RENEW_BEFORE
 
 
-def _serves(certificate: x509.Certificate, authority: x509.Certificate, now: datetime) -> bool:
+def _general_names(addresses: Collection[str]) -> list[x509.GeneralName]:
+    names: list[x509.GeneralName] = [x509.DNSName(text) for text in _NAMES]
+    return names + [x509.IPAddress(ipaddress.ip_address(text)) for text in sorted(addresses)]
+
+
+def _serves(
+    certificate: x509.Certificate,
+    authority: x509.Certificate,
+    names: Collection[x509.GeneralName],
+    now: datetime,
+) -> bool:
     if _expires_soon(certificate, now) or certificate.issuer != authority.subject:
         return False
-    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return set(names.get_values_for_type(x509.DNSName)) >= set(_NAMES)
+    served = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return set(served) >= set(names)
 
 
 def _make_authority(now: datetime) -> _Pair:
@@ -112,11 +133,9 @@ def _make_authority(now: datetime) -> _Pair:
     return _Pair(builder.sign(key, hashes.SHA256()), key)
 
 
-def _make_server(authority: _Pair, now: datetime) -> _Pair:
+def _make_server(authority: _Pair, names: list[x509.GeneralName], now: datetime) -> _Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "shoal-apiserver")])
-    names: list[x509.GeneralName] = [x509.DNSName(text) for text in _NAMES]
-    names += [x509.IPAddress(ipaddress.ip_address(text)) for text in _ADDRESSES]
     issuer_key = authority.key.public_key()
     builder = (
         _builder(name, authority.certificate.subject, key, now, _SERVER_LIFE)

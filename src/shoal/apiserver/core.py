@@ -13,6 +13,7 @@ from shoal.api.resource import JsonObject
 from shoal.apiserver.admission import Admission
 from shoal.apiserver.registry import Registry
 from shoal.apiserver.request_counts import RequestCounts
+from shoal.apiserver.service_addresses import ServiceAddresses
 from shoal.apiserver.streams import OpenStreams
 from shoal.base.clock import Clock
 from shoal.client.protocol import LogOptions
@@ -84,3 +85,4 @@ class Core:
     streams: OpenStreams
     requests: RequestCounts
     admission: Admission
+    service_addresses: ServiceAddresses

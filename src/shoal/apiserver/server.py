@@ -7,8 +7,9 @@ await server.stop()       # ends open watches and logs, then connections
 
 import asyncio
 import contextlib
+import logging
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Sequence
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -18,6 +19,8 @@ from shoal.apiserver.auth import Authenticator
 from shoal.apiserver.certificates import ServingFiles
 from shoal.apiserver.core import Core
 from shoal.apiserver.exchange import Endpoint
+
+_log = logging.getLogger(__name__)
 
 _BACKLOG = 512
 _KEEP_ALIVE_S = 75
@@ -58,13 +61,16 @@ class ApiServer:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        more: Sequence[tuple[str, int]] = (),
     ) -> None:
-        """`port` 0 takes a free one."""
+        """`port` 0 takes a free one. `more` are addresses and ports to listen on as well, where
+        that is allowed; their port 0 is the one of `host`."""
         self._core = core
         self._app = AsgiApp(endpoints, authenticator)
         self._files = files
         self._host = host
         self._port = port
+        self._more = more
         self._uvicorn: _Uvicorn | None = None
         self._serving: asyncio.Task[None] | None = None
 
@@ -77,8 +83,16 @@ class ApiServer:
         listener = socket.create_server((self._host, self._port), backlog=_BACKLOG)
         self._port = listener.getsockname()[1]
         self._uvicorn = _Uvicorn(self._config())
-        self._serving = asyncio.create_task(self._uvicorn.serve(sockets=[listener]))
+        sockets = [listener, *self._listen_elsewhere()]
+        self._serving = asyncio.create_task(self._uvicorn.serve(sockets=sockets))
         await self._uvicorn.listening.wait()
+
+    def _listen_elsewhere(self) -> Iterator[socket.socket]:
+        for host, port in self._more:
+            try:
+                yield socket.create_server((host, port or self._port), backlog=_BACKLOG)
+            except OSError as error:
+                _log.info("not reachable at %s:%s: %s", host, port or self._port, error.strerror)
 
     async def stop(self) -> None:
         """Ends streams first: uvicorn waits for the responses that are under way."""

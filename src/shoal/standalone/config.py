@@ -2,12 +2,14 @@
 
 import os
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
 from shoal.agent.images import ImageMapping
+from shoal.agent.network.layout import SUBNET_PREFIX
 from shoal.api import causes, quantity
 from shoal.api.json_yaml import JsonYamlError, document
 from shoal.api.names import qualified_name
@@ -72,10 +74,26 @@ class VolcanoSection(
     """Of pods that get a PodGroup where they have none."""
 
 
+class NetworkSection(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"
+):
+    """How pods are connected where the machine leaves the choice."""
+
+    namespaces: bool = True
+    """False: pods share the network of the machine even where each could have its own."""
+    subnet: str | None = None
+    """Of the bridge: pods get its lower half, Services the upper."""
+
+    def __post_init__(self) -> None:
+        if self.subnet is not None and IPv4Network(self.subnet).prefixlen != SUBNET_PREFIX:
+            raise ValueError(f"`subnet` must be a /{SUBNET_PREFIX}, such as 10.200.0.0/16")
+
+
 class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """shoal.yaml."""
 
     images: list[ImageMapping] = []
+    network: NetworkSection = NetworkSection()
     ploto: PlotoSection = PlotoSection()
     scheduler: SchedulerSection = SchedulerSection()
     volcano: VolcanoSection = VolcanoSection()
@@ -95,6 +113,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     runtime: str
     images: tuple[ImageMapping, ...]
+    network: NetworkSection
     ploto: PlotoSection
     scheduler: SchedulerSection
     volcano: VolcanoSection
@@ -142,6 +161,7 @@ def load(
         port=port,
         runtime=runtime,
         images=tuple(file.images),
+        network=file.network,
         ploto=file.ploto,
         scheduler=file.scheduler,
         volcano=file.volcano,

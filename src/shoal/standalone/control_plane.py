@@ -3,8 +3,8 @@
     SqliteStore <- apiserver core <- LocalClient <- scheduler, controllers, agent
                                   <- ApiServer (https)
 
-Start order: store, must-exist objects, server (while the runtime is being looked for), then the
-parts, which wait for their informers by themselves. Stop order: parts, server (ends open
+Start order: runtime and network of pods, store, must-exist objects, server, then the parts, which
+wait for their informers by themselves. Stop order: parts, server (ends open
 watches), store (waits for queued writes).
 Containers go on; the next start finds them again.
 """
@@ -13,11 +13,10 @@ import asyncio
 import random
 import secrets
 import socket
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 from shoal.admission.built_in import VolcanoAdmission
 from shoal.agent.addresses import PodAddresses
@@ -26,7 +25,8 @@ from shoal.agent.checks import Checks
 from shoal.agent.environment import ApiEndpoint
 from shoal.agent.former_nodes import remove_former_nodes
 from shoal.agent.machine import read_machine, read_resources
-from shoal.agent.node_context import NodeConfig, NodeContext
+from shoal.agent.network.layout import AddressPlan
+from shoal.agent.node_context import NodeConfig, NodeContext, PodNetworkFacts
 from shoal.agent.pod_events import PodEvents
 from shoal.agent.pod_logs import AgentPodLogs
 from shoal.agent.reference_reader import ReferenceReader
@@ -46,6 +46,7 @@ from shoal.apiserver.local import LocalClient
 from shoal.apiserver.private_files import read_or_write_private
 from shoal.apiserver.schema.pod_templates import pod_template_causes
 from shoal.apiserver.server import ApiServer
+from shoal.apiserver.service_addresses import ServiceAddresses
 from shoal.apiserver.stored_objects import StoredObjects
 from shoal.base.clock import Clock
 from shoal.client.http_session import HttpSession
@@ -55,13 +56,14 @@ from shoal.standalone.config import Settings
 from shoal.standalone.images import own_images
 from shoal.standalone.metrics import Metrics, Parts
 from shoal.standalone.ploto_server import ploto_served
+from shoal.standalone.pod_network import pod_network
 from shoal.standalone.published_configuration import publish
 from shoal.standalone.services import Services
 from shoal.store.sqlite import SqliteStore
 
 HOST = "127.0.0.1"
-
-T = TypeVar("T")
+_API_SERVICE_PORT = 443
+"""Of the Service `kubernetes`; only root may listen there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +104,16 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
     async with AsyncExitStack() as stack:
         pod_logs = AgentPodLogs(pods_dir, clock, is_running)
         choosing = RuntimeChooser(clock).choose(settings.runtime, pods_dir)
-        upcoming = await stack.enter_async_context(_meanwhile(choosing))
-        server = await stack.enter_async_context(_served(settings, pod_logs, metrics, clock))
-        session = await stack.enter_async_context(HttpSession())
-        choice = await upcoming
+        choice = await choosing
+        network = await stack.enter_async_context(
+            pod_network(settings.data_dir, settings.network, choice.network_refusal)
+        )
         stack.push_async_callback(choice.runtime.close)
+        if network.namespaces is not None:
+            choice.runtime.connect(network.namespaces)
+        plan = network.plan
+        server = await stack.enter_async_context(_served(settings, plan, pod_logs, metrics, clock))
+        session = await stack.enter_async_context(HttpSession())
         services = Services(server.client, clock)
         needs_kubeconfig = not choice.runtime.capabilities.isolates_mounts
         own = own_images(settings.kubeconfig if needs_kubeconfig else None)
@@ -119,10 +126,14 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
             checks=Checks(choice.runtime, session, clock),
             record=PodEvents(services.recorder_of("kubelet")).record,
             pods_dir=pods_dir,
-            addresses=PodAddresses(str(settings.data_dir)),
+            addresses=PodAddresses(str(settings.data_dir), plan),
             images=[*settings.images, *own],
-            api=ApiEndpoint(host=HOST, port=server.port),
+            api=ApiEndpoint(host=plan.host, port=server.port),
             ca_pem=server.authority_pem,
+            host_ip=plan.host,
+            network=PodNetworkFacts(
+                is_isolated=network.namespaces is not None, sentence=network.sentence
+            ),
         )
         pods = services.informers.informer(PODS)
         own_nodes = nodes(settings)
@@ -150,35 +161,31 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
             client=server.client,
             url=server.url,
             kubeconfig=settings.kubeconfig,
-            runtime=choice.sentence,
+            runtime=f"{choice.sentence}; {network.sentence}",
             count_running_pods=agent.count_running_pods,
         )
 
 
 @asynccontextmanager
-async def _meanwhile(work: Coroutine[Any, Any, T]) -> AsyncGenerator[asyncio.Task[T]]:
-    """A task that goes on beside the block, and does not outlive it."""
-    task = asyncio.create_task(work)
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.wait((task,))
-
-
-@asynccontextmanager
 async def _served(
-    settings: Settings, pod_logs: AgentPodLogs, metrics: MetricsSource, clock: Clock
+    settings: Settings,
+    plan: AddressPlan,
+    pod_logs: AgentPodLogs,
+    metrics: MetricsSource,
+    clock: Clock,
 ) -> AsyncGenerator[_Server]:
     """Store and API server, with the objects that must exist, and the kubeconfig written."""
     secrets_dir = settings.data_dir / "pki"
     secrets_dir.mkdir(exist_ok=True, mode=0o700)
-    files = ensure_certificates(secrets_dir, clock.now())
+    addresses = ServiceAddresses(plan.services)
+    own = [plan.host, addresses.of_server]
+    files = ensure_certificates(secrets_dir, clock.now(), own)
     admin_token = read_or_write_private(secrets_dir / "admin-token", _make_token).decode()
     signing_key = read_or_write_private(secrets_dir / "signing-key", lambda: secrets.token_bytes())
     tokens = ServiceAccountTokens(signing_key, clock)
     store = await SqliteStore.open(settings.data_dir / "store.db", clock=clock)
     try:
+        await addresses.move_services(store)
         core = assemble(
             store,
             clock=clock,
@@ -186,16 +193,22 @@ async def _served(
             pod_logs=pod_logs,
             tokens=tokens,
             admission=VolcanoAdmission(StoredObjects(store), pod_template_causes),
+            service_addresses=addresses,
         )
         endpoints = ApiEndpoints(core, metrics)
         client = LocalClient(core, endpoints)
         await bootstrap(client, all_crds())
         authenticator = Authenticator(admin_token, tokens)
-        server = ApiServer(core, endpoints, authenticator, files, host=HOST, port=settings.port)
+        more = [(addresses.of_server, _API_SERVICE_PORT)]
+        if plan.host != HOST:
+            more.append((plan.host, 0))
+        server = ApiServer(
+            core, endpoints, authenticator, files, host=HOST, port=settings.port, more=more
+        )
         await server.start()
         port = int(server.url.rpartition(":")[2])
         try:
-            await publish_server(client, HOST, port)
+            await publish_server(client, plan.host, port, addresses.of_server)
             authority_pem = files.authority.read_bytes()
             settings.kubeconfig.parent.mkdir(parents=True, exist_ok=True)
             write_kubeconfig(settings.kubeconfig, server.url, authority_pem, admin_token)

@@ -3,8 +3,11 @@
 Containers outlive the process on purpose; whoever wants them gone as well asks for it here.
 """
 
+import asyncio
 from pathlib import Path
 
+from shoal.agent.network import bridge
+from shoal.agent.network.layout import bridge_name
 from shoal.agent.runtime.probing import RuntimeChooser
 from shoal.base.clock import Clock
 
@@ -22,4 +25,7 @@ async def end_pods(data_dir: Path, clock: Clock) -> int:
             await choice.runtime.remove_pod(pod.uid)
     finally:
         await choice.runtime.close()
+    name = bridge_name(str(await asyncio.to_thread(data_dir.resolve)))
+    if bridge.namespaces_folder(name).exists():
+        await asyncio.to_thread(bridge.take_down, name)
     return len(pods)

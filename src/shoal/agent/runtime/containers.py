@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shoal.agent.network.namespaces import PodNamespaces
 from shoal.agent.runtime.cgroups import Cgroups
 from shoal.agent.runtime.confinement import Confinement
 from shoal.agent.runtime.leftovers import kill_marked, remove_tree
@@ -25,8 +26,8 @@ from shoal.agent.runtime.pod_records import (
     time_of,
     write_pod,
 )
-from shoal.agent.runtime.protocol import (
 from shoal.agent.runtime.privileges import unknown
+from shoal.agent.runtime.protocol import (
     Capabilities,
     ContainerExit,
     ContainerKey,
@@ -71,6 +72,7 @@ class ShimRuntime:
         self._cgroups = cgroups
         self._spawner = spawner
         self._clock = clock
+        self._networks: PodNamespaces | None = None
         self._pods: set[str] = set()
         self._starting: dict[ContainerKey, asyncio.Task[StartResult]] = {}
         self._shims: dict[ContainerKey, _Shim] = {}
@@ -91,26 +93,41 @@ class ShimRuntime:
             limits_memory=True,
             limits_cpu="cpu" in controllers,
             limits_pids="pids" in controllers,
+            user_id=os.geteuid(),
         )
 
     def honours(self, spec: ContainerSpec) -> Verdict:
-        verdict = self._confinement.honours(spec)
-            user_id=os.geteuid(),
-        warnings = list(verdict.warnings)
-        if spec.limits.cpu_millis is not None and not self.capabilities.limits_cpu:
-            warnings.append("the cpu limit is not enforced: this machine gives us no cpu cgroup")
         if names := unknown(spec.privileges):
             sentence = (
                 f"unknown capabilities {', '.join(names)}: see capabilities(7) for their names"
             )
             return Verdict(refusals=[sentence])
+        verdict = self._confinement.honours(spec)
+        warnings = list(verdict.warnings)
+        if spec.limits.cpu_millis is not None and not self.capabilities.limits_cpu:
+            warnings.append("the cpu limit is not enforced: this machine gives us no cpu cgroup")
         if spec.limits.pids is not None and not self.capabilities.limits_pids:
             warnings.append("the pid limit is not enforced: this machine gives us no pids cgroup")
         return Verdict(refusals=verdict.refusals, reason=verdict.reason, warnings=warnings)
 
+    def connect(self, networks: PodNamespaces) -> None:
+        """To be called first, where pods are not to be in the network of the machine. They are
+        closed with the runtime."""
+        self._networks = networks
+
     async def prepare_pod(self, pod: PodSandbox) -> None:
+        await self._network(pod)
         await asyncio.to_thread(write_pod, PodPaths(self._root, pod.uid), pod)
         self._pods.add(pod.uid)
+
+    async def _network(self, pod: PodSandbox) -> str:
+        """The file of the pod's network namespace, which is there then; empty where the pod is in
+        the machine's."""
+        networks = self._networks
+        if networks is None or pod.uses_host_network or not networks.covers(pod.pod_ip):
+            return ""
+        await networks.attach(pod.uid, pod.pod_ip)
+        return str(networks.file(pod.uid))
 
     async def write_hosts(self, uid: str, text: str) -> bool:
         if uid not in self._pods:
@@ -137,7 +154,9 @@ class ShimRuntime:
             directory.rmdir()
             return StartFailed(reason=verdict.reason, message="; ".join(verdict.refusals))
         try:
-            write_order(self._root, spec, self._confinement, self._cgroups)
+            # A machine that was started again has lost it.
+            network = await self._network(spec.pod)
+            write_order(self._root, spec, self._confinement, self._cgroups, network)
             answer = await self._spawner.launch(directory)
         except OSError as error:
             return StartFailed(message=str(error))
@@ -219,6 +238,8 @@ class ShimRuntime:
                     containers=containers,
                 )
             )
+        if self._networks is not None:
+            await self._networks.keep(self._pods)
         return found
 
     async def remove_container(self, key: ContainerKey) -> None:
@@ -238,6 +259,8 @@ class ShimRuntime:
         await asyncio.gather(*starting, return_exceptions=True)
         keys = [key for key in self._shims if key.pod_uid == uid]
         await asyncio.gather(*(self._end(key, self._shims[key]) for key in keys))
+        if self._networks is not None:
+            await self._networks.detach(uid)
         await asyncio.to_thread(self._sweep, uid)
 
     async def _end(self, key: ContainerKey, shim: _Shim) -> None:
@@ -268,6 +291,8 @@ class ShimRuntime:
         for key in list(self._shims):
             self._forget(key)
         await self._spawner.close()
+        if self._networks is not None:
+            await self._networks.close()
 
     def _directory(self, key: ContainerKey) -> Path:
         return PodPaths(self._root, key.pod_uid).container(key)

@@ -13,9 +13,14 @@ from shoal.agent.runtime.shim.order import ORDER_FILE, LaunchOrder
 
 
 def write_order(
-    root: Path, spec: ContainerSpec, confinement: Confinement, cgroups: Cgroups | None
+    root: Path,
+    spec: ContainerSpec,
+    confinement: Confinement,
+    cgroups: Cgroups | None,
+    network: str = "",
 ) -> None:
-    """Into the container's directory, which exists. Raises OSError."""
+    """Into the container's directory, which exists. `network` is the file of the pod's network
+    namespace, empty where it has none. Raises OSError."""
     paths = PodPaths(root, spec.key.pod_uid)
     directory, log = paths.container(spec.key), paths.log(spec.key)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -24,7 +29,7 @@ def write_order(
     # Whoever the container runs as.
     last_words.chmod(0o666)
     program = confinement.confine(spec, paths)
-    cgroup = cgroups.make(spec.key, spec.limits) if cgroups is not None else None
+    cgroup = cgroups.make(spec.key, spec.limits, spec.pod.limits) if cgroups is not None else None
     is_sampled = cgroups is None or "memory" not in cgroups.controllers
     order = LaunchOrder(
         directory=str(directory.resolve()),
@@ -40,6 +45,7 @@ def write_order(
         isolation=program.isolation,
         cgroup=cgroup,
         falls_back_to_logs=spec.falls_back_to_logs,
+        network=network,
         sampled_memory_bytes=spec.limits.memory_bytes if is_sampled else None,
     )
     file = directory / ORDER_FILE
@@ -47,12 +53,6 @@ def write_order(
     file.write_bytes(order.encode())
 
 
-def _group(spec: ContainerSpec) -> int | None:
-    """Of a user without a runAsGroup: the primary group, as container engines do it."""
-    if spec.group_id is not None or spec.user_id is None or spec.user_id == os.geteuid():
-        return spec.group_id
-    try:
-        return pwd.getpwuid(spec.user_id).pw_gid
 def _groups(spec: ContainerSpec) -> list[int]:
     """Supplementary ones: what the pod asks for and, as /etc/group is the image's, the user's."""
     wanted = list(spec.privileges.groups)
@@ -66,5 +66,11 @@ def _groups(spec: ContainerSpec) -> list[int]:
     return sorted({*wanted, *os.getgrouplist(user.pw_name, user.pw_gid)})
 
 
+def _group(spec: ContainerSpec) -> int | None:
+    """Of a user without a runAsGroup: the primary group, as container engines do it."""
+    if spec.group_id is not None or spec.user_id is None or spec.user_id == os.geteuid():
+        return spec.group_id
+    try:
+        return pwd.getpwuid(spec.user_id).pw_gid
     except KeyError:
         return 0

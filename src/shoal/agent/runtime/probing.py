@@ -80,6 +80,8 @@ class Choice:
     runtime: ShimRuntime
     sentence: str
     """Which runtime and limits, and why: for the log and the Node."""
+    network_refusal: str = ""
+    """Why pods cannot have network namespaces; empty where it may be tried."""
 
 
 class RuntimeChooser:
@@ -114,4 +116,13 @@ class RuntimeChooser:
             Spawner(root, self._clock),
             self._clock,
         )
-        return Choice(runtime=runtime, sentence=f"{sentence}; {self._cgroups.sentence}")
+        refusal = ""
+        if isinstance(confinement, ProcessConfinement):
+            refusal = "plain processes have no namespaces"
+        elif confinement.has_user_namespace:
+            refusal = "a network namespace on a bridge needs root"
+        return Choice(
+            runtime=runtime,
+            sentence=f"{sentence}; {self._cgroups.sentence}",
+            network_refusal=refusal,
+        )

@@ -25,6 +25,11 @@ class SandboxConfinement:
         self._has_user_namespace = has_user_namespace
 
     @property
+    def has_user_namespace(self) -> bool:
+        """Containers are in one, where the agent is not root in the machine's."""
+        return self._has_user_namespace
+
+    @property
     def level(self) -> str:
         return "sandbox"
 

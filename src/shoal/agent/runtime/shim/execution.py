@@ -35,7 +35,7 @@ def execute(
         if order.isolation is None:
             syscalls.become_subreaper()
         else:
-            join_namespaces(shim.identity, order.isolation.has_user_namespace)
+            join_namespaces(shim.identity, order)
         output_read, output_write = os.pipe()
         pid = fork_program(argv, order, output_write, output_write, cgroup)
     except ProgramError as error:

@@ -13,6 +13,7 @@ _JOINED = (
     ("ipc", syscalls.CLONE_NEWIPC),
     ("uts", syscalls.CLONE_NEWUTS),
     ("pid", syscalls.CLONE_NEWPID),
+    ("net", syscalls.CLONE_NEWNET),
     ("mnt", syscalls.CLONE_NEWNS),
 )
 """In the order of joining: user first, because it grants the right to the others; mount last,
@@ -23,7 +24,15 @@ def enter_new_namespaces(order: LaunchOrder, isolation: Isolation) -> None:
     """Only the next child is in the new process namespace, as its process 1."""
     if isolation.has_user_namespace:
         _enter_user_namespace(order)
+    if order.network:
+        _join_network(order.network)
     syscalls.unshare(_OWN, "make mount, pid, ipc and uts namespaces")
+
+
+def _join_network(file: str) -> None:
+    fd = os.open(file, os.O_RDONLY)
+    syscalls.setns(fd, syscalls.CLONE_NEWNET)
+    os.close(fd)
 
 
 def _enter_user_namespace(order: LaunchOrder) -> None:
@@ -46,12 +55,17 @@ def _write(path: str, text: str) -> None:
 
 
 def join_namespaces(process: ProcessIdentity, order: LaunchOrder) -> None:
-    """Enter those of a container's process; only the next child is in its process namespace. Raises OSError
-    when it has ended."""
+    """Enter those of a container's process; only the next child is in its process namespace.
+    Raises OSError when it has ended."""
+    assert order.isolation is not None
+    shared = {
+        *(() if order.isolation.has_user_namespace else ("user",)),
+        *(() if order.network else ("net",)),
+    }
     fds = [
         (os.open(f"/proc/{process.pid}/ns/{name}", os.O_RDONLY), flag)
         for name, flag in _JOINED
-        if name != "user" or has_user_namespace
+        if name not in shared
     ]
     if identify(process.pid) != process:
         raise ProcessLookupError(errno.ESRCH, "the container has ended")

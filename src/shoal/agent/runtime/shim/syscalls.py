@@ -12,6 +12,7 @@ CLONE_NEWUTS = 0x04000000
 CLONE_NEWIPC = 0x08000000
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
 
 MS_RDONLY = 1
 MS_NOSUID = 2
@@ -30,11 +31,11 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
-
 _PR_CAPBSET_READ = 23
 _PR_CAPBSET_DROP = 24
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAPABILITY_BITS = 64
+
 _ARGUMENTS = slice(45, 47)
 """`arg_start` and `arg_end` among the fields of /proc/PID/stat after the name."""
 
@@ -99,7 +100,6 @@ def forbid_new_privileges() -> None:
     _prctl(_PR_SET_NO_NEW_PRIVS, 1, "forbid new privileges")
 
 
-def name_process(name: str) -> None:
 def bounding_capabilities() -> set[int]:
     """Numbers of the capabilities that this process could still get."""
     found: set[int] = set()
@@ -130,6 +130,7 @@ def keep_capabilities(granted: frozenset[int]) -> None:
     _check(_libc.capset(header, sets), "set capabilities")
 
 
+def name_process(name: str) -> None:
     """At most 15 bytes, as shown by ps, instead of the command line as well."""
     buffer = ctypes.create_string_buffer(name.encode()[:15])
     _check(_libc.prctl(_PR_SET_NAME, buffer, 0, 0, 0), "name the process")

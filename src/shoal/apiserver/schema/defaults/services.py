@@ -52,14 +52,16 @@ def needs_cluster_ip(service: JsonObject) -> bool:
     return spec.get("type") != "ExternalName" and not spec.get("clusterIP")
 
 
-def free_cluster_ip(used: Collection[str], seed: int) -> str | None:
-    """An address of SERVICE_NETWORK that is not `used`, searched from a place `seed` picks.
+def free_cluster_ip(
+    used: Collection[str], seed: int, network: IPv4Network = SERVICE_NETWORK
+) -> str | None:
+    """An address of `network` that is not `used`, searched from a place `seed` picks.
 
     The first address stays free for the service `kubernetes`. None when the network is full.
     """
-    size = SERVICE_NETWORK.num_addresses - 3
+    size = network.num_addresses - 3
     for step in range(min(size, len(used) + 1)):
-        address = str(SERVICE_NETWORK[2 + (seed + step) % size])
+        address = str(network[2 + (seed + step) % size])
         if address not in used:
             return address
     return None

@@ -1,0 +1,167 @@
+"""The bridge of a control plane: made when it starts, gone when it ends without pods.
+
+What belongs to it bears its name: the interface, an nftables table that masquerades what pods
+send to the outside world, and a folder below /run/shoal with the namespaces of pods and the path
+of the data folder whose control plane this is. Blocking; all of it needs root.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from shoal.agent.network import netlink
+from shoal.agent.network.layout import AddressPlan, hardware_address
+from shoal.agent.network.netlink import Netlink
+from shoal.agent.runtime.shim.syscalls import unmount_lazily
+
+FOLDER = Path("/run/shoal")
+_OWNER_FILE = "owner"
+_FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+_LINKS = Path("/sys/class/net")
+_SOURCE_NAT_PRIORITY = 100
+
+
+def set_up(plan: AddressPlan, owner: str) -> list[str]:
+    """Make what is missing. A sentence for each thing that pods have to do without. Raises OSError
+    where there can be no bridge."""
+    assert plan.subnet is not None
+    folder = namespaces_folder(plan.bridge)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _OWNER_FILE).write_text(owner)
+    with Netlink() as connection:
+        if link_index(plan.bridge) is None:
+            mac = hardware_address(plan.host)
+            connection.send([netlink.bridge(plan.bridge, mac)], "make a bridge")
+        index = link_index(plan.bridge)
+        assert index is not None
+        network = plan.services
+        for message in (
+            netlink.own_address(index, plan.host, plan.pods.prefixlen),
+            netlink.local_route(index, str(network.network_address), network.prefixlen),
+        ):
+            try:
+                connection.send([message], f"give {plan.bridge} its addresses")
+            except FileExistsError:
+                # From the last time.
+                continue
+    return list(_open_the_way_out(plan))
+
+
+def take_down(bridge: str) -> None:
+    """Remove all that bears the bridge's name, namespaces of pods included."""
+    folder = namespaces_folder(bridge)
+    for file in namespace_files(folder):
+        discard(file)
+    if (index := link_index(bridge)) is not None:
+        with Netlink() as connection:
+            connection.send([netlink.removal(index)], f"remove {bridge}")
+    _remove_table(bridge)
+    (folder / _OWNER_FILE).unlink(missing_ok=True)
+    if folder.exists():
+        folder.rmdir()
+
+
+def remove_abandoned(own_bridge: str) -> None:
+    """Take down the bridges of control planes whose data folder is gone."""
+    for folder in FOLDER.glob("shb*"):
+        owner = folder / _OWNER_FILE
+        if folder.name != own_bridge and owner.exists() and not Path(owner.read_text()).exists():
+            take_down(folder.name)
+
+
+def is_needed(bridge: str) -> bool:
+    """Whether pods are still on it."""
+    return any(namespace_files(namespaces_folder(bridge)))
+
+
+def namespaces_folder(bridge: str) -> Path:
+    return FOLDER / bridge
+
+
+def namespace_files(folder: Path) -> Iterable[Path]:
+    return (file for file in folder.glob("*") if file.name != _OWNER_FILE)
+
+
+def discard(file: Path) -> None:
+    """Let go of a namespace. The kernel takes it apart, cable included, when the last process in
+    it has ended."""
+    try:
+        unmount_lazily(str(file))
+    except OSError:
+        # Nothing was mounted there yet.
+        pass
+    file.unlink(missing_ok=True)
+
+
+def link_index(name: str) -> int | None:
+    """The number of an interface of the machine."""
+    try:
+        return int((_LINKS / name / "ifindex").read_text())
+    except FileNotFoundError:
+        return None
+
+
+def _open_the_way_out(plan: AddressPlan) -> Iterable[str]:
+    try:
+        if _FORWARDING.read_text().strip() != "1":
+            _FORWARDING.write_text("1")
+    except OSError as error:
+        yield f"pods reach no other machines: ip_forward cannot be set: {error.strerror}"
+        return
+    refusal = _masquerade(plan)
+    if refusal:
+        yield f"pods reach no other machines: nftables: {refusal}"
+
+
+def _masquerade(plan: AddressPlan) -> str:
+    """Why not; empty when it is done."""
+    from pyroute2.netlink.exceptions import NetlinkError
+    from pyroute2.netlink.nfnetlink.nftsocket import Cmp
+    from pyroute2.nftables.expressions import ipv4addr, masq
+    from pyroute2.nftables.main import NFTables
+
+    subnet = str(plan.subnet)
+    _remove_table(plan.bridge)
+    try:
+        with NFTables(nfgen_family=_INET) as tables:
+            tables.table("add", name=plan.bridge)
+            tables.chain(
+                "add",
+                table=plan.bridge,
+                name="postrouting",
+                hook="postrouting",
+                type="nat",
+                priority=_SOURCE_NAT_PRIORITY,
+                policy=1,
+            )
+            tables.rule(
+                "add",
+                table=plan.bridge,
+                chain="postrouting",
+                expressions=(
+                    ipv4addr(src=subnet),
+                    ipv4addr(dst=subnet, op=Cmp.NFT_CMP_NEQ),
+                    masq(),
+                ),
+            )
+    except NetlinkError as error:
+        return os.strerror(error.code)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def _remove_table(name: str) -> None:
+    from pyroute2.netlink.exceptions import NetlinkError
+    from pyroute2.nftables.main import NFTables
+
+    try:
+        with NFTables(nfgen_family=_INET) as tables:
+            tables.table("del", name=name)
+    except (NetlinkError, OSError):
+        # There was none, or there is no nftables.
+        return
+
+
+_INET = 2
+"""NFPROTO_IPV4."""
