@@ -12,7 +12,13 @@ import pytest
 import shoal
 
 NOBODY = 65534
-SUITES = ("test_runtime.py", "test_runtime_processes.py", "test_sandbox.py", "test_privileges.py")
+SUITES = (
+    "test_limits.py",
+    "test_privileges.py",
+    "test_runtime.py",
+    "test_runtime_processes.py",
+    "test_sandbox.py",
+)
 
 
 def _as_nobody(command: list[str], directory: str) -> subprocess.CompletedProcess[str]:

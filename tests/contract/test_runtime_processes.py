@@ -1,4 +1,4 @@
-"""What both real runtimes promise about processes, files and limits."""
+"""What both real runtimes promise about processes and files."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from shoal.agent.runtime.paths import PodPaths
-from shoal.agent.runtime.protocol import Limits, Started
+from shoal.agent.runtime.protocol import Started
 from shoal.agent.runtime.shim.order import ORDER_FILE
 from shoal.agent.runtime.shim.records import read_shim_record
 from tests.runtimes import (
@@ -27,7 +27,6 @@ from tests.waiting import eventually
 
 DAEMON = "(setsid sh -c 'echo up; exec sleep {marker}' &) ; exec sleep 1000"
 """A program that leaves a grandchild in a session of its own."""
-ALLOCATE = "kept = []\nwhile True: kept.append(bytearray(1 << 20))"
 
 
 @pytest.fixture(params=["sandbox", "process"])
@@ -303,33 +302,6 @@ async def test_a_spawner_that_was_killed_is_replaced(agents: Agents) -> None:
     os.kill(spawner, signal.SIGKILL)
     await eventually(lambda: not is_alive(spawner))
     assert (await agents.run(agents.spec(pod, "true"))).exit_code == 0
-
-
-async def test_a_program_over_its_memory_limit_is_oom_killed_without_cgroups(
-    agents: Agents,
-) -> None:
-    pod = await agents.pod()
-    script = (
-        "import time\nkept = []\nwhile True:\n kept.append(bytearray(4 << 20)); time.sleep(.02)"
-    )
-    limits = Limits(memory_bytes=64 << 20)
-    ended = await agents.run(agents.spec(pod, sys.executable, "-c", script, limits=limits))
-    assert (ended.is_oom_killed, ended.exit_code) == (True, 137)
-
-
-@pytest.mark.parametrize("kind", ["sandbox", "process"])
-async def test_a_program_over_its_memory_limit_is_oom_killed_by_its_cgroup(
-    kind: str, tmp_path: Path
-) -> None:
-    agents = await make_agents(kind, tmp_path / "pods", has_cgroups=True)
-    await agents.runtime.recover()
-    pod = await agents.pod(uid=f"oom-{kind}-{os.getpid()}")
-    limits = Limits(memory_bytes=64 << 20, cpu_millis=500, pids=50)
-    ended = await agents.run(agents.spec(pod, sys.executable, "-c", ALLOCATE, limits=limits))
-    assert (ended.is_oom_killed, ended.exit_code) == (True, 137)
-    await agents.runtime.remove_pod(pod.uid)
-    await agents.runtime.close()
-    assert not list(Path("/sys/fs/cgroup").glob(f"*/**/shoal/{pod.uid}.*"))
 
 
 async def test_many_containers_run_at_once(agents: Agents) -> None:

@@ -1,6 +1,8 @@
 """From a container as its author wrote it to a `ContainerSpec` with everything resolved."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from shoal.agent.environment import ConfigProblem, hostname
 from shoal.agent.expansion import expand
@@ -16,7 +18,15 @@ from shoal.agent.runtime.protocol import (
 )
 from shoal.agent.service_names import HostEntry
 from shoal.api import quantity
-from shoal.api.pod import CapabilityChanges, Container, Pod, SecurityContext
+from shoal.api.pod import CapabilityChanges, Container, Pod, ResourceMap, SecurityContext
+
+_MIN_PIDS, _PIDS_PER_CORE = 4096, 1024
+
+
+def pids_of_a_pod() -> int:
+    """How many processes and threads a pod may have: room for any program and not for a fork
+    bomb. What podPidsLimit is to a kubelet."""
+    return max(_MIN_PIDS, _PIDS_PER_CORE * (os.cpu_count() or 1))
 
 
 def make_sandbox(pod: Pod, pod_ip: str, services: Iterable[HostEntry] = ()) -> PodSandbox:
@@ -30,6 +40,7 @@ def make_sandbox(pod: Pod, pod_ip: str, services: Iterable[HostEntry] = ()) -> P
         hosts_text=hosts_text(pod, pod_ip, services),
         shares_processes=pod.spec.share_process_namespace,
         uses_host_network=pod.spec.host_network,
+        limits=_pod_limits(pod),
     )
 
 
@@ -62,7 +73,7 @@ def make_spec(
         group_id=group_id,
         privileges=_privileges(for_pod, own),
         read_only_root=bool(own.read_only_root_filesystem),
-        limits=_limits(container),
+        limits=_limits(pod, container),
         termination_message_path=container.termination_message_path,
         falls_back_to_logs=container.termination_message_policy == "FallbackToLogsOnError",
     )
@@ -95,8 +106,19 @@ def _privileges(for_pod: SecurityContext, own: SecurityContext) -> Privileges:
     )
 
 
-def _limits(container: Container) -> Limits:
-    limits = container.resources.limits
+def _limits(pod: Pod, container: Container) -> Limits:
+    """A container without a limit of its own has the pod's, as the kubelet has it
+    (pkg/kubelet/kuberuntime/kuberuntime_container_linux.go, v1.36)."""
+    of_pod = pod.spec.resources.limits if pod.spec.resources is not None else {}
+    return _numbers(of_pod | container.resources.limits)
+
+
+def _pod_limits(pod: Pod) -> Limits:
+    of_pod = _numbers(pod.spec.resources.limits if pod.spec.resources is not None else {})
+    return replace(of_pod, pids=pids_of_a_pod())
+
+
+def _numbers(limits: ResourceMap) -> Limits:
     return Limits(
         cpu_millis=quantity.millis(limits["cpu"]) if "cpu" in limits else None,
         memory_bytes=quantity.value(limits["memory"]) if "memory" in limits else None,

@@ -1,8 +1,8 @@
 """Limits by control groups, version 2 or version 1, where the machine lets us make groups.
 
-A group is made per container that has a limit, `shoal/<pod>.<container>.<attempt>` below the
-agent's own, and holds the container's processes but not its shim. It is named after the container,
-so a restarted agent finds it again.
+A group is made per container that has a limit or whose pod has one: below the agent's own,
+`shoal/<pod>/<container>.<attempt>`. It holds the container's processes but not its shim. It is
+named after the container, so a restarted agent finds it again.
 """
 
 import errno
@@ -32,8 +32,9 @@ class Cgroups(Protocol):
         """Of memory, cpu and pids, those that can be limited."""
         ...
 
-    def make(self, key: ContainerKey, limits: Limits) -> CgroupEntry | None:
-        """A group with these limits; None when none of them can be had. Raises OSError."""
+    def make(self, key: ContainerKey, limits: Limits, of_pod: Limits) -> CgroupEntry | None:
+        """A group with these limits in that of its pod, whose limits hold for all its containers
+        together; None when none of them can be had. Raises OSError."""
         ...
 
     def remove_container(self, key: ContainerKey) -> None:
@@ -131,20 +132,18 @@ class UnifiedCgroups:
     def controllers(self) -> frozenset[str]:
         return self._controllers
 
-    def make(self, key: ContainerKey, limits: Limits) -> CgroupEntry | None:
-        settings: dict[str, str] = {}
-        if limits.memory_bytes is not None:
-            settings["memory.max"] = str(limits.memory_bytes)
-        if limits.cpu_millis is not None and "cpu" in self._controllers:
-            settings["cpu.max"] = f"{_quota_us(limits.cpu_millis)} {_PERIOD_US}"
-        if limits.pids is not None and "pids" in self._controllers:
-            settings["pids.max"] = str(limits.pids)
-        if not settings:
+    def make(self, key: ContainerKey, limits: Limits, of_pod: Limits) -> CgroupEntry | None:
+        own, pods = self._settings(limits), self._settings(of_pod)
+        if not own and not pods:
             return None
-        group = self._parent / _group_name(key)
+        pod = self._parent / key.pod_uid
+        pod.mkdir(exist_ok=True)
+        _write_all(pod, pods)
+        enable = " ".join(f"+{name}" for name in sorted(self._controllers))
+        (pod / "cgroup.subtree_control").write_text(enable)
+        group = pod / _group_name(key)
         group.mkdir(exist_ok=True)
-        for name, value in settings.items():
-            (group / name).write_text(value)
+        _write_all(group, own)
         if limits.memory_bytes is not None:
             # The container fails as a whole, and swap does not stretch the limit.
             _write_if_present(group / "memory.oom.group", "1")
@@ -153,12 +152,21 @@ class UnifiedCgroups:
             process_files=[str(group / "cgroup.procs")], oom_file=str(group / "memory.events")
         )
 
+    def _settings(self, limits: Limits) -> dict[str, str]:
+        settings: dict[str, str] = {}
+        if limits.memory_bytes is not None:
+            settings["memory.max"] = str(limits.memory_bytes)
+        if limits.cpu_millis is not None and "cpu" in self._controllers:
+            settings["cpu.max"] = f"{_quota_us(limits.cpu_millis)} {_PERIOD_US}"
+        if limits.pids is not None and "pids" in self._controllers:
+            settings["pids.max"] = str(limits.pids)
+        return settings
+
     def remove_container(self, key: ContainerKey) -> None:
-        _remove_group(self._parent / _group_name(key))
+        _remove_group(self._parent / key.pod_uid / _group_name(key))
 
     def remove_pod(self, pod_uid: str) -> None:
-        for group in list(self._parent.glob(f"{pod_uid}.*")):
-            _remove_group(group)
+        _remove_groups(self._parent / pod_uid)
 
 
 class LegacyCgroups:
@@ -171,26 +179,21 @@ class LegacyCgroups:
     def controllers(self) -> frozenset[str]:
         return frozenset(self._parents)
 
-    def make(self, key: ContainerKey, limits: Limits) -> CgroupEntry | None:
-        settings: dict[str, dict[str, int]] = {}
-        if limits.memory_bytes is not None:
-            settings["memory"] = {"memory.limit_in_bytes": limits.memory_bytes}
-        if limits.cpu_millis is not None:
-            settings["cpu"] = {
-                "cpu.cfs_period_us": _PERIOD_US,
-                "cpu.cfs_quota_us": _quota_us(limits.cpu_millis),
-            }
-        if limits.pids is not None:
-            settings["pids"] = {"pids.max": limits.pids}
+    def make(self, key: ContainerKey, limits: Limits, of_pod: Limits) -> CgroupEntry | None:
+        own, pods = _legacy_settings(limits), _legacy_settings(of_pod)
         groups: dict[str, Path] = {}
-        for controller in settings.keys() & self._parents.keys():
-            group = groups[controller] = self._parents[controller] / _group_name(key)
-            group.mkdir(exist_ok=True)
-            for name, value in settings[controller].items():
-                (group / name).write_text(str(value))
+        for controller in (own.keys() | pods.keys()) & self._parents.keys():
+            pod = self._parents[controller] / key.pod_uid
+            group = groups[controller] = pod / _group_name(key)
+            group.mkdir(parents=True, exist_ok=True)
+            _write_all(pod, pods.get(controller, {}))
+            _write_all(group, own.get(controller, {}))
         if not groups:
             return None
         memory = groups.get("memory")
+        if memory is not None and limits.memory_bytes is not None:
+            # Swap does not stretch the limit, where the kernel counts it.
+            _write_if_present(memory / "memory.memsw.limit_in_bytes", str(limits.memory_bytes))
         return CgroupEntry(
             process_files=[str(group / "cgroup.procs") for group in groups.values()],
             oom_file=str(memory / "memory.oom_control") if memory else "",
@@ -198,16 +201,30 @@ class LegacyCgroups:
 
     def remove_container(self, key: ContainerKey) -> None:
         for parent in self._parents.values():
-            _remove_group(parent / _group_name(key))
+            _remove_group(parent / key.pod_uid / _group_name(key))
 
     def remove_pod(self, pod_uid: str) -> None:
         for parent in self._parents.values():
-            for group in list(parent.glob(f"{pod_uid}.*")):
-                _remove_group(group)
+            _remove_groups(parent / pod_uid)
+
+
+def _legacy_settings(limits: Limits) -> dict[str, dict[str, str]]:
+    """By controller, in the order in which they have to be written."""
+    settings: dict[str, dict[str, str]] = {}
+    if limits.memory_bytes is not None:
+        settings["memory"] = {"memory.limit_in_bytes": str(limits.memory_bytes)}
+    if limits.cpu_millis is not None:
+        settings["cpu"] = {
+            "cpu.cfs_period_us": str(_PERIOD_US),
+            "cpu.cfs_quota_us": str(_quota_us(limits.cpu_millis)),
+        }
+    if limits.pids is not None:
+        settings["pids"] = {"pids.max": str(limits.pids)}
+    return settings
 
 
 def _group_name(key: ContainerKey) -> str:
-    return f"{key.pod_uid}.{key.container}.{key.attempt}"
+    return f"{key.container}.{key.attempt}"
 
 
 def _quota_us(cpu_millis: int) -> int:
@@ -215,9 +232,24 @@ def _quota_us(cpu_millis: int) -> int:
     return max(1000, cpu_millis * _PERIOD_US // 1000)
 
 
+def _write_all(group: Path, settings: Mapping[str, str]) -> None:
+    for name, value in settings.items():
+        (group / name).write_text(value)
+
+
 def _write_if_present(file: Path, text: str) -> None:
     if file.exists():
         file.write_text(text)
+
+
+def _remove_groups(pod: Path) -> None:
+    """Of the containers, then of the pod."""
+    if not pod.exists():
+        return
+    for entry in pod.iterdir():
+        if entry.is_dir():
+            _remove_group(entry)
+    _remove_group(pod)
 
 
 def _remove_group(group: Path) -> None:

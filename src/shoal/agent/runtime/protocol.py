@@ -35,6 +35,15 @@ class ContainerKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """None is unlimited."""
+
+    cpu_millis: int | None = None
+    memory_bytes: int | None = None
+    pids: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PodSandbox:
     """What the containers of a pod share."""
 
@@ -49,6 +58,8 @@ class PodSandbox:
     shares_processes: bool = False
     """spec.shareProcessNamespace: containers see each other's processes."""
     uses_host_network: bool = False
+    limits: Limits = field(default_factory=Limits)
+    """Of all containers together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +71,6 @@ class Mount:
     read_only: bool = False
     volume: str = ""
     """Name of the pod's volume: what it is called where it cannot be mounted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """None is unlimited."""
-
-    cpu_millis: int | None = None
-    memory_bytes: int | None = None
-    pids: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,8 +34,8 @@ def test_limits_of_version_2_are_written_to_a_group_of_the_container(
     findings = find_cgroups(mountinfo((tmp_path, "cgroup2", "rw")), "0::/user.slice/shoal.scope\n")
     assert findings.sentence == "cgroup v2 limits"
     assert findings.cgroups is not None
-    entry = findings.cgroups.make(KEY, LIMITS)
-    group = unified / "shoal" / "uid-1.main.2"
+    entry = findings.cgroups.make(KEY, LIMITS, Limits())
+    group = unified / "shoal" / "uid-1" / "main.2"
     assert entry is not None
     assert entry.process_files == [str(group / "cgroup.procs")]
     assert entry.oom_file == str(group / "memory.events")
@@ -75,9 +75,9 @@ def test_limits_of_version_1_are_written_per_controller(tmp_path: Path) -> None:
     )
     assert findings.sentence == "cgroup v1 limits for cpu, memory"
     assert isinstance(findings.cgroups, LegacyCgroups)
-    entry = findings.cgroups.make(KEY, LIMITS)
-    memory = tmp_path / "memory" / "job" / "shoal" / "uid-1.main.2"
-    cpu = tmp_path / "cpu,cpuacct" / "job" / "shoal" / "uid-1.main.2"
+    entry = findings.cgroups.make(KEY, LIMITS, Limits())
+    memory = tmp_path / "memory" / "job" / "shoal" / "uid-1" / "main.2"
+    cpu = tmp_path / "cpu,cpuacct" / "job" / "shoal" / "uid-1" / "main.2"
     assert entry is not None
     assert sorted(entry.process_files) == [str(cpu / "cgroup.procs"), str(memory / "cgroup.procs")]
     assert entry.oom_file == str(memory / "memory.oom_control")
@@ -87,7 +87,7 @@ def test_limits_of_version_1_are_written_per_controller(tmp_path: Path) -> None:
 
 def test_no_limits_no_group(tmp_path: Path) -> None:
     cgroups = LegacyCgroups({"memory": tmp_path})
-    assert cgroups.make(KEY, Limits()) is None
+    assert cgroups.make(KEY, Limits(), Limits()) is None
     assert not list(tmp_path.iterdir())
 
 
@@ -98,11 +98,37 @@ def test_what_is_refused_is_said(tmp_path: Path) -> None:
     assert findings.sentence == "no cgroup limits: cgroup v1 memory: Not a directory"
 
 
+def test_the_pods_limits_are_written_to_the_group_around_those_of_its_containers(
+    tmp_path: Path,
+) -> None:
+    cgroups = LegacyCgroups({"memory": tmp_path / "memory", "pids": tmp_path / "pids"})
+    of_pod = Limits(memory_bytes=32 << 20, cpu_millis=100, pids=7)
+    entry = cgroups.make(KEY, Limits(), of_pod)
+    memory, pids = tmp_path / "memory" / "uid-1", tmp_path / "pids" / "uid-1"
+    assert entry is not None
+    assert sorted(entry.process_files) == [
+        str(memory / "main.2" / "cgroup.procs"),
+        str(pids / "main.2" / "cgroup.procs"),
+    ]
+    assert (memory / "memory.limit_in_bytes").read_text() == str(32 << 20)
+    assert (pids / "pids.max").read_text() == "7"
+    assert not list((memory / "main.2").iterdir())
+
+
+def test_version_2_lets_controllers_into_the_groups_of_pods(unified: Path) -> None:
+    cgroups = UnifiedCgroups.at(unified, "/")
+    cgroups.make(KEY, Limits(), Limits(pids=7))
+    pod = unified / "shoal" / "uid-1"
+    assert (pod / "pids.max").read_text() == "7"
+    assert (pod / "cgroup.subtree_control").read_text() == "+cpu +memory +pids"
+
+
 def test_groups_of_a_pod_are_removed_and_those_of_others_stay(tmp_path: Path) -> None:
     cgroups = LegacyCgroups({"memory": tmp_path})
-    for name in ("uid-1.main.0", "uid-1.main.1", "uid-11.main.0"):
-        (tmp_path / name).mkdir()
+    for name in ("uid-1/main.0", "uid-1/main.1", "uid-11/main.0"):
+        (tmp_path / name).mkdir(parents=True)
     cgroups.remove_container(ContainerKey("uid-1", "main", 0))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["uid-1.main.1", "uid-11.main.0"]
+    assert [path.name for path in (tmp_path / "uid-1").iterdir()] == ["main.1"]
     cgroups.remove_pod("uid-1")
-    assert [path.name for path in tmp_path.iterdir()] == ["uid-11.main.0"]
+    cgroups.remove_pod("uid-1")
+    assert [path.name for path in tmp_path.iterdir()] == ["uid-11"]
