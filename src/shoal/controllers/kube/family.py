@@ -9,14 +9,18 @@ from shoal.client.events import EventRecorder
 from shoal.client.informer import InformerSet
 from shoal.client.protocol import Client
 from shoal.controllers.kube.cron_job import cron_job_controller
+from shoal.controllers.kube.daemon_set import daemon_set_controller
 from shoal.controllers.kube.deployment import deployment_controller
 from shoal.controllers.kube.endpoints import endpoints_controller
 from shoal.controllers.kube.event_expiry import EventExpiry
 from shoal.controllers.kube.garbage_collector import garbage_collector
+from shoal.controllers.kube.job_controller import job_controllers
+from shoal.controllers.kube.job_ttl import job_ttl_controller
 from shoal.controllers.kube.namespace import namespace_controller
 from shoal.controllers.kube.pod_gc import pod_gc_controller
 from shoal.controllers.kube.replica_set import replica_set_controller
 from shoal.controllers.kube.service_account import service_account_controller
+from shoal.controllers.kube.stateful_set import stateful_set_controller
 
 
 class KubeControllers:
@@ -35,6 +39,12 @@ class KubeControllers:
             replica_set_controller(client, informers, recorder_of("replicaset-controller"), clock),
             deployment_controller(client, informers, recorder_of("deployment-controller"), clock),
             cron_job_controller(client, informers, recorder_of("cronjob-controller"), clock),
+            stateful_set_controller(
+                client, informers, recorder_of("statefulset-controller"), clock
+            ),
+            daemon_set_controller(client, informers, recorder_of("daemonset-controller"), clock),
+            *job_controllers(client, informers, recorder_of("job-controller"), clock),
+            job_ttl_controller(client, informers, clock),
             endpoints_controller(client, informers, clock),
             service_account_controller(client, informers, clock),
             namespace_controller(client, informers, clock),
