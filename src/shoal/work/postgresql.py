@@ -4,7 +4,7 @@ Every call but a put is one statement, so that a holder costs the server one rou
 commit; time is the server's. What a crash of the server keeps is up to its `synchronous_commit`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,15 +49,15 @@ class PostgresqlSource:
             with self._speaking() as connection, connection.transaction():
                 lacking = run
                 if batch_id:
-                    batch = {"queue": queue, "batch": batch_id}
+                    batch: dict[str, Any] = {"queue": queue, "batch": batch_id}
                     [(present,)] = self._rows(connection, "lock_batch", batch)
                     lacking = missing(start, run, present)
                     if lacking:
                         batch["added"] = start + len(run)
-                        connection.execute(statements(_SQL)["write_batch"], batch)
+                        connection.execute(_statement("write_batch"), batch)
                 if lacking:
                     values = {"queue": queue, "bodies": list(lacking)}
-                    connection.execute(statements(_SQL)["put"], values)
+                    connection.execute(_statement("put"), values)
             added += len(lacking)
         return added
 
@@ -83,12 +83,12 @@ class PostgresqlSource:
                 found += sorted(taken, key=lambda row: (row[4] == 0, row[4], row[0]))
         return [
             ItemLease(
-                item=Item(id=id, body=body),
-                token=token_of(id, nonce),
+                item=Item(id=each, body=body),
+                token=token_of(each, nonce),
                 attempt=attempts,
                 expires_at_s=until_s,
             )
-            for id, attempts, body, until_s, _, _ in found
+            for each, attempts, body, until_s, _, _ in found
         ]
 
     def renew(self, queue: str, tokens: Sequence[str], lease_s: float) -> Sequence[str]:
@@ -127,13 +127,13 @@ class PostgresqlSource:
 
     def peek(self, queue: str, count: int) -> Sequence[Item]:
         rows = self._asked("peek", {"queue": queue, "count": count})
-        return [Item(id=id, body=body) for id, body in rows]
+        return [Item(id=each, body=body) for each, body in rows]
 
     def dead_letters(self, queue: str, count: int) -> Sequence[DeadItem]:
         rows = self._asked("dead_letters", {"queue": queue, "count": count})
         return [
-            DeadItem(item=Item(id=id, body=body), attempts=attempts, reason=reason)
-            for id, body, attempts, reason in rows
+            DeadItem(item=Item(id=each, body=body), attempts=attempts, reason=reason)
+            for each, body, attempts, reason in rows
         ]
 
     def revive(self, queue: str, ids: Sequence[int] | None = None) -> int:
@@ -157,9 +157,9 @@ class PostgresqlSource:
         parts = parts_of(tokens)
         if not parts:
             return []
-        ids, nonces = [id for id, _ in parts], [nonce for _, nonce in parts]
+        ids, nonces = [each for each, _ in parts], [nonce for _, nonce in parts]
         rows = self._asked(name, {**values, "queue": queue, "ids": ids, "nonces": nonces})
-        found = {token_of(id, nonce) for id, nonce in rows}
+        found = {token_of(each, nonce) for each, nonce in rows}
         return [token for token in tokens if token in found]
 
     def _asked(self, name: str, values: Mapping[str, Any]) -> list[Any]:
@@ -169,10 +169,10 @@ class PostgresqlSource:
     def _rows(
         self, connection: psycopg.Connection[TupleRow], name: str, values: Mapping[str, Any]
     ) -> list[Any]:
-        return connection.execute(statements(_SQL)[name], values).fetchall()
+        return connection.execute(_statement(name), values).fetchall()
 
     @contextmanager
-    def _speaking(self) -> Iterator[psycopg.Connection[TupleRow]]:
+    def _speaking(self) -> Generator[psycopg.Connection[TupleRow]]:
         """The connection; after an error it is made anew by the next call."""
         try:
             yield self._connection()
@@ -198,8 +198,12 @@ class PostgresqlSource:
 
 def _prepare(session: psycopg.Connection[TupleRow]) -> None:
     """Makes the tables where they are not there; whoever comes second finds them."""
-    [(has_schema,)] = session.execute(statements(_SQL)["has_schema"]).fetchall()
+    [(has_schema,)] = session.execute(_statement("has_schema")).fetchall()
     if not has_schema:
         with session.transaction():
-            session.execute(statements(_SQL)["lock_schema"])
-            session.execute(script("sql/postgresql_schema.sql"))
+            session.execute(_statement("lock_schema"))
+            session.execute(script("sql/postgresql_schema.sql").encode())
+
+
+def _statement(name: str) -> bytes:
+    return statements(_SQL)[name].encode()

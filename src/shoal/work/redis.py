@@ -5,7 +5,7 @@ of a queue bear its name as their hash tag, so that they are in one slot of a cl
 of the server keeps is up to its `appendonly` and `appendfsync` (docs/reference/work-queues.md).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -56,12 +56,12 @@ class RedisSource:
         )
         return [
             ItemLease(
-                item=Item(id=int(id), body=body),
-                token=token_of(int(id), nonce),
+                item=Item(id=int(each), body=body),
+                token=token_of(int(each), nonce),
                 attempt=int(attempt),
                 expires_at_s=int(until_us) / 1e6,
             )
-            for id, attempt, body in zip(rows[::3], rows[1::3], rows[2::3], strict=True)
+            for each, attempt, body in zip(rows[::3], rows[1::3], rows[2::3], strict=True)
         ]
 
     def renew(self, queue: str, tokens: Sequence[str], lease_s: float) -> Sequence[str]:
@@ -97,13 +97,15 @@ class RedisSource:
 
     def peek(self, queue: str, count: int) -> Sequence[Item]:
         rows = self._run("peek", queue, count)
-        return [Item(id=int(id), body=body) for id, body in zip(rows[::2], rows[1::2], strict=True)]
+        return [
+            Item(id=int(each), body=body) for each, body in zip(rows[::2], rows[1::2], strict=True)
+        ]
 
     def dead_letters(self, queue: str, count: int) -> Sequence[DeadItem]:
         rows = self._run("dead_letters", queue, count)
         return [
-            DeadItem(item=Item(id=int(id), body=body), attempts=attempts, reason=reason)
-            for id, body, attempts, reason in zip(
+            DeadItem(item=Item(id=int(each), body=body), attempts=attempts, reason=reason)
+            for each, body, attempts, reason in zip(
                 rows[::4], rows[1::4], rows[2::4], rows[3::4], strict=True
             )
         ]
@@ -136,7 +138,7 @@ class RedisSource:
         parts = parts_of(tokens)
         if not parts:
             return []
-        flat = [text for id, nonce in parts for text in (_padded(id), nonce)]
+        flat = [text for each, nonce in parts for text in (_padded(each), nonce)]
         answers = self._run(name, queue, *values, *flat)
         return [token_of(*part) for part, is_held in zip(parts, answers, strict=True) if is_held]
 
@@ -150,7 +152,7 @@ class RedisSource:
             return found(keys=keys, args=values)
 
     @contextmanager
-    def _speaking(self) -> Iterator[redis.Redis]:
+    def _speaking(self) -> Generator[redis.Redis]:
         try:
             if self._client is None:
                 self._client = _connect(self._url)

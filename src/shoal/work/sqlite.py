@@ -11,7 +11,7 @@ that were acknowledged in the last moments be delivered once more.
 import fcntl
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing, contextmanager
 from io import TextIOWrapper
 from pathlib import Path
@@ -53,14 +53,14 @@ class SqliteSource:
         for start, run in chunks(bodies):
             with self._writing(is_durable=True) as run_sql:
                 run_sql("add_queue", queue)
-                id = self._id(queue)
-                present = run_sql("read_batch", id, batch_id).fetchone() if batch_id else None
+                number = self._number(queue)
+                present = run_sql("read_batch", number, batch_id).fetchone() if batch_id else None
                 lacking = missing(start, run, present[0]) if present else run
                 for body in lacking:
-                    run_sql("add_item", id, body)
-                run_sql("count_added", len(lacking), id)
+                    run_sql("add_item", number, body)
+                run_sql("count_added", len(lacking), number)
                 if batch_id and lacking:
-                    run_sql("write_batch", id, batch_id, start + len(run))
+                    run_sql("write_batch", number, batch_id, start + len(run))
             added += len(lacking)
         return added
 
@@ -68,11 +68,11 @@ class SqliteSource:
         self, queue: str, *, holder: str, count: int, limits: QueueLimits
     ) -> Sequence[ItemLease]:
         with self._writing() as run_sql:
-            id = self._id(queue)
+            number = self._number(queue)
             now_s = self._now_s()
-            taken = self._returned(id, now_s, count, limits.max_attempts)
+            taken = self._returned(number, now_s, count, limits.max_attempts)
             if len(taken) < count:
-                taken += run_sql("fresh", id, count - len(taken)).fetchall()
+                taken += run_sql("fresh", number, count - len(taken)).fetchall()
             until_s, nonce = now_s + limits.lease_s, new_nonce()
             for row in taken:
                 run_sql("lease", until_s, nonce, holder, row[0])
@@ -88,24 +88,24 @@ class SqliteSource:
 
     def renew(self, queue: str, tokens: Sequence[str], lease_s: float) -> Sequence[str]:
         with self._writing() as run_sql:
-            id = self._id(queue)
+            number = self._number(queue)
             until_s = self._now_s() + lease_s
             return [
                 token_of(each, nonce)
                 for each, nonce in parts_of(tokens)
-                if run_sql("renew", until_s, each, nonce, id).rowcount
+                if run_sql("renew", until_s, each, nonce, number).rowcount
             ]
 
     def ack(self, queue: str, tokens: Sequence[str]) -> Sequence[str]:
         with self._writing() as run_sql:
-            id = self._id(queue)
+            number = self._number(queue)
             done = [
                 token_of(each, nonce)
                 for each, nonce in parts_of(tokens)
-                if run_sql("finish", each, nonce, id).rowcount
+                if run_sql("finish", each, nonce, number).rowcount
             ]
             if done:
-                run_sql("count_done", len(done), id)
+                run_sql("count_done", len(done), number)
         return done
 
     def nack(
@@ -120,16 +120,16 @@ class SqliteSource:
     ) -> Sequence[str]:
         held: list[str] = []
         with self._writing() as run_sql:
-            id = self._id(queue)
+            number = self._number(queue)
             due_s = self._now_s() + delay_s
             for each, nonce in parts_of(tokens):
-                row = run_sql("find_lease", each, nonce, id).fetchone()
+                row = run_sql("find_lease", each, nonce, number).fetchone()
                 if row is None:
                     continue
                 attempts, body = row
                 held.append(token_of(each, nonce))
                 if uses_attempt and attempts >= max_attempts:
-                    self._bury(id, each, attempts, reason, body)
+                    self._bury(number, each, attempts, reason, body)
                 else:
                     run_sql("give_back", due_s, attempts - (not uses_attempt), each)
         return held
@@ -148,14 +148,14 @@ class SqliteSource:
 
     def peek(self, queue: str, count: int) -> Sequence[Item]:
         with self._speaking():
-            id = self._id(queue)
-            rows: list[_Row] = self._run("returned", id, self._now_s(), count).fetchall()
-            rows += self._run("fresh", id, count - len(rows)).fetchall()
+            number = self._number(queue)
+            rows: list[_Row] = self._run("returned", number, self._now_s(), count).fetchall()
+            rows += self._run("fresh", number, count - len(rows)).fetchall()
         return [Item(id=each, body=body) for each, _, _, body in rows]
 
     def dead_letters(self, queue: str, count: int) -> Sequence[DeadItem]:
         with self._speaking():
-            rows = self._run("dead_letters", self._id(queue), count).fetchall()
+            rows = self._run("dead_letters", self._number(queue), count).fetchall()
         return [
             DeadItem(item=Item(id=each, body=body), attempts=attempts, reason=reason)
             for each, body, attempts, reason in rows
@@ -163,22 +163,22 @@ class SqliteSource:
 
     def revive(self, queue: str, ids: Sequence[int] | None = None) -> int:
         with self._writing() as run_sql:
-            id = self._id(queue)
+            number = self._number(queue)
             if ids is None:
-                ids = [row[0] for row in run_sql("dead_letters", id, -1)]
+                ids = [row[0] for row in run_sql("dead_letters", number, -1)]
             revived = 0
             for each in ids:
-                run_sql("revive", self._now_s(), id, each)
-                revived += run_sql("drop_dead", id, each).rowcount
-            run_sql("count_dead", -revived, id)
+                run_sql("revive", self._now_s(), number, each)
+                revived += run_sql("drop_dead", number, each).rowcount
+            run_sql("count_dead", -revived, number)
         return revived
 
     def purge(self, queue: str) -> int:
         with self._writing() as run_sql:
-            id = self._id(queue)
-            gone = run_sql("purge_items", id).rowcount + run_sql("purge_dead", id).rowcount
-            run_sql("purge_batches", id)
-            run_sql("purge_counts", id)
+            number = self._number(queue)
+            gone = run_sql("purge_items", number).rowcount + run_sql("purge_dead", number).rowcount
+            run_sql("purge_batches", number)
+            run_sql("purge_counts", number)
         return gone
 
     def close(self) -> None:
@@ -209,7 +209,7 @@ class SqliteSource:
         self._run("bury", id, queue, attempts, reason, body)
         self._run("count_dead", 1, queue)
 
-    def _id(self, queue: str) -> int:
+    def _number(self, queue: str) -> int:
         """Of the queue; 0, which none has, for one that nobody has put into."""
         if queue not in self._ids:
             row = self._run("find_queue", queue).fetchone()
@@ -225,7 +225,7 @@ class SqliteSource:
         return self._connection().execute(statements(_SQL)[name], values)
 
     @contextmanager
-    def _writing(self, *, is_durable: bool = False) -> Iterator[Any]:
+    def _writing(self, *, is_durable: bool = False) -> Generator[Any]:
         """One transaction, in this process' turn."""
         with self._speaking():
             connection = self._connection()
@@ -266,7 +266,7 @@ class SqliteSource:
             fcntl.flock(self._turn, fcntl.LOCK_UN)
 
     @contextmanager
-    def _speaking(self) -> Iterator[None]:
+    def _speaking(self) -> Generator[None]:
         try:
             yield
         except (sqlite3.Error, OSError) as error:

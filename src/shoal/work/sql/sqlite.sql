@@ -58,7 +58,7 @@ select queue.added, queue.done, queue.dead,
     count(item.id) filter (where item.nonce is not null),
     count(item.id) filter (where item.nonce is null and item.id is not null)
 from queue left join item on item.queue = queue.id and item.due_s > ?
-where queue.name = ?;
+where queue.name = ? group by queue.id;
 
 -- name: dead_letters
 select id, body, attempts, reason from dead where queue = ? order by id limit ?;
