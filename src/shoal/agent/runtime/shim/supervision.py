@@ -190,10 +190,11 @@ class Shim:
             try:
                 # Is there anyone? Looking through /proc costs more than asking.
                 os.waitpid(-1, os.WNOHANG)
+                self._kill_all()
+                # Whoever was asked for may have been the last.
+                os.waitpid(-1, 0)
             except ChildProcessError:
                 return
-            self._kill_all()
-            os.waitpid(-1, 0)
 
 
 def answer(answer_fd: int, values: dict[str, object]) -> None:
