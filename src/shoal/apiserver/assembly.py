@@ -2,9 +2,11 @@
 
 import random
 
-from shoal.apiserver.admission import Admission, NoAdmission
+from shoal.apiserver.admission import Admission, NoAdmission, Together
 from shoal.apiserver.builtin import builtin_kinds
 from shoal.apiserver.core import Core, PodLogs, TokenIssuer
+from shoal.apiserver.limits.limit_ranger import LimitRanger
+from shoal.apiserver.limits.quota_gate import QuotaGate
 from shoal.apiserver.registry import Registry
 from shoal.apiserver.request_counts import RequestCounts
 from shoal.apiserver.schema.custom.served import served_from_crd
@@ -24,7 +26,7 @@ def assemble(
     admission: Admission | None = None,
     service_addresses: ServiceAddresses | None = None,
 ) -> Core:
-    """Without an `admission` nobody else has a say."""
+    """Without an `admission` nobody has a say but Kubernetes' own rules."""
     return Core(
         store=store,
         registry=Registry(builtin_kinds(), served_from_crd, store),
@@ -34,6 +36,7 @@ def assemble(
         tokens=tokens,
         streams=OpenStreams(),
         requests=RequestCounts(clock),
-        admission=admission or NoAdmission(),
+        admission=Together(LimitRanger(store), admission or NoAdmission()),
+        quotas=QuotaGate(store, clock),
         service_addresses=service_addresses or ServiceAddresses(),
     )

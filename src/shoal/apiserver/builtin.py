@@ -73,6 +73,7 @@ _KINDS = (
         fields={f"involvedObject.{name}": "" for name in _EVENT_ABOUT}
         | {"reason": "", "reportingComponent": "", "source": "", "type": ""},
     ),
+    _Kind(kind="LimitRange", plural="limitranges", short_names=("limits",)),
     _Kind(
         kind="Namespace",
         plural="namespaces",
@@ -119,6 +120,12 @@ _KINDS = (
             "status.podIPs": "",
             "status.nominatedNodeName": "",
         },
+    ),
+    _Kind(
+        kind="ResourceQuota",
+        plural="resourcequotas",
+        short_names=("quota",),
+        subresources=_STATUS,
     ),
     _Kind(kind="Secret", plural="secrets", fields={"type": ""}),
     _Kind(

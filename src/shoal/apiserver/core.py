@@ -11,6 +11,7 @@ import msgspec
 from shoal.api.pod import Pod
 from shoal.api.resource import JsonObject
 from shoal.apiserver.admission import Admission
+from shoal.apiserver.limits.quota_gate import QuotaGate
 from shoal.apiserver.registry import Registry
 from shoal.apiserver.request_counts import RequestCounts
 from shoal.apiserver.service_addresses import ServiceAddresses
@@ -85,4 +86,5 @@ class Core:
     streams: OpenStreams
     requests: RequestCounts
     admission: Admission
+    quotas: QuotaGate
     service_addresses: ServiceAddresses

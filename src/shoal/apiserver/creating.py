@@ -1,6 +1,7 @@
 """The verb create: a body becomes a stored object, or is refused."""
 
 import uuid
+from functools import partial
 from typing import cast
 
 from shoal.api.core import NAMESPACES
@@ -65,12 +66,21 @@ async def create(core: Core, target: Target, body: JsonObject, options: WriteOpt
             raise refusal
     if options.dry_run:
         return _dry_run(core, target, body, warnings)
+    return await _store(core, target, body, base, warnings)
+
+
+async def _store(
+    core: Core, target: Target, body: JsonObject, base: str, warnings: tuple[str, ...]
+) -> Written:
+    """`base` is what a generated name begins with; empty where the name is given."""
+    served, metadata = target.served, body["metadata"]
     for attempt in range(_NAME_ATTEMPTS):
         if base and attempt:
             metadata["name"] = generated_name(base, core.rng)
-        key = target.key_of(metadata["name"])
+        write = partial(core.store.create, target.key_of(metadata["name"]))
         try:
-            entry = await core.store.create(key, stamper(encode(served, body)))
+            encoder = stamper(encode(served, body))
+            entry = await core.quotas.carry_out(target, body, None, encoder, write)
         except KeyExists:
             if base:
                 continue
@@ -139,5 +149,6 @@ def _dry_run(core: Core, target: Target, body: JsonObject, warnings: tuple[str, 
     name = body["metadata"]["name"]
     if core.store.get(target.key_of(name)) is not None:
         raise already_exists(target.group_resource, name)
+    core.quotas.check(target, body, None)
     value = present(target.served, encode(target.served, body))
     return Written(value, is_new=True, warnings=warnings)

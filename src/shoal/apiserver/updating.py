@@ -7,6 +7,7 @@ refused then: it names that of an object which is there no more.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 import orjson
@@ -45,6 +46,8 @@ class _Outcome(msgspec.Struct, frozen=True):
     unstamped: bytes
     is_change: bool
     is_deletion: bool
+    obj: JsonObject | None = None
+    """What quotas are asked about; None where they are not."""
 
 
 async def replace(core: Core, target: Target, body: JsonObject, options: WriteOptions) -> Written:
@@ -65,10 +68,12 @@ async def revise(core: Core, target: Target, change: Revise, options: WriteOptio
         new, warnings = change(load(target.served, entry.value))
         _check_conditions(target, entry, new)
         outcome = _settle(core, target, old, new)
+        if options.dry_run and outcome.obj is not None:
+            core.quotas.check(target, outcome.obj, old)
         if options.dry_run or not (outcome.is_change or outcome.is_deletion):
             value = stamper(outcome.unstamped)(entry.revision)
             return Written(present(target.served, value), warnings=warnings)
-        stored = await _store(core, target, entry, outcome)
+        stored = await _store(core, target, entry, outcome, old)
         if stored is not None:
             return Written(present(target.served, stored.value), warnings=warnings)
     raise conflict(target.group_resource, target.name)
@@ -88,7 +93,7 @@ async def edit(
             return msgspec.structs.replace(entry, value=stamper(unstamped)(entry.revision))
         if stamper(unstamped)(entry.revision) == entry.value:
             return entry
-        return await _store(core, target, entry, _Outcome(unstamped, True, False))
+        return await _store(core, target, entry, _Outcome(unstamped, True, False), obj)
 
     return await retried(target, once)
 
@@ -102,13 +107,18 @@ async def retried(target: Target, once: Callable[[], Awaitable[Entry | None]]) -
     raise conflict(target.group_resource, target.name)
 
 
-async def _store(core: Core, target: Target, entry: Entry, outcome: _Outcome) -> Entry | None:
+async def _store(
+    core: Core, target: Target, entry: Entry, outcome: _Outcome, old: JsonObject
+) -> Entry | None:
     """None where another write came between."""
     stamp = stamper(outcome.unstamped)
     try:
         if outcome.is_deletion:
             return await core.store.delete(target.key, stamp, expected=entry.revision)
-        return await core.store.update(target.key, stamp, expected=entry.revision)
+        write = partial(core.store.update, target.key, expected=entry.revision)
+        if outcome.obj is None:
+            return await write(stamp)
+        return await core.quotas.carry_out(target, outcome.obj, old, stamp, write)
     except RevisionMismatch:
         return None
     except KeyMissing as error:
@@ -158,7 +168,8 @@ def _settle(core: Core, target: Target, old: JsonObject, new: JsonObject) -> _Ou
     old["metadata"].pop("resourceVersion", None)
     new["metadata"].pop("resourceVersion", None)
     is_deletion = _is_last_finalizer_gone(strategy, new)
-    return _Outcome(encode(served, new), new != old, is_deletion)
+    counted = None if target.subresource else new
+    return _Outcome(encode(served, new), new != old, is_deletion, counted)
 
 
 def _keep_server_owned(

@@ -24,6 +24,7 @@ from shoal.apiserver.schema.validation import claims as claim_rules
 from shoal.apiserver.schema.validation import core as core_rules
 from shoal.apiserver.schema.validation import cron_jobs as cron_job_rules
 from shoal.apiserver.schema.validation import jobs as job_rules
+from shoal.apiserver.schema.validation import limits as limit_rules
 from shoal.apiserver.schema.validation import pods as pod_rules
 from shoal.apiserver.schema.validation import services as service_rules
 from shoal.apiserver.schema.validation import sets as set_rules
@@ -88,6 +89,7 @@ def builtin_schema(group: str, version: str, kind: str) -> BuiltinSchema:
 
 _DEFAULTS: Mapping[tuple[str, str], Default] = {
     ("", "Endpoints"): services.default_endpoints,
+    ("", "LimitRange"): core.default_limit_range,
     ("", "Namespace"): core.default_namespace,
     ("", "Node"): core.default_node,
     ("", "PersistentVolume"): volumes.default_persistent_volume,
@@ -112,11 +114,13 @@ _RULES: Mapping[tuple[str, str], Validate] = {
     ("", "ConfigMap"): core_rules.validate_config_map,
     ("", "Endpoints"): service_rules.validate_endpoints,
     ("", "Event"): core_rules.validate_event,
+    ("", "LimitRange"): limit_rules.validate_limit_range,
     ("", "Namespace"): core_rules.validate_namespace,
     ("", "Node"): core_rules.validate_node,
     ("", "PersistentVolume"): storage_rules.validate_volume,
     ("", "PersistentVolumeClaim"): claim_rules.validate_claim,
     ("", "Pod"): pod_rules.validate_pod,
+    ("", "ResourceQuota"): limit_rules.validate_resource_quota,
     ("", "Secret"): core_rules.validate_secret,
     ("", "Service"): service_rules.validate_service,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): validate_crd,

@@ -17,6 +17,7 @@ _TABLES: Mapping[tuple[str, str], KindTable] = MappingProxyType(
         ("", "PersistentVolume"): storage.PERSISTENT_VOLUMES,
         ("", "PersistentVolumeClaim"): storage.PERSISTENT_VOLUME_CLAIMS,
         ("", "Pod"): pods.PODS,
+        ("", "ResourceQuota"): configuration.RESOURCE_QUOTAS,
         ("", "Secret"): configuration.SECRETS,
         ("", "Service"): services.SERVICES,
         ("", "ServiceAccount"): configuration.SERVICE_ACCOUNTS,

@@ -49,6 +49,14 @@ def _priority_class(obj: JsonObject, now: datetime) -> list[object]:
     ]
 
 
+def _resource_quota(obj: JsonObject, now: datetime) -> list[object]:
+    used, hard = section(obj, "status", "used"), section(obj, "status", "hard")
+    texts = {name: f"{name}: {used.get(name, 0)}/{hard[name]}" for name in sorted(hard)}
+    limits = [text for name, text in texts.items() if name.startswith("limits.")]
+    others = [text for name, text in texts.items() if not name.startswith("limits.")]
+    return [name_of(obj), ", ".join(others), ", ".join(limits), age_of(obj, now)]
+
+
 def _disruption_budget(obj: JsonObject, now: datetime) -> list[object]:
     spec = section(obj, "spec")
     return [
@@ -92,6 +100,15 @@ PRIORITY_CLASSES = KindTable(
         text("PreemptionPolicy", "Whether pods of this class may displace others."),
     ),
     _priority_class,
+)
+RESOURCE_QUOTAS = KindTable(
+    (
+        NAME,
+        text("Request", "What is in use of each resource, and how much may be."),
+        text("Limit", "The same of the limits of containers."),
+        AGE,
+    ),
+    _resource_quota,
 )
 POD_DISRUPTION_BUDGETS = KindTable(
     (

@@ -39,3 +39,15 @@ def default_priority_class(priority_class: JsonObject) -> None:
 
 def default_nothing(_: JsonObject) -> None:
     """For kinds without defaults."""
+
+
+def default_limit_range(limit_range: JsonObject) -> None:
+    """Of containers: what is not said about a limit is taken from the most that is allowed, and
+    about a request from the limit, then from the least."""
+    for item in (limit_range.get("spec") or {}).get("limits") or ():
+        if item.get("type") != "Container":
+            continue
+        limits = {**(item.get("max") or {}), **(item.get("default") or {})}
+        least, requests = item.get("min") or {}, item.get("defaultRequest") or {}
+        filled = {"default": limits, "defaultRequest": {**least, **limits, **requests}}
+        item.update((field, amounts) for field, amounts in filled.items() if amounts)
