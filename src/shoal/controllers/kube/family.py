@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 from shoal.base.clock import Clock
 from shoal.base.supervision import keep_running
@@ -21,6 +22,9 @@ from shoal.controllers.kube.pod_gc import pod_gc_controller
 from shoal.controllers.kube.replica_set import replica_set_controller
 from shoal.controllers.kube.service_account import service_account_controller
 from shoal.controllers.kube.stateful_set import stateful_set_controller
+from shoal.controllers.kube.volume_binder import volume_binder_controller
+from shoal.controllers.kube.volume_folders import VolumeFolders
+from shoal.controllers.kube.volume_protection import volume_protection_controller
 
 
 class KubeControllers:
@@ -32,8 +36,10 @@ class KubeControllers:
         informers: InformerSet,
         recorder_of: Callable[[str], EventRecorder],
         clock: Clock,
+        volumes_dir: Path | None = None,
     ) -> None:
-        """`recorder_of` gives the recorder of a component, the one that events name."""
+        """`recorder_of` gives the recorder of a component, the one that events name. Claims get
+        folders below `volumes_dir`; without one, nobody binds them."""
         collector, follower = garbage_collector(client, informers, clock)
         self.controllers = [
             replica_set_controller(client, informers, recorder_of("replicaset-controller"), clock),
@@ -49,8 +55,15 @@ class KubeControllers:
             service_account_controller(client, informers, clock),
             namespace_controller(client, informers, clock),
             pod_gc_controller(client, informers, clock),
+            volume_protection_controller(client, informers, clock),
             collector,
         ]
+        if volumes_dir is not None:
+            folders = VolumeFolders(volumes_dir)
+            recorder = recorder_of("persistentvolume-controller")
+            self.controllers.append(
+                volume_binder_controller(client, informers, recorder, clock, folders)
+            )
         self._follower = follower
         self._expiry = EventExpiry(client, clock)
         self._informers = informers

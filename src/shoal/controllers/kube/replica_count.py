@@ -37,7 +37,12 @@ class Resize(msgspec.Struct, frozen=True):
 
 def claim(replica_set: ReplicaSet, pods: Sequence[Pod]) -> Claim:
     """`pods` are those of the namespace."""
-    selector = selectors.from_label_selector(replica_set.spec.selector) or selectors.EVERYTHING
+    return claim_pods(replica_set.metadata, replica_set.spec.selector, pods)
+
+
+def claim_pods(owner: meta.ObjectMeta, selects: meta.LabelSelector, pods: Sequence[Pod]) -> Claim:
+    """As `claim`, for any kind of owner."""
+    selector = selectors.from_label_selector(selects) or selectors.EVERYTHING
     owned: list[Pod] = []
     adopt: list[Pod] = []
     release: list[Pod] = []
@@ -45,11 +50,11 @@ def claim(replica_set: ReplicaSet, pods: Sequence[Pod]) -> Claim:
         controller = each.metadata.controller
         is_match = bool(selector) and selector.matches(each.metadata.labels)
         if controller is not None:
-            if controller.uid == replica_set.metadata.uid:
+            if controller.uid == owner.uid:
                 (owned if is_match else release).append(each)
         elif is_match and not each.is_deleting and not each.is_finished:
             adopt.append(each)
-    if replica_set.metadata.deletion_timestamp is not None:
+    if owner.deletion_timestamp is not None:
         return Claim(owned, [], [])
     return Claim(owned, adopt, release)
 
@@ -135,7 +140,12 @@ def next_available_in_s(
     replica_set: ReplicaSet, owned: Sequence[Pod], now: datetime
 ) -> float | None:
     """When the next ready pod becomes available by time alone."""
-    min_ready = timedelta(seconds=replica_set.spec.min_ready_seconds)
+    return available_in_s(replica_set.spec.min_ready_seconds, owned, now)
+
+
+def available_in_s(min_ready_s: int, owned: Sequence[Pod], now: datetime) -> float | None:
+    """As `next_available_in_s`, for any kind of owner."""
+    min_ready = timedelta(seconds=min_ready_s)
     waits = [
         (since + min_ready - now).total_seconds()
         for each in owned
