@@ -61,7 +61,7 @@ class PodVolumes:
 
     async def _lay_out(self, pod: Pod, facts: NodeFacts) -> dict[str, Path]:
         now = self._clock.now()
-        wanted = wanted_by_volumes(pod.spec.volumes)
+        wanted = wanted_by_volumes(pod)
         if self._has_api_access:
             wanted = replace(wanted, tokens=wanted.tokens | {service_account.TOKEN})
         references = await self._reader.read(pod, self._without_known_tokens(wanted, now))

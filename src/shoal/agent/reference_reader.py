@@ -8,6 +8,7 @@ from shoal.api.core import CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, SERVICES, Ser
 from shoal.api.meta import Object
 from shoal.api.pod import Pod
 from shoal.api.resource import JsonObject, Resource
+from shoal.api.storage import CLAIMS, PERSISTENT_VOLUMES
 from shoal.client.existence import find
 from shoal.client.protocol import Client
 
@@ -23,12 +24,21 @@ class ReferenceReader:
     async def read(self, pod: Pod, wanted: Wanted) -> References:
         """Raises ApiError and ConnectionFailed; what does not exist is left out."""
         namespace = pod.metadata.namespace
-        config_maps, secrets, tokens = await asyncio.gather(
+        config_maps, secrets, tokens, claims = await asyncio.gather(
             self._read_all(CONFIG_MAPS, namespace, wanted.config_maps),
             self._read_all(SECRETS, namespace, wanted.secrets),
             self._request_tokens(pod, wanted.tokens),
+            self._read_all(CLAIMS, namespace, wanted.claims),
         )
-        return References(config_maps=config_maps, secrets=secrets, tokens=tokens)
+        names = frozenset(claim.spec.volume_name for claim in claims.values() if claim.is_bound)
+        volumes = await self._read_all(PERSISTENT_VOLUMES, "", names)
+        return References(
+            config_maps=config_maps,
+            secrets=secrets,
+            tokens=tokens,
+            claims=claims,
+            volumes=volumes,
+        )
 
     async def services(self, namespace: str) -> list[Service]:
         """All of the namespace: containers get a few variables of each."""

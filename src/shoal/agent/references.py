@@ -5,11 +5,12 @@ tokens that do not exist are simply absent here; what that means (waiting, faili
 for `environment` and `volumes` to say.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shoal.api.core import ConfigMap, Secret
-from shoal.api.pod import Container, Volume
+from shoal.api.pod import Container, Pod, Volume
+from shoal.api.storage import PersistentVolume, PersistentVolumeClaim
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,11 @@ class References:
     config_maps: Mapping[str, ConfigMap] = field(default_factory=dict[str, ConfigMap])
     secrets: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
     tokens: Mapping[TokenWish, str] = field(default_factory=dict[TokenWish, str])
+    claims: Mapping[str, PersistentVolumeClaim] = field(
+        default_factory=dict[str, PersistentVolumeClaim]
+    )
+    volumes: Mapping[str, PersistentVolume] = field(default_factory=dict[str, PersistentVolume])
+    """What the claims are bound to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +43,7 @@ class Wanted:
     config_maps: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
     tokens: frozenset[TokenWish] = frozenset()
+    claims: frozenset[str] = frozenset()
 
 
 def wanted_by_environment(container: Container) -> Wanted:
@@ -58,12 +65,19 @@ def wanted_by_environment(container: Container) -> Wanted:
     return Wanted(config_maps=frozenset(config_maps), secrets=frozenset(secrets))
 
 
-def wanted_by_volumes(volumes: Iterable[Volume]) -> Wanted:
-    """What the files of volumes are made from."""
+def claim_of(pod: Pod, volume: Volume) -> str:
+    """The claim that a volume of the pod stands for; empty for other volumes."""
+    if volume.persistent_volume_claim is not None:
+        return volume.persistent_volume_claim.claim_name
+    return f"{pod.metadata.name}-{volume.name}" if volume.ephemeral is not None else ""
+
+
+def wanted_by_volumes(pod: Pod) -> Wanted:
+    """What the pod's volumes are made from."""
     config_maps: set[str] = set()
     secrets: set[str] = set()
     tokens: set[TokenWish] = set()
-    for volume in volumes:
+    for volume in pod.spec.volumes:
         if volume.config_map is not None:
             config_maps.add(volume.config_map.name)
         if volume.secret is not None:
@@ -75,6 +89,10 @@ def wanted_by_volumes(volumes: Iterable[Volume]) -> Wanted:
                 secrets.add(source.secret.name)
             if (token := source.service_account_token) is not None:
                 tokens.add(TokenWish(token.audience, token.expiration_seconds))
+    claims = (claim_of(pod, volume) for volume in pod.spec.volumes)
     return Wanted(
-        config_maps=frozenset(config_maps), secrets=frozenset(secrets), tokens=frozenset(tokens)
+        config_maps=frozenset(config_maps),
+        secrets=frozenset(secrets),
+        tokens=frozenset(tokens),
+        claims=frozenset(name for name in claims if name),
     )

@@ -112,7 +112,12 @@ class PersistentVolumeClaim(Object):
     @property
     def is_bound(self) -> bool:
         """Whether claim and volume name each other."""
-        return bool(self.spec.volume_name) and BIND_COMPLETED in self.metadata.annotations
+        return bool(self.spec.volume_name) and self.is_bind_completed
+
+    @property
+    def is_bind_completed(self) -> bool:
+        """Whether it has ever been bound."""
+        return BIND_COMPLETED in self.metadata.annotations
 
     @property
     def has_class(self) -> bool:

@@ -148,7 +148,8 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
             settings.scheduling.text if settings.scheduling else None,
             volcano.text if volcano else None,
         )
-        kube = services.add_kube_controllers()
+        services.add_service_proxy(plan.host)
+        kube = services.add_kube_controllers(settings.data_dir.absolute() / "volumes")
         volcano = services.add_volcano_controllers(settings.volcano)
         pools = services.add_executor_pools(HttpAdviser(server.client, session), settings.ploto)
         services.add("cleanup of custom kinds", CustomCleanup(server.core).run)

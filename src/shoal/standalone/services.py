@@ -8,9 +8,12 @@ import random
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+from shoal.agent.network.service_proxy import ServiceProxy
 from shoal.agent.service_names import ServiceNames
-from shoal.api.core import ENDPOINTS, SERVICES
+from shoal.api.core import ENDPOINTS, SERVICES, EventType, Service
+from shoal.api.pod import PODS, Pod
 from shoal.api.volcano.pod_group import POD_GROUPS
 from shoal.base.clock import Clock
 from shoal.base.supervision import keep_running
@@ -63,6 +66,16 @@ class Services:
         informer = self.informers.informer
         return ServiceNames(informer(SERVICES), informer(ENDPOINTS))
 
+    def add_service_proxy(self, host: str) -> None:
+        """`host` is where pods reach the machine."""
+        recorder = self.recorder_of("service-proxy")
+
+        def refused(about: Service | Pod, message: str) -> None:
+            kind = SERVICES if isinstance(about, Service) else PODS
+            recorder.record(kind, about.metadata, EventType.WARNING, "AddressUnavailable", message)
+
+        self.add("proxy of services", ServiceProxy(self.informers, host, refused).run)
+
     def add_scheduler(
         self,
         section: SchedulerSection,
@@ -89,8 +102,11 @@ class Services:
             self.add("reload of volcano-scheduler.conf", reload.run)
         return scheduler
 
-    def add_kube_controllers(self) -> KubeControllers:
-        family = KubeControllers(self._client, self.informers, self.recorder_of, self._clock)
+    def add_kube_controllers(self, volumes_dir: Path) -> KubeControllers:
+        """`volumes_dir` is where claims have their folders."""
+        family = KubeControllers(
+            self._client, self.informers, self.recorder_of, self._clock, volumes_dir
+        )
         self.add("kube controllers", family.run)
         return family
 

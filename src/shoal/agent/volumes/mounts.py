@@ -20,7 +20,7 @@ def mount_volumes(
     """`paths` says where each of the pod's volumes is. Raises ConfigProblem, and OSError where a
     subPath cannot be made."""
     # What follows an object of the API is not the container's to change.
-    live = {volume.name for volume in volumes if is_live(volume)}
+    fixed = {volume.name for volume in volumes if is_live(volume) or _is_claimed_to_read(volume)}
     mounts: list[Mount] = []
     for mount in container.volume_mounts:
         volume = paths.get(mount.name)
@@ -32,7 +32,7 @@ def mount_volumes(
             Mount(
                 source=source,
                 target=mount.mount_path,
-                read_only=mount.read_only or mount.name in live,
+                read_only=mount.read_only or mount.name in fixed,
                 volume=mount.name,
             )
         )
@@ -40,6 +40,11 @@ def mount_volumes(
     if access is not None and not service_account.has_own(container):
         mounts.append(Mount(source=access, target=service_account.MOUNT_PATH, read_only=True))
     return mounts
+
+
+def _is_claimed_to_read(volume: Volume) -> bool:
+    claim = volume.persistent_volume_claim
+    return claim is not None and claim.read_only
 
 
 def _below(volume: Path, sub_path: str) -> Path:

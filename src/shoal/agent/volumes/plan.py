@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shoal.agent.downward import DownwardError, NodeFacts, read_field, read_resource
-from shoal.agent.references import References, TokenWish
+from shoal.agent.references import References, TokenWish, claim_of
 from shoal.api.core import ConfigMap, Secret
 from shoal.api.pod import (
     DownwardApiFile,
@@ -85,6 +85,9 @@ def _plan(pod: Pod, volume: Volume, references: References, facts: NodeFacts) ->
         return EmptyDirPlan(name=name)
     if volume.host_path is not None:
         return HostPathPlan(name=name, path=volume.host_path.path, type=volume.host_path.type)
+    claim_name = claim_of(pod, volume)
+    if claim_name:
+        return _claimed(pod, name, claim_name, references)
     try:
         files = _files(pod, volume, references, facts)
     except (_Missing, DownwardError) as error:
@@ -92,11 +95,38 @@ def _plan(pod: Pod, volume: Volume, references: References, facts: NodeFacts) ->
     if files is None:
         raise VolumeProblem(
             name,
-            "this node can mount emptyDir, hostPath, configMap, secret, downwardAPI and "
-            f"projected volumes only; give volume {name} one of these types",
+            "this node can mount emptyDir, hostPath, configMap, secret, downwardAPI, projected and "
+            f"persistentVolumeClaim volumes only; give volume {name} one of these types",
             waiting_reason="UnsupportedVolume",
         )
     return FilesPlan(name=name, files=files)
+
+
+def _claimed(pod: Pod, name: str, claim_name: str, references: References) -> HostPathPlan:
+    """The volume that the claim is bound to."""
+    claim = references.claims.get(claim_name)
+    prefix = f"error processing PVC {pod.metadata.namespace}/{claim_name}: "
+    if claim is None:
+        why = f'failed to fetch PVC from API server: persistentvolumeclaims "{claim_name}"'
+        raise VolumeProblem(name, f"{prefix}{why} not found")
+    if not claim.is_bound:
+        raise VolumeProblem(name, f"{prefix}PVC is not bound")
+    volume = references.volumes.get(claim.spec.volume_name)
+    if volume is None:
+        why = f'failed to fetch PV {claim.spec.volume_name} from API server: persistentvolumes "'
+        raise VolumeProblem(name, f'{prefix}{why}{claim.spec.volume_name}" not found')
+    spec = volume.spec
+    if spec.volume_mode == "Filesystem":
+        if spec.host_path is not None:
+            return HostPathPlan(name=name, path=spec.host_path.path, type=spec.host_path.type)
+        if spec.local is not None:
+            return HostPathPlan(name=name, path=spec.local.path, type="Directory")
+    raise VolumeProblem(
+        name,
+        "this node can mount persistent volumes of type hostPath and local with volumeMode "
+        f"Filesystem only; give persistent volume {volume.metadata.name} one of these types",
+        waiting_reason="UnsupportedVolume",
+    )
 
 
 def _files(

@@ -18,7 +18,7 @@ from shoal.apiserver.strategies.pods import PodStrategy
 from shoal.apiserver.strategies.services import ServiceStrategy
 from shoal.apiserver.strategies.sets import DaemonSetStrategy, StatefulSetStrategy
 from shoal.apiserver.strategies.strategy import Strategy
-from shoal.apiserver.strategies.volumes import PendingStrategy
+from shoal.apiserver.strategies.volumes import ClaimStrategy, VolumeStrategy
 
 _PLAIN = Strategy()
 _CUSTOM = CustomStrategy(has_status=False)
@@ -34,8 +34,8 @@ _BY_BUCKET: Mapping[str, Strategy] = {
     "namespaces": NamespaceStrategy(),
     "networkpolicies.networking.k8s.io": CountedStrategy(),
     "nodes": NodeStrategy(),
-    "persistentvolumeclaims": PendingStrategy(),
-    "persistentvolumes": PendingStrategy(),
+    "persistentvolumeclaims": ClaimStrategy(),
+    "persistentvolumes": VolumeStrategy(),
     "poddisruptionbudgets.policy": CountedStrategy(),
     "pods": PodStrategy(),
     "priorityclasses.scheduling.k8s.io": PriorityClassStrategy(),

@@ -44,11 +44,11 @@ def read_cron_job(cron_job: CronJob) -> CronOrder:
 
 def read_outcome(job: Job) -> tuple[JobOutcome, datetime | None]:
     conditions = job.status.conditions
-    for type, outcome in (
+    for ended, outcome in (
         (JobConditionType.COMPLETE, JobOutcome.COMPLETE),
         (JobConditionType.FAILED, JobOutcome.FAILED),
     ):
-        condition = find_condition(conditions, type)
+        condition = find_condition(conditions, ended)
         if condition is not None and condition.status == "True":
             return outcome, job.status.completion_time or condition.last_transition_time
     return JobOutcome.ACTIVE, None

@@ -20,7 +20,7 @@ from shoal.api.storage import (
     PersistentVolume,
     PersistentVolumeClaim,
 )
-from shoal.scheduler.plugins.volume_matching import bound, size_bytes
+from shoal.api.volume_matching import bound, size_bytes
 from shoal.scheduler.state.objects import Objects
 
 Match = tuple[PersistentVolumeClaim, PersistentVolume]

@@ -21,6 +21,7 @@ from shoal.api.storage import (
     PersistentVolumeClaim,
     StorageClass,
 )
+from shoal.api.volume_matching import binding_patch, candidates, wanted_bytes
 from shoal.scheduler.config.plugin_arguments import VolumeBindingArgs
 from shoal.scheduler.effects import AwaitBoundClaims, BeforeBinding, PatchObject
 from shoal.scheduler.framework.cluster_event import (
@@ -38,7 +39,6 @@ from shoal.scheduler.framework.status import SKIP, SUCCESS, Code, Status, unreso
 from shoal.scheduler.plugins.volume_assumptions import AssumedVolumes
 from shoal.scheduler.plugins.volume_claims import is_own_claim
 from shoal.scheduler.plugins.volume_demand import REASONS, ClaimPlan, VolumeDemand, WaitingClaim
-from shoal.scheduler.plugins.volume_matching import binding_patch, candidates, wanted_bytes
 from shoal.scheduler.plugins.volume_reach import VolumeReach
 from shoal.scheduler.state.mounts import ClaimMount
 from shoal.scheduler.state.node_rows import NodeRows

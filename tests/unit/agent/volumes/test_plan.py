@@ -120,7 +120,7 @@ def test_what_a_pods_volumes_refer_to_is_known_before():
         {"name": "w", "projected": {"sources": sources}},
     ]
     pod = msgspec.convert({"spec": {"volumes": volumes}}, Pod)
-    wanted = wanted_by_volumes(pod.spec.volumes)
+    wanted = wanted_by_volumes(pod)
     assert wanted.config_maps == {"cm"}
     assert wanted.secrets == {"s"}
     assert wanted.tokens == {TokenWish("a", 3600)}
@@ -128,5 +128,5 @@ def test_what_a_pods_volumes_refer_to_is_known_before():
 
 def test_a_volume_of_an_unknown_type_can_never_be_made():
     with pytest.raises(VolumeProblem) as problem:
-        plan({"persistentVolumeClaim": {"claimName": "x"}})
+        plan({"nfs": {"server": "s", "path": "/"}})
     assert problem.value.waiting_reason == "UnsupportedVolume"
