@@ -14,6 +14,7 @@ from shoal.agent.lifecycle.container import (
     ContainerRecord,
     Termination,
 )
+from shoal.agent.lifecycle.core import EVICTED
 from shoal.agent.lifecycle.plan import RestartPolicy, Role
 from shoal.agent.lifecycle.pod import PodStage, PodState
 from shoal.api.meta import find_condition, held_since, timestamp
@@ -49,9 +50,9 @@ def compose(
         status |= {"podIP": addresses.pod_ip, "podIPs": [{"ip": addresses.pod_ip}]}
     if pod.spec.init_containers:
         status["initContainerStatuses"] = _container_statuses(pod, state, Role.INIT, Role.SIDECAR)
-    if state.ending is not None and state.ending.past_deadline and phase == "Failed":
-        status["reason"] = "DeadlineExceeded"
-        status["message"] = _DEADLINE_MESSAGE
+    if state.ending is not None and state.ending.is_failure and phase == "Failed":
+        status["reason"] = EVICTED if state.ending.eviction else "DeadlineExceeded"
+        status["message"] = state.ending.eviction or _DEADLINE_MESSAGE
     return status
 
 
@@ -61,7 +62,7 @@ def pod_phase(state: PodState) -> str:
     is_over = state.stage in {PodStage.STOPPED, PodStage.REMOVED}
     if ending is not None and ending.known_phase:
         return ending.known_phase
-    if ending is not None and ending.past_deadline and is_over:
+    if ending is not None and ending.is_failure and is_over:
         return "Failed"
     inits = list(state.of_role(Role.INIT))
     if state.plan.restart_policy is RestartPolicy.NEVER and any(r.has_failed for r in inits):

@@ -37,6 +37,7 @@ from shoal.agent.lifecycle.messages import (
     ProbeKind,
     RunHook,
     StartContainer,
+    StorageExceeded,
     TerminateContainer,
     Tick,
 )
@@ -48,6 +49,11 @@ from shoal.base.backoff import Backoff
 
 SETUP_BACKOFF = Backoff(initial_s=0.5, max_s=122.0)
 REFUSAL_RETRY_S = 10.0
+EVICTION_GRACE_S = 1.0
+"""What the kubelet leaves a pod that is over a limit of local storage (v1.36, pkg/kubelet/eviction,
+`immediateEvictionGracePeriodSeconds`)."""
+EVICTED = "Evicted"
+OOM_KILLED = "OOMKilled"
 
 
 def handle(
@@ -121,6 +127,8 @@ def _note(turn: Turn, event: LifecycleEvent) -> None:
             _judged(turn, event)
         case DeletionRequested(grace_s=grace_s):
             stopping.end_pod(turn, EndCause.DELETED, grace_s)
+        case StorageExceeded(message=message):
+            _evict(turn, message)
         case ObjectGone():
             stopping.end_pod(turn, EndCause.GONE, 0.0)
         case Tick():
@@ -229,6 +237,10 @@ def _ended(turn: Turn, exit: ContainerExit) -> None:
         # It was quicker than the answer to the start.
         record = _started(turn, record, exit.key, exit.started_at)
     if record.is_live and exit.key == turn.state.key(record):
+        if exit.is_oom_killed:
+            limit = record.plan.memory_limit
+            message = f"Container {record.name} used more memory than its limit of {limit}"
+            turn.tell(EventType.WARNING, OOM_KILLED, message, record.name)
         _exited(turn, record, termination(exit))
 
 
@@ -237,7 +249,7 @@ def termination(exit: ContainerExit) -> Termination:
     return Termination(
         container_id=exit.key.container_id,
         exit_code=exit.exit_code,
-        reason="OOMKilled" if exit.is_oom_killed else reason,
+        reason=OOM_KILLED if exit.is_oom_killed else reason,
         message=exit.termination_message,
         signal=exit.signal,
         started_at=exit.started_at,
@@ -303,6 +315,13 @@ def _stop_unhealthy(turn: Turn, record: ContainerRecord, probe: ProbeKind, grace
     if exited.wants_start(turn.state.plan.restart_policy):
         message += ", will be restarted"
     stopping.stop(turn, record, grace_s, message)
+
+
+def _evict(turn: Turn, message: str) -> None:
+    if turn.state.ending is not None:
+        return
+    turn.tell(EventType.WARNING, EVICTED, message)
+    stopping.end_pod(turn, EndCause.EVICTED, EVICTION_GRACE_S, eviction=message)
 
 
 def _starting(turn: Turn, key: ContainerKey) -> ContainerRecord | None:

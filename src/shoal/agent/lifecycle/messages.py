@@ -86,6 +86,13 @@ class DeletionRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StorageExceeded:
+    """The pod has more on disk than a limit of its own allows."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectGone:
     """The pod no longer exists in the API: it was deleted by force, or meanwhile."""
 
@@ -106,6 +113,7 @@ LifecycleEvent = (
     | ProbeJudged
     | DeletionRequested
     | ObjectGone
+    | StorageExceeded
     | Tick
 )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shoal.agent.runtime.protocol import ContainerKey
-from shoal.api.pod import Container, Pod, Probe
+from shoal.api.pod import Container, Pod, Probe, ResourceMap
 
 
 class Role(StrEnum):
@@ -34,6 +34,8 @@ class ContainerPlan:
     startup_grace_s: float
     """Time to stop that the container gets when its startup probe has failed."""
     liveness_grace_s: float
+    memory_limit: str = ""
+    """As it is written; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +63,12 @@ class PodPlan:
 def plan_pod(pod: Pod) -> PodPlan:
     spec = pod.spec
     grace_s = float(spec.termination_grace_period_seconds)
+    limits = spec.resources.limits if spec.resources is not None else {}
     inits = [
-        _plan_container(c, Role.SIDECAR if c.is_sidecar else Role.INIT, grace_s)
+        _plan_container(c, Role.SIDECAR if c.is_sidecar else Role.INIT, grace_s, limits)
         for c in spec.init_containers
     ]
-    mains = [_plan_container(c, Role.MAIN, grace_s) for c in spec.containers]
+    mains = [_plan_container(c, Role.MAIN, grace_s, limits) for c in spec.containers]
     return PodPlan(
         uid=pod.metadata.uid,
         namespace=pod.metadata.namespace,
@@ -77,7 +80,9 @@ def plan_pod(pod: Pod) -> PodPlan:
     )
 
 
-def _plan_container(container: Container, role: Role, grace_s: float) -> ContainerPlan:
+def _plan_container(
+    container: Container, role: Role, grace_s: float, of_pod: ResourceMap
+) -> ContainerPlan:
     lifecycle = container.lifecycle
     return ContainerPlan(
         name=container.name,
@@ -89,6 +94,7 @@ def _plan_container(container: Container, role: Role, grace_s: float) -> Contain
         has_readiness_probe=container.readiness_probe is not None,
         startup_grace_s=_probe_grace_s(container.startup_probe, grace_s),
         liveness_grace_s=_probe_grace_s(container.liveness_probe, grace_s),
+        memory_limit=str((of_pod | container.resources.limits).get("memory", "")),
     )
 
 

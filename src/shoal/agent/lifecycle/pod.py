@@ -69,6 +69,8 @@ class EndCause(StrEnum):
     """Its containers have ended and will not be started again, or an init container failed."""
     DEADLINE = "deadline"
     """It was active for longer than spec.activeDeadlineSeconds."""
+    EVICTED = "evicted"
+    """It took more of the node's disk than it may."""
     DELETED = "deleted"
     GONE = "gone"
     """Its object vanished from the API."""
@@ -83,8 +85,15 @@ class Ending:
     """When the grace period is over."""
     past_deadline: bool = False
     """The pod failed for its deadline, whatever has happened to it since."""
+    eviction: str = ""
+    """Why the pod was evicted, and so failed; empty where it was not."""
     known_phase: str = ""
     """The final phase that an earlier agent has already written; it stays."""
+
+    @property
+    def is_failure(self) -> bool:
+        """The pod has failed, however its containers end."""
+        return self.past_deadline or bool(self.eviction)
 
     @property
     def removes(self) -> bool:

@@ -14,7 +14,7 @@ from shoal.agent.lifecycle.container import (
     ContainerRecord,
     Termination,
 )
-from shoal.agent.lifecycle.core import termination
+from shoal.agent.lifecycle.core import EVICTED, termination
 from shoal.agent.lifecycle.crash_backoff import CrashBackoff
 from shoal.agent.lifecycle.plan import ContainerPlan, plan_pod
 from shoal.agent.lifecycle.pod import EndCause, Ending, PodStage, PodState
@@ -62,6 +62,7 @@ def _written_ending(pod: Pod, now: datetime) -> Ending | None:
         cause=EndCause.COMPLETED,
         stop_by=now,
         past_deadline=pod.status.reason == "DeadlineExceeded",
+        eviction=pod.status.message if pod.status.reason == EVICTED else "",
         known_phase=pod.status.phase,
     )
 

@@ -65,12 +65,18 @@ def advance_stops(turn: Turn) -> None:
                 pass
 
 
-def end_pod(turn: Turn, cause: EndCause, grace_s: float) -> None:
-    """Begin to end the pod, or end it faster, or for another reason, than was begun."""
+def end_pod(turn: Turn, cause: EndCause, grace_s: float, eviction: str = "") -> None:
+    """Begin to end the pod, or end it faster, or for another reason, than was begun. `eviction`
+    says why it is evicted, if it is."""
     stop_by = turn.later(grace_s)
     before = turn.state.ending
     if before is None:
-        ending = Ending(cause=cause, stop_by=stop_by, past_deadline=cause is EndCause.DEADLINE)
+        ending = Ending(
+            cause=cause,
+            stop_by=stop_by,
+            past_deadline=cause is EndCause.DEADLINE,
+            eviction=eviction,
+        )
         turn.step_pod(PodStep.END, ending=ending)
     else:
         cause = before.cause if before.cause is EndCause.GONE else cause
