@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import msgspec
 
+from shoal.api.batch import Job
 from shoal.api.node import Node
 from shoal.api.pod import Pod
 from shoal.api.resource import JsonObject
@@ -280,6 +281,24 @@ class NodeBuilder(ObjectBuilder):
         return self.status(conditions=[*said, {"type": type, "status": status}])
 
 
+class BatchJobBuilder(ObjectBuilder):
+    """A Job of batch/v1 under construction; each call adds to it."""
+
+    def obj(self) -> Job:
+        return msgspec.convert(self._manifest, Job)
+
+    def pod(self, **fields: Any) -> Self:
+        """Fields of the spec of its pods, by their names on the wire."""
+        manifest = self.manifest()
+        manifest["spec"]["template"]["spec"].update(copy.deepcopy(fields))
+        return type(self)(manifest)
+
+    def indexed(self, completions: int, **fields: Any) -> Self:
+        """With an index for each pod, all of them at once unless `parallelism` says otherwise."""
+        chosen = {"parallelism": completions, **fields}
+        return self.spec(completionMode="Indexed", completions=completions, **chosen)
+
+
 def make_pod(name: str = "") -> PodBuilder:
     """A pod of namespace `default` without containers; its uid is its name. Without a name it gets
     one that no other has."""
@@ -309,6 +328,19 @@ def make_node(name: str = "") -> NodeBuilder:
             },
             "spec": {},
             "status": {},
+        }
+    )
+
+
+def make_batch_job(name: str = "j") -> BatchJobBuilder:
+    """A Job of namespace `default` with one container, whose pods are never restarted."""
+    pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "app"}]}
+    return BatchJobBuilder(
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"name": name, "namespace": "default"},
+            "spec": {"template": {"spec": pod}},
         }
     )
 
