@@ -55,6 +55,9 @@ class ServiceSpec(ApiStruct):
     cluster_ip: str = msgspec.field(name="clusterIP", default="")
     type: str = "ClusterIP"
     publish_not_ready_addresses: bool = False
+    session_affinity: str = "None"
+    session_affinity_config: dict[str, dict[str, int]] = {}
+    external_name: str = ""
     allocate_load_balancer_node_ports: bool = True
 
 

@@ -1,0 +1,37 @@
+"""What the control plane tells the proxy, and hears from it: lines of JSON."""
+
+import msgspec
+
+Target = tuple[str, int]
+"""Address and port."""
+
+
+class Forward(msgspec.Struct, frozen=True):
+    """Somewhere to listen, and where what comes in goes to."""
+
+    address: str
+    port: int
+    protocol: str
+    """`TCP` or `UDP`."""
+    targets: tuple[Target, ...]
+    """In turn. Where there are none nobody listens, and connections are refused."""
+    affinity_s: int = 0
+    """How long a client that comes again gets the target it had; 0 for no such promise."""
+
+    @property
+    def place(self) -> tuple[str, str, int]:
+        return self.protocol, self.address, self.port
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """All that the proxy does for one object from now on."""
+
+    name: str
+    forwards: tuple[Forward, ...]
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """What of an assignment the machine does not allow."""
+
+    name: str
+    message: str
