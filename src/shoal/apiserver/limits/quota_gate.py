@@ -15,12 +15,12 @@ import msgspec
 from shoal.api.core import RESOURCE_QUOTAS, ResourceQuota
 from shoal.api.meta import Object
 from shoal.api.pod import Pod
+from shoal.api.quota.allowance import Allowance, allowance_of, excess, lack, wanted
 from shoal.api.quota.amounts import Usage
-from shoal.api.quota.bounds import Bounds, bounds_of, excess, lack, wanted
 from shoal.api.quota.objects import NEVER_COUNTED, READ_AS, count
 from shoal.api.resource import JsonObject
 from shoal.api.status import forbidden
-from shoal.apiserver.limits.tally import KindTally, Reservation
+from shoal.apiserver.limits.tally import Charge, KindTally
 from shoal.apiserver.requests import Target
 from shoal.base.clock import Clock
 from shoal.store.protocol import Encoder, Entry, Store
@@ -29,6 +29,8 @@ Write = Callable[[Encoder], Awaitable[Entry]]
 
 
 class QuotaGate:
+    """Asked by the verbs that write, with the write in hand."""
+
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
@@ -49,12 +51,12 @@ class QuotaGate:
         if not quotas:
             return await write(encode)
         tally = self._tally(target)
-        reservation = Reservation(encode, self._admit(target, tally, quotas, new, old))
-        if not reservation.taken:
+        charge = Charge(encode, self._admit(target, tally, quotas, new, old))
+        if not charge.taken:
             return await write(encode)
-        tally.begin(reservation)
-        writing = asyncio.ensure_future(write(reservation.encode))
-        writing.add_done_callback(lambda done: _settle(tally, reservation, done))
+        tally.begin(charge)
+        writing = asyncio.ensure_future(write(charge.encode))
+        writing.add_done_callback(lambda done: _settle(tally, charge, done))
         # Who is cancelled has written all the same: the room is taken until that is known.
         return await asyncio.shield(writing)
 
@@ -64,7 +66,7 @@ class QuotaGate:
         if quotas:
             self._admit(target, self._tally(target), quotas, new, old)
 
-    def _quotas(self, target: Target) -> Sequence[Bounds]:
+    def _quotas(self, target: Target) -> Sequence[Allowance]:
         """Those that are about the target's kind, by name."""
         bucket, namespace = target.served.bucket, target.namespace
         if not namespace or bucket in NEVER_COUNTED:
@@ -73,8 +75,8 @@ class QuotaGate:
         if not entries:
             self._tallies.pop(namespace, None)
             return ()
-        found = [_bounds(entry.value, bucket) for entry in entries]
-        return [bounds for bounds in found if bounds.hard]
+        found = [_allowance(entry.value, bucket) for entry in entries]
+        return [allowance for allowance in found if allowance.hard]
 
     def _tally(self, target: Target) -> KindTally:
         bucket, namespace = target.served.bucket, target.namespace
@@ -88,7 +90,7 @@ class QuotaGate:
         self,
         target: Target,
         tally: KindTally,
-        quotas: Sequence[Bounds],
+        quotas: Sequence[Allowance],
         new: JsonObject,
         old: JsonObject | None,
     ) -> Mapping[str, Usage]:
@@ -101,25 +103,25 @@ class QuotaGate:
         taken = wanted(quotas, counted, before) if not why else {}
         if taken:
             tally.refresh(quotas, now)
-            for bounds in quotas:
-                more = taken.get(bounds.name)
-                why = why or (excess(bounds, more, tally.used(bounds.name)) if more else "")
+            for allowance in quotas:
+                more = taken.get(allowance.name)
+                why = why or (excess(allowance, more, tally.used(allowance.name)) if more else "")
         if why:
             raise forbidden(target.group_resource, new["metadata"]["name"], why)
         return taken
 
 
 @lru_cache(maxsize=512)
-def _bounds(value: bytes, bucket: str) -> Bounds:
-    return bounds_of(msgspec.json.decode(value, type=ResourceQuota)).for_kind(bucket)
+def _allowance(value: bytes, bucket: str) -> Allowance:
+    return allowance_of(msgspec.json.decode(value, type=ResourceQuota)).for_kind(bucket)
 
 
 def _read(bucket: str, obj: JsonObject) -> Object:
     return msgspec.convert(obj, READ_AS.get(bucket, Object))
 
 
-def _settle(tally: KindTally, reservation: Reservation, done: asyncio.Future[Entry]) -> None:
-    tally.end(reservation)
+def _settle(tally: KindTally, charge: Charge, done: asyncio.Future[Entry]) -> None:
+    tally.end(charge)
     if not done.cancelled():
         # Whoever waits is told; where nobody does any more, nobody is to be reminded of it.
         done.exception()

@@ -1,7 +1,7 @@
 """`KindTally`: what the objects of one kind take of the quotas of their namespace, to the write.
 
 The store is the truth: the tally follows its events and adds the writes that are under way. Such a
-write is known as a `Reservation`, which learns its revision when the store accepts it; so it is
+write is known as a `Charge`, which learns its revision when the store accepts it; so it is
 never counted twice, nor left out in between.
 """
 
@@ -11,17 +11,17 @@ from datetime import datetime
 import msgspec
 
 from shoal.api.meta import Object
+from shoal.api.quota.allowance import Allowance
 from shoal.api.quota.amounts import Usage, add
-from shoal.api.quota.bounds import Bounds
 from shoal.api.quota.objects import READ_AS, Counted, count
 from shoal.store.protocol import Compacted, Encoder, Store, StoreEventType
 
 
-class Reservation:
-    """Room that a write under way takes. Wraps the write's encoder."""
+class Charge:
+    """What a write under way takes. Its encoder stands in for the write's own."""
 
     def __init__(self, encode: Encoder, taken: Mapping[str, Usage]) -> None:
-        """`taken` is by the quota's name."""
+        """`taken` is by the quota's name, `encode` the write's own."""
         self._encode = encode
         self.taken = taken
         self.revision: int | None = None
@@ -34,24 +34,26 @@ class Reservation:
 
 
 class KindTally:
+    """All objects of a kind and namespace, and their sum by quota."""
+
     def __init__(self, store: Store, bucket: str, namespace: str) -> None:
         self._store = store
         self._bucket = bucket
         self._prefix = f"{bucket}/{namespace}/"
         self._type = READ_AS.get(bucket, Object)
-        self._bounds: Sequence[Bounds] = ()
+        self._allowances: Sequence[Allowance] = ()
         self._objects: dict[str, Counted] = {}
         self._changing: dict[str, Object] = {}
         """Objects that will count as less by time alone."""
         self._totals: dict[str, Usage] = {}
         self._revision = -1
-        self._under_way: list[Reservation] = []
+        self._under_way: list[Charge] = []
 
-    def refresh(self, bounds: Sequence[Bounds], now: datetime) -> None:
-        """Take in what has been written. `bounds` are all quotas of the namespace, with the names
-        that are about this kind."""
-        if bounds != self._bounds:
-            self._bounds = bounds
+    def refresh(self, allowances: Sequence[Allowance], now: datetime) -> None:
+        """Take in what has been written. `allowances` are those of all quotas of the namespace that
+        are about this kind."""
+        if allowances != self._allowances:
+            self._allowances = allowances
             self._sum_up()
         try:
             self._follow(now)
@@ -71,12 +73,12 @@ class KindTally:
                 add(total, each.taken.get(quota, {}))
         return total
 
-    def begin(self, reservation: Reservation) -> None:
-        self._under_way.append(reservation)
+    def begin(self, charge: Charge) -> None:
+        self._under_way.append(charge)
 
-    def end(self, reservation: Reservation) -> None:
+    def end(self, charge: Charge) -> None:
         """The write is published, or has failed."""
-        self._under_way.remove(reservation)
+        self._under_way.remove(charge)
 
     def read(self, value: bytes) -> Object:
         """A stored object as `count` wants it."""
@@ -105,7 +107,7 @@ class KindTally:
         self._sum_up()
 
     def _sum_up(self) -> None:
-        self._totals = {bounds.name: {} for bounds in self._bounds}
+        self._totals = {allowance.name: {} for allowance in self._allowances}
         for counted in self._objects.values():
             self._add(counted, 1)
 
@@ -123,5 +125,5 @@ class KindTally:
             self._add(counted, -1)
 
     def _add(self, counted: Counted, times: int) -> None:
-        for bounds in self._bounds:
-            add(self._totals[bounds.name], bounds.share_of(counted), times)
+        for allowance in self._allowances:
+            add(self._totals[allowance.name], allowance.share_of(counted), times)

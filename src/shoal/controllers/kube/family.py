@@ -20,6 +20,7 @@ from shoal.controllers.kube.job_ttl import job_ttl_controller
 from shoal.controllers.kube.namespace import namespace_controller
 from shoal.controllers.kube.pod_gc import pod_gc_controller
 from shoal.controllers.kube.replica_set import replica_set_controller
+from shoal.controllers.kube.resource_quota import resource_quota_controller
 from shoal.controllers.kube.service_account import service_account_controller
 from shoal.controllers.kube.stateful_set import stateful_set_controller
 from shoal.controllers.kube.volume_binder import volume_binder_controller
@@ -55,6 +56,7 @@ class KubeControllers:
             service_account_controller(client, informers, clock),
             namespace_controller(client, informers, clock),
             pod_gc_controller(client, informers, clock),
+            resource_quota_controller(client, informers, clock),
             volume_protection_controller(client, informers, clock),
             collector,
         ]

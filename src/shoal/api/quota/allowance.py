@@ -19,7 +19,7 @@ from shoal.api.quota.pods import unspecified
 from shoal.api.selectors import Requirement
 
 
-class Bounds(msgspec.Struct, frozen=True):
+class Allowance(msgspec.Struct, frozen=True):
     """A quota's spec, read."""
 
     name: str
@@ -27,10 +27,10 @@ class Bounds(msgspec.Struct, frozen=True):
     scopes: tuple[Requirement, ...]
     """All must match. The key is the scope's name."""
 
-    def for_kind(self, group_resource: str) -> "Bounds":
+    def for_kind(self, group_resource: str) -> "Allowance":
         """The same with only the names that are about one kind."""
         hard = {n: a for n, a in self.hard.items() if kind_counted_as(n) == group_resource}
-        return Bounds(self.name, hard, self.scopes)
+        return Allowance(self.name, hard, self.scopes)
 
     def share_of(self, counted: Counted) -> Usage:
         """What an object takes of it; nothing where the scopes leave it out."""
@@ -50,11 +50,11 @@ class Bounds(msgspec.Struct, frozen=True):
         return True
 
 
-def bounds_of(quota: ResourceQuota) -> Bounds:
+def allowance_of(quota: ResourceQuota) -> Allowance:
     """Raises QuantityError."""
     spec = quota.spec
     selected = spec.scope_selector.match_expressions if spec.scope_selector else []
-    return Bounds(
+    return Allowance(
         quota.metadata.name,
         read_amounts(spec.hard),
         (
@@ -64,42 +64,42 @@ def bounds_of(quota: ResourceQuota) -> Bounds:
     )
 
 
-def kinds_counted(bounds: Bounds) -> frozenset[str]:
+def kinds_counted(allowance: Allowance) -> frozenset[str]:
     """The group resources that a quota is about."""
-    return frozenset(map(kind_counted_as, bounds.hard))
+    return frozenset(map(kind_counted_as, allowance.hard))
 
 
-def lack(quotas: Sequence[Bounds], pod: Pod, counted: Counted) -> str:
+def lack(quotas: Sequence[Allowance], pod: Pod, counted: Counted) -> str:
     """Why a new pod does not say enough about itself; empty where it does."""
-    for bounds in quotas:
-        if bounds.covers(counted):
-            missing = unspecified(pod, bounds.hard)
+    for allowance in quotas:
+        if allowance.covers(counted):
+            missing = unspecified(pod, allowance.hard)
             if missing:
-                return f"failed quota: {bounds.name}: must specify {missing}"
+                return f"failed quota: {allowance.name}: must specify {missing}"
     return ""
 
 
-def wanted(quotas: Sequence[Bounds], new: Counted, old: Counted | None) -> Mapping[str, Usage]:
+def wanted(quotas: Sequence[Allowance], new: Counted, old: Counted | None) -> Mapping[str, Usage]:
     """By quota, what a write takes more than before."""
     found: dict[str, Usage] = {}
-    for bounds in quotas:
-        before = bounds.share_of(old) if old is not None else {}
-        more = growth(bounds.share_of(new), before)
+    for allowance in quotas:
+        before = allowance.share_of(old) if old is not None else {}
+        more = growth(allowance.share_of(new), before)
         if more:
-            found[bounds.name] = more
+            found[allowance.name] = more
     return found
 
 
-def excess(bounds: Bounds, more: Usage, used: Usage) -> str:
+def excess(allowance: Allowance, more: Usage, used: Usage) -> str:
     """Why there is no room for so much more; empty where there is."""
 
     def total(name: str, amount: Amount) -> Amount:
         return used.get(name, NOTHING) + amount
 
-    names = [n for n, a in more.items() if total(n, a).number > bounds.hard[n].number]
+    names = [n for n, a in more.items() if total(n, a).number > allowance.hard[n].number]
     if not names:
         return ""
     return (
-        f"exceeded quota: {bounds.name}, requested: {listed(more, names)}, used:"
-        f" {listed(used, names)}, limited: {listed(bounds.hard, names)}"
+        f"exceeded quota: {allowance.name}, requested: {listed(more, names)}, used:"
+        f" {listed(used, names)}, limited: {listed(allowance.hard, names)}"
     )
