@@ -26,6 +26,7 @@ from shoal.cli.options import (
 )
 from shoal.cli.output import CliError, OutputFormat, fail
 from shoal.cli.volcano import flow_commands, job_commands, queue_commands, top_commands
+from shoal.cli.work import commands as work_commands
 from shoal.cli.worker import commands as worker_commands
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ app.add_typer(flow_commands.flow_app, name="flow", hidden=True)
 app.add_typer(flow_commands.template_app, name="jobtemplate")
 app.add_typer(top_commands.app, name="top")
 app.add_typer(worker_commands.app, name="worker")
+app.add_typer(work_commands.app, name="work")
 app.command()(sim.sim)
 
 _USAGE_ERROR = cast(type[Exception], typer.BadParameter.__base__)

@@ -1,0 +1,348 @@
+"""`shoal work`: its subcommands and their flags."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from shoal.cli.output import CliError, fail
+
+if TYPE_CHECKING:
+    from shoal.cli.work.leasing import Act
+    from shoal.cli.work.target import WhichSource
+    from shoal.work.protocol import QueueLimits
+
+app = typer.Typer(help="Work queues: put items in, take them out.", no_args_is_help=True)
+
+_T = TypeVar("_T")
+
+Queue = Annotated[
+    str,
+    typer.Argument(
+        metavar="[QUEUE]", help="NAME or NAMESPACE/NAME; $SHOAL_WORK_QUEUE.", show_default=False
+    ),
+]
+Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Of the queue; default.")]
+Url = Annotated[str, typer.Option(help="Of the source, without a password.")]
+UrlVariable = Annotated[
+    str, typer.Option("--url-from-env", metavar="NAME", help="The variable that holds the URL.")
+]
+UrlFile = Annotated[Path | None, typer.Option(help="The file that holds the URL.")]
+DataDir = Annotated[Path | None, typer.Option(help="That of `shoal up`, for its own queues.")]
+Lease = Annotated[
+    float | None, typer.Option(help="Seconds that an item is held without a sign of life.")
+]
+MaxAttempts = Annotated[int | None, typer.Option(help="Deliveries before an item is dead.", min=1)]
+TokenFile = Annotated[Path | None, typer.Option(help="File with the token of the item.")]
+Tokens = Annotated[list[str] | None, typer.Argument(metavar="[TOKEN]...", show_default=False)]
+Count = Annotated[int, typer.Option(help="How many at most.", min=1)]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON, one object a line.")]
+
+
+@app.command()
+def put(
+    queue: Queue = "",
+    path: Annotated[str, typer.Option("--from", help="Items, one a line; - for stdin.")] = "",
+    item: Annotated[list[str] | None, typer.Option(help="An item.")] = None,
+    batch_id: Annotated[
+        str, typer.Option(help="A name for these items: put again, only missing ones are added.")
+    ] = "",
+    is_json: Annotated[bool, typer.Option("--json", help="Each line must be JSON.")] = False,
+    namespace: Namespace = "",
+    url: Url = "",
+    url_from_env: UrlVariable = "",
+    url_file: UrlFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Put items into a queue."""
+    from shoal.cli.work import putting
+
+    which = _which(namespace, url, url_from_env, url_file, data_dir)
+    said = _told(
+        lambda: putting.put(
+            which, queue, path=path, bodies=item or [], batch_id=batch_id, is_json=is_json
+        )
+    )
+    typer.echo(said)
+
+
+@app.command()
+def get(
+    queue: Queue = "",
+    token_file: TokenFile = None,
+    as_json: AsJson = False,
+    wait: Annotated[bool, typer.Option(help="While others hold the last items.")] = True,
+    lease: Lease = None,
+    max_attempts: MaxAttempts = None,
+    namespace: Namespace = "",
+    url: Url = "",
+    url_from_env: UrlVariable = "",
+    url_file: UrlFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Take an item and print it; exit code 3 says that the queue is drained, 4 (with --no-wait)
+    that others hold what is left."""
+    from shoal.cli.work import leasing
+    from shoal.worker import pod_name
+
+    which = _which(namespace, url, url_from_env, url_file, data_dir)
+    code = _told(
+        lambda: leasing.get(
+            which,
+            queue,
+            holder=pod_name(),
+            limits=_limits(lease, max_attempts),
+            token_file=token_file,
+            as_json=as_json,
+            is_waiting=wait,
+        )
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def ack(
+    tokens: Tokens = None,
+    token_file: TokenFile = None,
+    url: Url = "",
+    url_from_env: UrlVariable = "",
+    url_file: UrlFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Say that an item is done; exit code 1 when it is somebody else's by now."""
+    which = _which("", url, url_from_env, url_file, data_dir)
+    _settle(which, tokens, token_file, lambda source, queue, own: source.ack(queue, own), "done")
+
+
+@app.command()
+def nack(
+    tokens: Tokens = None,
+    token_file: TokenFile = None,
+    reason: Annotated[str, typer.Option(help="Kept with the dead.")] = "given back",
+    delay: Annotated[float, typer.Option(help="Seconds before it may be taken again.", min=0)] = 0,
+    keep_attempt: Annotated[
+        bool, typer.Option("--keep-attempt", help="As if it had not been taken.")
+    ] = False,
+    max_attempts: MaxAttempts = None,
+    url: Url = "",
+    url_from_env: UrlVariable = "",
+    url_file: UrlFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Give an item back; after its last attempt it is put with the dead."""
+    which = _which("", url, url_from_env, url_file, data_dir)
+    limits = _told(lambda: _limits(None, max_attempts))
+    _settle(
+        which,
+        tokens,
+        token_file,
+        lambda source, queue, own: source.nack(
+            queue,
+            own,
+            reason=reason,
+            delay_s=delay,
+            uses_attempt=not keep_attempt,
+            max_attempts=limits.max_attempts,
+        ),
+        "given back",
+    )
+
+
+@app.command()
+def renew(
+    tokens: Tokens = None,
+    token_file: TokenFile = None,
+    lease: Lease = None,
+    url: Url = "",
+    url_from_env: UrlVariable = "",
+    url_file: UrlFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Hold an item for longer; exit code 1 when it is somebody else's by now."""
+    which = _which("", url, url_from_env, url_file, data_dir)
+    lease_s = _told(lambda: _limits(lease, None)).lease_s
+    _settle(
+        which,
+        tokens,
+        token_file,
+        lambda source, queue, own: source.renew(queue, own, lease_s),
+        "renewed",
+    )
+
+
+@app.command()
+def each(
+    words: Annotated[list[str], typer.Argument(metavar="-- COMMAND...", show_default=False)],
+    count: Annotated[int, typer.Option(help="Items to take; all where absent.", min=0)] = 0,
+    lease: Lease = None,
+    max_attempts: MaxAttempts = None,
+    queue: Annotated[str, typer.Option("--queue", "-q", help="NAME or NAMESPACE/NAME.")] = "",
+    namespace: Namespace = "",
+    url: Url = "",
+    url_from_env: UrlVariable = "",
+    url_file: UrlFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Run a command for every item, which it gets as $ITEM and on standard input: exit code 0
+    acknowledges it, any other gives it back."""
+    from shoal.cli.work.each import CommandLoop
+    from shoal.worker import pod_name
+
+    which = _which(namespace, url, url_from_env, url_file, data_dir)
+
+    def run() -> int:
+        name = which.queue(queue)
+        loop = CommandLoop(
+            which.source(name),
+            name,
+            words,
+            holder=pod_name(),
+            limits=_limits(lease, max_attempts),
+            count=count,
+        )
+        return loop.run()
+
+    raise typer.Exit(_told(run))
+
+
+@app.command()
+def size(
+    queue: Queue = "",
+    as_json: AsJson = False,
+    namespace: Namespace = "",
+    url: Url = "",
+    url_from_env: UrlVariable = "",
+    url_file: UrlFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Show how many items are where."""
+    from shoal.cli.work import looking
+
+    which = _which(namespace, url, url_from_env, url_file, data_dir)
+    _told(lambda: looking.size(which, queue, as_json=as_json))
+
+
+@app.command()
+def peek(
+    queue: Queue = "",
+    count: Count = 10,
+    as_json: AsJson = False,
+    namespace: Namespace = "",
+    url: Url = "",
+    url_from_env: UrlVariable = "",
+    url_file: UrlFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Show the next items without taking them."""
+    from shoal.cli.work import looking
+
+    which = _which(namespace, url, url_from_env, url_file, data_dir)
+    _told(lambda: looking.peek(which, queue, count, as_json=as_json))
+
+
+@app.command()
+def dead(
+    queue: Queue = "",
+    count: Count = 10,
+    as_json: AsJson = False,
+    namespace: Namespace = "",
+    url: Url = "",
+    url_from_env: UrlVariable = "",
+    url_file: UrlFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Show items that used up their attempts, with the last reason."""
+    from shoal.cli.work import looking
+
+    which = _which(namespace, url, url_from_env, url_file, data_dir)
+    _told(lambda: looking.dead(which, queue, count, as_json=as_json))
+
+
+@app.command()
+def revive(
+    queue: Queue = "",
+    ids: Annotated[list[int] | None, typer.Option("--id", help="Only these items.")] = None,
+    namespace: Namespace = "",
+    url: Url = "",
+    url_from_env: UrlVariable = "",
+    url_file: UrlFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Give dead items all their attempts again."""
+    from shoal.cli.work import looking
+
+    which = _which(namespace, url, url_from_env, url_file, data_dir)
+    typer.echo(_told(lambda: looking.revive(which, queue, ids or [])))
+
+
+@app.command()
+def purge(
+    queue: Queue = "",
+    namespace: Namespace = "",
+    url: Url = "",
+    url_from_env: UrlVariable = "",
+    url_file: UrlFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Forget a queue and all its items."""
+    from shoal.cli.work import looking
+
+    which = _which(namespace, url, url_from_env, url_file, data_dir)
+    typer.echo(_told(lambda: looking.purge(which, queue)))
+
+
+def _which(
+    namespace: str, url: str, url_variable: str, url_file: Path | None, data_dir: Path | None
+) -> "WhichSource":
+    from shoal.cli.work.target import WhichSource
+
+    return WhichSource(
+        url=url,
+        url_variable=url_variable,
+        url_file=url_file,
+        data_dir=data_dir,
+        namespace=namespace,
+    )
+
+
+def _settle(
+    which: "WhichSource",
+    tokens: list[str] | None,
+    token_file: Path | None,
+    act: "Act",
+    what: str,
+) -> None:
+    from shoal.cli.work import leasing
+
+    _told(lambda: leasing.settle(which, tokens or [], token_file, act, what))
+
+
+def _limits(lease_s: float | None, max_attempts: int | None) -> "QueueLimits":
+    """The flags, else the environment, else the usual."""
+    from shoal.work.protocol import QueueLimits
+    from shoal.worker import limits_of
+
+    try:
+        usual = limits_of(os.environ)
+    except ValueError as error:
+        raise CliError(str(error)) from error
+    if lease_s is not None and lease_s <= 0:
+        raise CliError("--lease must be above 0")
+    return QueueLimits(
+        lease_s=lease_s or usual.lease_s, max_attempts=max_attempts or usual.max_attempts
+    )
+
+
+def _told(call: Callable[[], _T]) -> _T:
+    """The call's answer; what a user can mend ends as one sentence."""
+    from shoal.work.protocol import SourceUnavailable
+
+    try:
+        return call()
+    except BrokenPipeError:
+        # The reader of our output has gone; there is nobody left to tell.
+        os._exit(0)
+    except (CliError, SourceUnavailable, OSError) as error:
+        fail(str(error))

@@ -1,0 +1,103 @@
+"""Which queue a command means, and where its source is.
+
+A URL may hold a password, which everybody on the machine could read off a command line: so it
+comes from the environment or a file, and `--url` takes only what holds none.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from shoal.api import worker as environment
+from shoal.cli.output import CliError
+from shoal.work.addresses import has_password
+from shoal.work.locations import own_url
+from shoal.work.protocol import SourceUnavailable, WorkSource
+from shoal.work.sources import open_source
+
+_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhichSource:
+    """The flags about the source, as they were given."""
+
+    url: str = ""
+    url_variable: str = ""
+    url_file: Path | None = None
+    data_dir: Path | None = None
+    namespace: str = ""
+
+    def queue(self, name: str) -> str:
+        """`<namespace>/<name>`; that of the environment where the name is empty. Raises
+        CliError."""
+        given = name or os.environ.get(environment.QUEUE_VARIABLE, "")
+        if not given:
+            raise CliError(
+                f"which queue? Name it, or set {environment.QUEUE_VARIABLE} to NAMESPACE/NAME"
+            )
+        namespace, slash, short = given.rpartition("/")
+        if slash and self.namespace not in ("", namespace):
+            raise CliError(f'{given} is not in namespace "{self.namespace}"; leave out one of both')
+        namespace = namespace if slash else self.namespace or "default"
+        for part in (namespace, short):
+            if not _NAME.fullmatch(part):
+                raise CliError(f'"{given}" names no queue; use NAME or NAMESPACE/NAME')
+        return f"{namespace}/{short}"
+
+    def source(self, queue: str) -> WorkSource:
+        """Raises CliError."""
+        try:
+            return open_source(self.url_of(queue))
+        except SourceUnavailable as error:
+            raise CliError(str(error)) from error
+
+    def url_of(self, queue: str) -> str:
+        """By the flags, else the environment, else the file of the control plane on this machine.
+        Raises CliError."""
+        given = [self.url, self.url_variable, self.url_file, self.data_dir]
+        if sum(map(bool, given)) > 1:
+            raise CliError("give only one of --url, --url-from-env, --url-file and --data-dir")
+        if self.url:
+            if has_password(self.url):
+                raise CliError(
+                    "--url must not hold a password, because command lines can be seen by others; "
+                    "use --url-from-env or --url-file"
+                )
+            return self.url
+        if self.url_variable:
+            return _set(os.environ.get(self.url_variable, ""), f"${self.url_variable}")
+        if self.url_file is not None:
+            return _set(_read(self.url_file), str(self.url_file))
+        usual = os.environ.get(environment.URL_VARIABLE, "")
+        if usual and self.data_dir is None:
+            return usual
+        return own_url(self._data_dir(), queue.partition("/")[0])
+
+    def _data_dir(self) -> Path:
+        # Costs time, and pods know their source by the environment.
+        from shoal.standalone.config import KUBECONFIG_NAME, default_data_dir
+
+        usual = Path(os.environ.get("KUBECONFIG", ""))
+        is_own = usual.name == KUBECONFIG_NAME and usual.exists()
+        folder = self.data_dir or (usual.parent if is_own else default_data_dir())
+        if not folder.is_dir():
+            raise CliError(
+                f"{folder} is no data folder of `shoal up`; name it with --data-dir, or another "
+                "work source with --url-from-env or --url-file"
+            )
+        return folder
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CliError(f"{path} cannot be read: {error}") from error
+
+
+def _set(url: str, where: str) -> str:
+    if not url:
+        raise CliError(f"{where} is empty; put the URL of a work source there")
+    return url
