@@ -74,7 +74,7 @@ async def _measure(load: GangLoad, way: Way, report: Report, folder: Path) -> Ga
         report("making nodes")
         await _create_nodes(cluster.client, load.nodes)
         async with _scheduled(cluster.client, clock) as informers:
-            with _searching_seldom():
+            with searching_seldom():
                 store.writes.clear()
                 watcher = Watcher(load)
                 _follow_pods(informers, watcher)
@@ -113,7 +113,7 @@ class CountingStore(SqliteStore):
 
 
 @contextmanager
-def _searching_seldom() -> Generator[None]:
+def searching_seldom() -> Generator[None]:
     """Cyclic garbage is searched for as in a running control plane."""
     before = gc.get_threshold()
     gc.collect()
