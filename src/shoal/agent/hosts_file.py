@@ -28,7 +28,7 @@ SETTLE_S = 0.5
 
 
 def hosts_text(pod: Pod, pod_ip: str, services: Iterable[HostEntry] = ()) -> str:
-    """`services` are the names of the pod's namespace; those of the pod itself lead to its own
+    """`services` are the names that the pod knows beside its own; those of the pod itself lead to its own
     line, whether it is ready or not."""
     name = hostname(pod)
     names = name
@@ -41,7 +41,7 @@ def hosts_text(pod: Pod, pod_ip: str, services: Iterable[HostEntry] = ()) -> str
         text += "".join(f"{a.ip}\t" + "\t".join(a.hostnames) + "\n" for a in pod.spec.host_aliases)
     lines = "".join(f"{entry.ip}\t" + "\t".join(entry.names) + "\n" for entry in services)
     if lines:
-        text += "\n# Pods behind headless Services.\n" + lines
+        text += "\n# What a cluster's DNS would answer.\n" + lines
     return text
 
 

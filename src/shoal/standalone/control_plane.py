@@ -122,7 +122,7 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
             runtime=choice.runtime,
             clock=clock,
             references=ReferenceReader(server.client),
-            names=services.service_names(),
+            names=services.service_names(plan.host),
             checks=Checks(choice.runtime, session, clock),
             record=PodEvents(services.recorder_of("kubelet")).record,
             pods_dir=pods_dir,

@@ -61,10 +61,12 @@ class Services:
         self.add(f"events of {component}", recorder.run)
         return recorder
 
-    def service_names(self) -> ServiceNames:
-        """For the hosts files of pods."""
+    def service_names(self, host: str) -> ServiceNames:
+        """For the hosts files of pods, which reach the machine at `host`."""
         informer = self.informers.informer
-        return ServiceNames(informer(SERVICES), informer(ENDPOINTS))
+        names = ServiceNames(informer(SERVICES), informer(ENDPOINTS), host)
+        self.add("names of services", lambda: names.run(self._clock))
+        return names
 
     def add_service_proxy(self, host: str) -> None:
         """`host` is where pods reach the machine."""

@@ -48,13 +48,14 @@ async def fake_machine_agent(
     runtime = FakeRuntime(machine)
     recorder = EventRecorder(client, "kubelet", clock)
     informers = InformerSet(client, clock, random.Random(0))
+    names = ServiceNames(informers.informer(SERVICES), informers.informer(ENDPOINTS))
     async with HttpSession() as session:
         context = NodeContext(
             client=client,
             runtime=runtime,
             clock=clock,
             references=ReferenceReader(client),
-            names=ServiceNames(informers.informer(SERVICES), informers.informer(ENDPOINTS)),
+            names=names,
             checks=Checks(runtime, session, clock),
             record=PodEvents(recorder).record,
             pods_dir=pods_dir,
@@ -65,7 +66,8 @@ async def fake_machine_agent(
         )
         agent = Agent(context, nodes, MACHINE, informers.informer(PODS))
         tasks = [
-            asyncio.ensure_future(run) for run in (recorder.run(), informers.run(), agent.run())
+            asyncio.ensure_future(run)
+            for run in (recorder.run(), informers.run(), names.run(clock), agent.run())
         ]
         try:
             yield agent

@@ -51,8 +51,11 @@ def test_a_pod_without_a_hostname_is_found_by_the_services_name_only():
     assert entry.names == ("web.ns.svc.cluster.local", "web.ns.svc", "web.ns", "web")
 
 
-def test_a_service_with_an_address_of_its_own_gives_no_names():
-    assert entries([service("web", "10.0.0.1")], endpoints("web", ("127.1.0.1", "a"))) == ()
+def test_a_service_with_an_address_of_its_own_gives_its_name_to_that():
+    (entry,) = entries([service("web", "10.0.0.1")], endpoints("web", ("127.1.0.1", "a")))
+    assert entry == HostEntry(
+        "10.0.0.1", ("web.ns.svc.cluster.local", "web.ns.svc", "web.ns", "web")
+    )
 
 
 def test_a_service_without_endpoints_gives_no_names():
@@ -98,7 +101,7 @@ def test_the_hosts_file_ends_with_the_names_of_services():
     names = [HostEntry("127.1.0.2", ("w-0.job", "w-0"))]
     text = hosts_text(msgspec.convert(body, Pod), "127.1.0.1", names)
     assert "\n127.1.0.1\tm-0.job.ns.svc.cluster.local\tm-0\n" in text
-    assert text.endswith("# Pods behind headless Services.\n127.1.0.2\tw-0.job\tw-0\n")
+    assert text.endswith("# What a cluster's DNS would answer.\n127.1.0.2\tw-0.job\tw-0\n")
 
 
 async def test_who_waits_for_a_change_is_told_of_those_of_its_namespace():

@@ -2,6 +2,8 @@
 
 import os
 import pwd
+import re
+from dataclasses import replace
 from pathlib import Path
 
 from shoal.agent.runtime.cgroups import Cgroups
@@ -9,7 +11,10 @@ from shoal.agent.runtime.confinement import Confinement
 from shoal.agent.runtime.paths import PodPaths
 from shoal.agent.runtime.protocol import ContainerSpec
 from shoal.agent.runtime.sandbox import TERMINATION_FILE
-from shoal.agent.runtime.shim.order import ORDER_FILE, LaunchOrder
+from shoal.agent.runtime.shim.order import ORDER_FILE, BindMount, Isolation, LaunchOrder
+
+_RESOLVER = Path("/etc/resolv.conf")
+_BEHIND_LOOPBACK = Path("/run/systemd/resolve/resolv.conf")
 
 
 def write_order(
@@ -42,7 +47,7 @@ def write_order(
         groups=_groups(spec),
         capabilities=program.capabilities,
         has_no_new_privileges=not spec.privileges.can_gain,
-        isolation=program.isolation,
+        isolation=_with_resolver(program.isolation, network),
         cgroup=cgroup,
         falls_back_to_logs=spec.falls_back_to_logs,
         network=network,
@@ -51,6 +56,21 @@ def write_order(
     file = directory / ORDER_FILE
     file.touch(mode=0o600)
     file.write_bytes(order.encode())
+
+
+def _with_resolver(isolation: Isolation | None, network: str) -> Isolation | None:
+    """A DNS server on the machine's loopback is out of reach for a pod with a network of its own;
+    systemd keeps the list of those behind it."""
+    if isolation is None or not network:
+        return isolation
+    if not (_RESOLVER.exists() and _BEHIND_LOOPBACK.exists()):
+        return isolation
+    servers = re.findall(r"^nameserver\s+(\S+)", _RESOLVER.read_text(), re.MULTILINE)
+    is_given = any(bind.target == str(_RESOLVER) for bind in isolation.binds)
+    if is_given or not all(server.startswith("127.") for server in servers):
+        return isolation
+    bind = BindMount(source=str(_BEHIND_LOOPBACK), target=str(_RESOLVER), read_only=True)
+    return replace(isolation, binds=[*isolation.binds, bind])
 
 
 def _groups(spec: ContainerSpec) -> list[int]:
