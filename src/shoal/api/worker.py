@@ -243,7 +243,8 @@ class WorkerStatus(ApiStruct):
     phase: Annotated[str, described("How far it is.")] = ""
     message: Annotated[str, described("The same for people, with the reason.")] = ""
     run: Annotated[
-        int, described("Number of the run that was started last; 0 for streams and schedules.")
+        int,
+        described("Number of the run that was started last; streams and schedules have none."),
     ] = 0
     pod_uid: Annotated[
         str, described("Of the pod of that run, where there may never be another one.")

@@ -1,0 +1,135 @@
+"""How often a run has failed, and whether it may go on.
+
+Failures of the program and failures of what it ran on are counted apart. What was counted stands in
+the status beside the numbers: the next look adds only what is new, whatever was forgotten between,
+and pods that are gone stay in the numbers.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from shoal.api.batch import Job
+from shoal.api.pod import Pod
+from shoal.api.worker import (
+    FailureCategory,
+    ObjectTally,
+    PodTally,
+    WorkerSpec,
+    WorkerStatus,
+)
+from shoal.controllers.worker.failures import failure_of, last_restart, restarts
+
+
+class OwnedPods(msgspec.Struct, frozen=True, kw_only=True):
+    """The pods below one object of a run."""
+
+    name: str
+    """Of the object."""
+    pods: Sequence[Pod]
+    counts_deleted: bool = True
+    """Whether a pod that is deleted was taken from the run: not where it is suspended or over, as
+    its pods are deleted on purpose then."""
+
+
+class FailureCount(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a run."""
+
+    application: int = 0
+    infrastructure: int = 0
+    restarts: int = 0
+    tallies: Sequence[ObjectTally] = ()
+
+    def of(self, name: str) -> ObjectTally:
+        """The failures below one object."""
+        return next((each for each in self.tallies if each.name == name), ObjectTally(name=name))
+
+
+def count_failures(status: WorkerStatus, owned: Sequence[OwnedPods]) -> FailureCount:
+    """What the status says, and what has happened since. Objects that are not among `owned` are
+    over: they stay in the sums."""
+    before = {tally.name: tally for tally in status.tallies}
+    after = [tally_of(before.get(each.name) or ObjectTally(name=each.name), each) for each in owned]
+
+    def added(field: str) -> int:
+        return sum(
+            getattr(tally, field) - getattr(before.get(tally.name), field, 0) for tally in after
+        )
+
+    return FailureCount(
+        application=status.application_failures + added("application_failures"),
+        infrastructure=status.infrastructure_failures + added("infrastructure_failures"),
+        restarts=status.restarts + added("restarts"),
+        tallies=[each for each in after if each != ObjectTally(name=each.name)],
+    )
+
+
+def tally_of(before: ObjectTally, owned: OwnedPods) -> ObjectTally:
+    """The numbers of one object with what is new among its pods."""
+    known = {each.uid: each for each in before.pods}
+    application, infrastructure = before.application_failures, before.infrastructure_failures
+    total_restarts, pods = before.restarts, list[PodTally]()
+    for pod in owned.pods:
+        seen = known.pop(pod.metadata.uid, PodTally(uid=pod.metadata.uid))
+        restarted = max(restarts(pod) - seen.restarts, 0)
+        unseen = 1 if restarted and _is_infrastructure_restart(pod) else 0
+        application += restarted - unseen
+        infrastructure += unseen
+        total_restarts += restarted
+        is_over = seen.is_over or pod.is_finished
+        if is_over and not seen.is_over:
+            category = _category(pod, counts_deleted=owned.counts_deleted)
+            application += category is FailureCategory.APPLICATION
+            infrastructure += category is FailureCategory.INFRASTRUCTURE
+        entry = PodTally(uid=seen.uid, restarts=max(restarts(pod), seen.restarts), is_over=is_over)
+        if pod.status.phase != "Succeeded" or entry.restarts:
+            pods.append(entry)
+    if owned.counts_deleted:
+        infrastructure += sum(not each.is_over for each in known.values())
+    return ObjectTally(
+        name=before.name,
+        application_failures=application,
+        infrastructure_failures=infrastructure,
+        restarts=total_restarts,
+        pods=pods,
+    )
+
+
+def _is_infrastructure_restart(pod: Pod) -> bool:
+    last = last_restart(pod)
+    return last is not None and last.category is FailureCategory.INFRASTRUCTURE
+
+
+def _category(pod: Pod, *, counts_deleted: bool) -> FailureCategory | None:
+    failure = failure_of(pod)
+    if failure is None or (pod.is_deleting and not counts_deleted):
+        return None
+    return failure.category
+
+
+def used_up(tally: ObjectTally, spec: WorkerSpec) -> FailureCategory | None:
+    """Which budget does not allow another start."""
+    if tally.application_failures > spec.retries:
+        return FailureCategory.APPLICATION
+    if tally.infrastructure_failures > spec.infrastructure_retries:
+        return FailureCategory.INFRASTRUCTURE
+    return None
+
+
+def must_give_up(job: Job, tally: ObjectTally, spec: WorkerSpec) -> bool:
+    """Whether the Job is to be told that it has failed once too often: its limit is lowered to 0,
+    below the failures that it has counted itself."""
+    return job.spec.backoff_limit > 0 and used_up(tally, spec) is not None
+
+
+def budget_sentence(tally: ObjectTally, spec: WorkerSpec) -> str:
+    """Why a run was given up; empty where no budget is used up."""
+    category = used_up(tally, spec)
+    if category is FailureCategory.APPLICATION:
+        failures, field, limit = tally.application_failures, "retries", spec.retries
+    elif category is FailureCategory.INFRASTRUCTURE:
+        failures = tally.infrastructure_failures
+        field, limit = "infrastructureRetries", spec.infrastructure_retries
+    else:
+        return ""
+    return f"{failures} {category.lower()} failures are more than spec.{field}, {limit}, allows"

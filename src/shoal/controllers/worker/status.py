@@ -1,0 +1,363 @@
+"""The status of a Worker: phase, sentence, numbers, conditions, attempts.
+
+A pure function of what there is; `status_patch` is what of it is new.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from shoal.api.merge_patch import merge_patch
+from shoal.api.meta import Condition, find_condition, held_since
+from shoal.api.pod import Pod
+from shoal.api.resource import JsonObject
+from shoal.api.worker import (
+    ChosenStrategy,
+    WorkerPhase,
+    WorkerProgress,
+    WorkerStatus,
+)
+from shoal.controllers.worker.actions import hindrance
+from shoal.controllers.worker.attempts import attempts, newest_error
+from shoal.controllers.worker.budgets import FailureCount
+from shoal.controllers.worker.failures import failure_sentence, is_running
+from shoal.controllers.worker.manifests import run_name
+from shoal.controllers.worker.phase import WorkerEvent, phase_after
+from shoal.controllers.worker.progress import progress_of_job, progress_of_queue, with_rate
+from shoal.controllers.worker.sight import (
+    RunLook,
+    RunStage,
+    Sight,
+    ending_of,
+    is_complete,
+    is_own,
+    look_at_run,
+    run_of,
+)
+from shoal.controllers.worker.strategy import NoStrategy, Shape, StrategyChoice, WorkloadKind
+
+_E = WorkerEvent
+_ENDED = (WorkerPhase.SUCCEEDED, WorkerPhase.FAILED)
+
+
+def status_of(sight: Sight, choice: StrategyChoice, failures: FailureCount) -> WorkerStatus:
+    """`choice` is the standing one."""
+    if choice.kind in (WorkloadKind.DEPLOYMENT, WorkloadKind.CRON_JOB):
+        status = _endless(sight, choice, failures)
+    else:
+        status = _of_run(sight, choice, failures)
+    if sight.refusal and status.phase == WorkerPhase.PENDING:
+        phase = phase_after(WorkerPhase.PENDING, _E.REFUSE)
+        status = msgspec.structs.replace(status, phase=phase, message=sight.refusal)
+    return _with_conditions(sight, status)
+
+
+def invalid_status(sight: Sight, why: NoStrategy) -> WorkerStatus:
+    """Of a worker for which no object can be chosen. What runs of it goes on."""
+    status = msgspec.structs.replace(
+        sight.status,
+        observed_generation=sight.worker.metadata.generation,
+        phase=phase_after(_phase(sight), _E.REFUSE),
+        message=why.message,
+    )
+    valid = _condition(sight, "Valid", "False", why.reason, why.message)
+    return msgspec.structs.replace(status, conditions=_merged(sight.status.conditions, [valid]))
+
+
+def _phase(sight: Sight) -> WorkerPhase:
+    return WorkerPhase(sight.status.phase or WorkerPhase.PENDING)
+
+
+def _basic(sight: Sight, choice: StrategyChoice, failures: FailureCount) -> WorkerStatus:
+    """What is told of every worker alike."""
+    status, now = sight.status, sight.now
+    pods = [*sight.departed, *sight.pods]
+    if choice.kind in (WorkloadKind.JOB, WorkloadKind.POD):
+        of_run = [pod for pod in pods if run_of(pod) == sight.run]
+    else:
+        of_run = [pod for pod in pods if not is_own(pod, sight.worker)]
+    return msgspec.structs.replace(
+        status,
+        observed_generation=sight.worker.metadata.generation,
+        strategy=_strategy(sight, choice),
+        active=sum(is_running(pod) for pod in sight.pods),
+        restarts=failures.restarts,
+        application_failures=failures.application,
+        infrastructure_failures=failures.infrastructure,
+        tallies=list(failures.tallies),
+        last_error=newest_error(status.last_error, of_run, now),
+        attempts=attempts(status.attempts, pods, now),
+    )
+
+
+def _strategy(sight: Sight, choice: StrategyChoice) -> ChosenStrategy:
+    name = sight.worker.metadata.name
+    if choice.kind in (WorkloadKind.JOB, WorkloadKind.POD):
+        name = run_name(sight.worker, sight.run)
+        if choice.shape is Shape.JOB_PER_ITEM:
+            name += "-"
+    return ChosenStrategy(
+        kind=choice.kind,
+        name=name,
+        restart_policy=choice.restart_policy,
+        reason=choice.reason,
+    )
+
+
+def _endless(sight: Sight, choice: StrategyChoice, failures: FailureCount) -> WorkerStatus:
+    """Of a stream, or a schedule: no run of it is the last."""
+    status = _basic(sight, choice, failures)
+    phase, is_suspended = _phase(sight), sight.worker.spec.suspend
+    events: list[WorkerEvent] = []
+    if phase in (*_ENDED, WorkerPhase.INVALID):
+        events.append(_E.RENEW)
+    is_active = any(is_running(pod) for pod in sight.pods)
+    if is_suspended:
+        events.append(_E.SUSPEND)
+    elif is_active:
+        events.append(_E.START)
+    elif choice.kind is WorkloadKind.CRON_JOB:
+        events.append(_E.REST)
+    elif phase in (WorkerPhase.STOPPED, WorkerPhase.SCHEDULED):
+        events.append(_E.RENEW)
+    phase = phase_after(phase, *events)
+    message = (
+        _stream_sentence(sight, status, phase)
+        if choice.kind is WorkloadKind.DEPLOYMENT
+        else _schedule_sentence(sight, status, phase)
+    )
+    progress = None if choice.kind is WorkloadKind.DEPLOYMENT else _queue_progress(sight)
+    return msgspec.structs.replace(
+        status,
+        phase=phase,
+        message=message,
+        progress=progress,
+        **_run_left_behind(sight),
+    )
+
+
+def _run_left_behind(sight: Sight) -> dict[str, Any]:
+    """The run that went on when the worker became something without numbered runs is over."""
+    if not sight.status.run or sight.has_ended:
+        return {}
+    text = f"run {sight.status.run} was ended, as the worker became another kind of object"
+    failed = _condition(sight, "Failed", "True", "Replaced", text)
+    return {
+        "finished_at": sight.now.replace(microsecond=0),
+        "conditions": _merged(sight.status.conditions, [failed]),
+    }
+
+
+def _stream_sentence(sight: Sight, status: WorkerStatus, phase: WorkerPhase) -> str:
+    if phase is WorkerPhase.STOPPED:
+        return "spec.suspend holds it"
+    wanted = sight.worker.spec.parallelism
+    running = f"{status.active} of {wanted} pods run"
+    if status.active < wanted and status.last_error is not None:
+        return f"{running}; the last failure was {failure_sentence(status.last_error)}"
+    return running
+
+
+def _schedule_sentence(sight: Sight, status: WorkerStatus, phase: WorkerPhase) -> str:
+    if sight.problem:
+        return sight.problem
+    if phase is WorkerPhase.STOPPED:
+        return "spec.suspend holds it"
+    active = [job.metadata.name for job in sight.scheduled_jobs if ending_of(job) is None]
+    if active:
+        return f"Job {', '.join(sorted(active))} goes on"
+    ended = [(ending, job) for job in sight.scheduled_jobs if (ending := ending_of(job))]
+    if not ended:
+        return "waits for the first time of its schedule"
+    _, job = max(ended, key=lambda each: (str(each[0].last_transition_time), each[1].metadata.name))
+    how = "succeeded" if is_complete(job) else "failed"
+    text = f"Job {job.metadata.name} {how}, and it waits for the next time of its schedule"
+    if not is_complete(job) and status.last_error is not None:
+        text += f"; the last failure was {failure_sentence(status.last_error)}"
+    return text
+
+
+def _of_run(sight: Sight, choice: StrategyChoice, failures: FailureCount) -> WorkerStatus:
+    look = look_at_run(sight, choice)
+    phase = phase_after(_phase(sight), *_run_events(sight, look))
+    status = _basic(sight, choice, failures)
+    is_begun = look.stage is not RunStage.WAITING
+    if sight.is_to_begin and is_begun:
+        status = _begun(sight, status)
+    if look.pod is not None and not status.pod_uid:
+        status = msgspec.structs.replace(status, pod_uid=look.pod.metadata.uid)
+    if is_begun:
+        status = msgspec.structs.replace(
+            status,
+            succeeded_items=str(look.succeeded),
+            failed_items=str(look.failed),
+            progress=_run_progress(sight, choice, look) or status.progress,
+        )
+    if look.is_over and status.finished_at is None:
+        status = msgspec.structs.replace(status, finished_at=sight.now.replace(microsecond=0))
+        status = msgspec.structs.replace(status, conditions=_end_conditions(sight, status, look))
+    message = _run_sentence(sight, look, phase, status)
+    return msgspec.structs.replace(status, phase=phase, message=message)
+
+
+def _begun(sight: Sight, status: WorkerStatus) -> WorkerStatus:
+    """The first status that tells of this run: what was told of the one before ends."""
+    return msgspec.structs.replace(
+        status,
+        run=sight.run,
+        pod_uid="",
+        progress=None,
+        last_error=None,
+        started_at=sight.now.replace(microsecond=0),
+        finished_at=None,
+        conditions=[
+            each if each.status != "True" else _no_end(sight, each.type)
+            for each in status.conditions
+            if each.type in ("Complete", "Failed")
+        ],
+    )
+
+
+def _no_end(sight: Sight, type: str) -> Condition:
+    return _condition(sight, type, "False", "Running", f"run {sight.run} goes on")
+
+
+def _end_conditions(sight: Sight, status: WorkerStatus, look: RunLook) -> list[Condition]:
+    is_good = look.stage is RunStage.SUCCEEDED
+    message = look.message
+    if not is_good and status.last_error is not None:
+        message += f"; the last failure was {failure_sentence(status.last_error)}"
+    good, bad = ("True", "False") if is_good else ("False", "True")
+    return _merged(
+        status.conditions,
+        [
+            _condition(sight, "Complete", good, look.reason, message if is_good else ""),
+            _condition(sight, "Failed", bad, look.reason, "" if is_good else message),
+        ],
+    )
+
+
+def _run_events(sight: Sight, look: RunLook) -> Sequence[WorkerEvent]:
+    """What is seen of the run, in an order that the phase allows."""
+    phase, is_suspended = _phase(sight), sight.worker.spec.suspend
+    is_renewed = (
+        phase in (WorkerPhase.INVALID, WorkerPhase.SCHEDULED)
+        or (phase in _ENDED and not look.is_over)
+        or (sight.is_to_begin and look.stage is RunStage.WAITING and phase is WorkerPhase.RUNNING)
+    )
+    events = [_E.RENEW] if is_renewed else []
+    if look.is_over:
+        return [*_turn(phase, look), _E.SUCCEED if look.stage is RunStage.SUCCEEDED else _E.FAIL]
+    if is_suspended:
+        return [*events, _E.SUSPEND]
+    if look.stage is RunStage.ACTIVE and any(is_running(pod) for pod in _pods_of_run(sight)):
+        return [*events, _E.START]
+    return [*events, _E.RENEW] if phase is WorkerPhase.STOPPED else events
+
+
+def _turn(phase: WorkerPhase, look: RunLook) -> Sequence[WorkerEvent]:
+    """An end can follow only what goes on."""
+    target = WorkerPhase.SUCCEEDED if look.stage is RunStage.SUCCEEDED else WorkerPhase.FAILED
+    is_fresh = phase in (WorkerPhase.PENDING, WorkerPhase.RUNNING, WorkerPhase.STOPPED, target)
+    return () if is_fresh else (_E.RENEW,)
+
+
+def _pods_of_run(sight: Sight) -> list[Pod]:
+    return [pod for pod in sight.pods if run_of(pod) == sight.run]
+
+
+def _run_sentence(sight: Sight, look: RunLook, phase: WorkerPhase, status: WorkerStatus) -> str:
+    if look.is_over:
+        told = find_condition(
+            status.conditions, "Complete" if look.stage is RunStage.SUCCEEDED else "Failed"
+        )
+        return told.message if told is not None else look.message
+    if sight.problem:
+        return sight.problem
+    if phase is WorkerPhase.STOPPED:
+        return "spec.suspend holds it"
+    if look.stage is RunStage.WAITING:
+        before = hindrance(sight)
+        return f"run {sight.run} waits for {before} to end" if before else "starts"
+    if status.active:
+        pods = "1 pod runs" if status.active == 1 else f"{status.active} pods run"
+        return f"run {sight.run}: {pods}"
+    return f"run {sight.run}: {_waiting(sight, status)}"
+
+
+def _waiting(sight: Sight, status: WorkerStatus) -> str:
+    """Why nothing of it runs now."""
+    for pod in _pods_of_run(sight):
+        scheduled = find_condition(pod.status.conditions, "PodScheduled")
+        if not pod.is_finished and scheduled is not None and scheduled.status == "False":
+            return f"pod {pod.metadata.name} waits to be placed: {scheduled.message}"
+    if status.last_error is not None:
+        return f"no pod runs; the last failure was {failure_sentence(status.last_error)}"
+    return "its pods are about to start"
+
+
+def _run_progress(sight: Sight, choice: StrategyChoice, look: RunLook) -> WorkerProgress | None:
+    if choice.shape is Shape.JOB_PER_ITEM:
+        progress = WorkerProgress(
+            total=len(sight.items),
+            done=len(look.succeeded),
+            failed=len(look.failed),
+            in_flight=len(look.jobs),
+        )
+        return with_rate(progress, sight.samples)
+    if choice.shape in (Shape.DRAIN, Shape.ITEM_PER_POD):
+        return _queue_progress(sight)
+    job = next(
+        (j for j in sight.own_jobs if j.metadata.name == run_name(sight.worker, sight.run)), None
+    )
+    return progress_of_job(job) if job is not None else None
+
+
+def _queue_progress(sight: Sight) -> WorkerProgress | None:
+    if sight.size is None:
+        return sight.status.progress
+    progress = progress_of_queue(sight.size)
+    return with_rate(progress, sight.samples)
+
+
+def _with_conditions(sight: Sight, status: WorkerStatus) -> WorkerStatus:
+    refused = bool(sight.refusal)
+    found = [
+        _condition(
+            sight,
+            "Valid",
+            "False" if refused else "True",
+            "Refused" if refused else "Chosen",
+            sight.refusal,
+        )
+    ]
+    if sight.worker.spec.queue is not None:
+        reachable = ("False", "SourceUnavailable") if sight.problem else ("True", "Answers")
+        found.append(_condition(sight, "QueueReachable", *reachable, sight.problem))
+    return msgspec.structs.replace(status, conditions=_merged(status.conditions, found))
+
+
+def _condition(sight: Sight, type: str, status: str, reason: str, message: str) -> Condition:
+    before = find_condition(sight.status.conditions, type)
+    at: datetime = held_since(before, status, sight.now)
+    return Condition(
+        type=type,
+        status=status,
+        reason=reason,
+        message=message,
+        last_transition_time=at.replace(microsecond=0),
+    )
+
+
+def _merged(before: Sequence[Condition], after: Sequence[Condition]) -> list[Condition]:
+    found = {each.type: each for each in before} | {each.type: each for each in after}
+    return list(found.values())
+
+
+def status_patch(before: WorkerStatus, after: WorkerStatus) -> JsonObject:
+    """A merge patch from one to the other; empty where they are the same."""
+    if before == after:
+        return {}
+    return merge_patch(msgspec.to_builtins(before), msgspec.to_builtins(after))

@@ -1,0 +1,66 @@
+"""What the controller knows of Workers beside the API: nothing that a restart may not forget.
+
+Pods that went, as they were last seen; what queues answered lately; what was refused.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from shoal.api.meta import ObjectKey
+from shoal.api.pod import Pod
+from shoal.controllers.worker.planning import POLL_PERIOD_S
+from shoal.controllers.worker.progress import Sample, remember
+from shoal.work.protocol import QueueSize
+
+_KEPT_PODS = 50
+
+
+class KnownWorker:
+    """Of one worker."""
+
+    def __init__(self) -> None:
+        self.problem = ""
+        """Why its work source could not be used last time."""
+        self.size: QueueSize | None = None
+        self.samples: list[Sample] = []
+        self._asked_at: datetime | None = None
+        self._departed: list[tuple[str, Pod]] = []
+        self._refusal: tuple[int, str] = (0, "")
+
+    def depart(self, worker_uid: str, pod: Pod) -> None:
+        self._departed = [*self._departed[-_KEPT_PODS + 1 :], (worker_uid, pod)]
+
+    def departed_of(self, worker_uid: str) -> list[Pod]:
+        return [pod for uid, pod in self._departed if uid == worker_uid]
+
+    def is_size_due(self, now: datetime) -> bool:
+        # A little early is in time: timers and clocks do not agree to the last digit.
+        return (
+            self._asked_at is None or (now - self._asked_at).total_seconds() >= POLL_PERIOD_S * 0.9
+        )
+
+    def note_size(self, size: QueueSize | None, problem: str, now: datetime) -> None:
+        self._asked_at, self.problem = now, problem
+        if size is not None:
+            self.size = size
+            self.samples = remember(self.samples, size.done, now)
+
+    def refuse(self, generation: int, message: str) -> None:
+        """The API server does not take what this spec asks for."""
+        self._refusal = (generation, message)
+
+    def refusal_of(self, generation: int) -> str:
+        return self._refusal[1] if self._refusal[0] == generation else ""
+
+
+class WorkerMemory:
+    def __init__(self, wake: Callable[[ObjectKey], None]) -> None:
+        """`wake` has a worker looked at again."""
+        self.wake = wake
+        self._known: dict[ObjectKey, KnownWorker] = {}
+
+    def of(self, key: ObjectKey) -> KnownWorker:
+        return self._known.setdefault(key, KnownWorker())
+
+    def forget(self, key: ObjectKey) -> None:
+        self._known.pop(key, None)
