@@ -112,7 +112,7 @@ def bounds(daemon_set: DaemonSet, wanted: int) -> tuple[int, int]:
 def _absolute(value: IntOrString, total: int) -> int:
     if isinstance(value, int):
         return value
-    return math.ceil(float(value.removesuffix("%")) * total / 100)
+    return math.ceil(int(value.removesuffix("%")) * total / 100)
 
 
 def _one_on_each(view: Daemons) -> DaemonStep:

@@ -8,7 +8,6 @@ there, an outdated pod that is not available is replaced even where as many are 
 be: nothing is lost by it, and a set whose new template mends the old one goes on.
 """
 
-import math
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -150,8 +149,7 @@ def max_unavailable(stateful_set: StatefulSet) -> int:
     rolling = stateful_set.spec.update_strategy.rolling_update
     value = rolling.max_unavailable if rolling is not None else 1
     if isinstance(value, str):
-        share = float(value.removesuffix("%")) / 100
-        value = math.floor(share * stateful_set.spec.replicas)
+        value = int(value.removesuffix("%")) * stateful_set.spec.replicas // 100
     return max(1, value)
 
 
