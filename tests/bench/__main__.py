@@ -15,7 +15,16 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from tests.bench import api, footprint, gangs, pools, scheduling, scheduling_end_to_end, stages
+from tests.bench import (
+    api,
+    footprint,
+    gangs,
+    jobs,
+    pools,
+    scheduling,
+    scheduling_end_to_end,
+    stages,
+)
 
 Figures = dict[str, Any]
 
@@ -31,6 +40,7 @@ SCENARIOS: dict[str, Callable[[], Awaitable[Figures]]] = {
     "gangs": gangs.in_process,
     "gangs_through_api": gangs.through_api,
     "gangs_of_jobs": gangs.of_jobs,
+    "jobs": jobs.taken_in,
     "pool_throughput": pools.throughput,
     "pool_latency": pools.latency,
 }

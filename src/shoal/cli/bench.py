@@ -37,7 +37,6 @@ def scheduler(
     """How many pods a second the scheduler places, in process, with the default profile."""
     import msgspec
     from rich.console import Console
-    from rich.table import Table
 
     from shoal.testing.scheduling_load import Constraint, Load, measure
 
@@ -54,10 +53,7 @@ def scheduler(
     if as_json:
         sys.stdout.write(msgspec.json.encode(measured).decode() + "\n")
         return
-    table = Table("measure", "value")
-    for name, value in msgspec.to_builtins(measured).items():
-        table.add_row(name, f"{value:,}" if isinstance(value, int | float) else value)
-    Console().print(table)
+    Console().print(_measures_table(msgspec.to_builtins(measured)))
 
 
 @app.command()
@@ -100,6 +96,43 @@ def gangs(
         sys.stdout.write(msgspec.json.encode(results).decode() + "\n")
     else:
         Console().print(_gangs_table(results))
+
+
+@app.command()
+def jobs(
+    jobs: Annotated[int, typer.Option(help="Jobs of one pod each.")] = 2000,
+    clients: Annotated[int, typer.Option(help="Clients that create them, over https.")] = 32,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """How many Jobs a second are taken in, and how many pods a second are made for them."""
+    import msgspec
+    from rich.console import Console
+
+    from shoal.testing.job_load import JobLoad, measure_jobs
+
+    if min(jobs, clients) < 1:
+        fail("--jobs and --clients must be at least 1")
+    with Console(stderr=True).status("starting a control plane") as status:
+        measured = measure_jobs(JobLoad(jobs, clients), status.update)
+    if measured.pods < jobs:
+        sys.stderr.write(f"only {measured.pods} of {jobs} pods were made\n")
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(measured).decode() + "\n")
+    else:
+        Console().print(_measures_table(msgspec.to_builtins(measured)))
+
+
+def _measures_table(measures: dict[str, object]) -> "Table":
+    """A line for each; a measure of parts has one for each part."""
+    from rich.table import Table
+
+    table = Table("measure", "value")
+    for name, value in measures.items():
+        parts = value if isinstance(value, dict) else {"": value}
+        for part, number in parts.items():
+            text = f"{number:,}" if isinstance(number, int | float) else str(number)
+            table.add_row(f"{name}: {part}" if part else name, text)
+    return table
 
 
 def _measure_gangs(load: "GangLoad", way: "Way", show: Callable[[str], None]) -> "GangsMeasured":
