@@ -152,8 +152,10 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
         kube = services.add_kube_controllers(settings.data_dir.absolute() / "volumes")
         volcano = services.add_volcano_controllers(settings.volcano)
         pools = services.add_executor_pools(HttpAdviser(server.client, session), settings.ploto)
+        workers = services.add_workers(session, settings.data_dir)
         services.add("cleanup of custom kinds", CustomCleanup(server.core).run)
-        controllers = [*kube.controllers, *volcano.controllers, *pools.controllers]
+        families = (kube, volcano, pools, workers)
+        controllers = [each for family in families for each in family.controllers]
         metrics.show(Parts(server.core, scheduler, controllers, pools.roster))
         await stack.enter_async_context(ploto_served(settings.ploto, metrics, pools.is_at_work))
         await stack.enter_async_context(services.running())

@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from pathlib import Path
 
 from shoal.agent.network.service_proxy import ServiceProxy
 from shoal.agent.service_names import ServiceNames
@@ -25,6 +26,10 @@ from shoal.controllers.kube.family import KubeControllers
 from shoal.controllers.ploto.webhook import ScaleAdviser
 from shoal.controllers.volcano.family import VolcanoControllers
 from shoal.controllers.volcano.pod_group_plan import ServedNames
+from shoal.controllers.worker.family import COMPONENT as WORKER_COMPONENT
+from shoal.controllers.worker.family import WorkerControllers
+from shoal.controllers.worker.notification import HttpMessenger
+from shoal.controllers.worker.queue_access import QueueAccess
 from shoal.scheduler.config.loading import LoadedConfiguration
 from shoal.scheduler.core import Scheduler
 from shoal.scheduler.extenders import Extenders
@@ -39,6 +44,8 @@ from shoal.standalone.executor_pools import ExecutorPools, ploto_options
 from shoal.standalone.scheduler_plugins import plugin_registry
 from shoal.standalone.scheduler_profiles import build_wanted
 from shoal.standalone.volcano_reload import VolcanoReload, reporter, warn_of
+from shoal.work.locations import own_url
+from shoal.work.sources import open_source
 
 Run = Callable[[], Awaitable[None]]
 
@@ -126,6 +133,21 @@ class Services:
         pools = ExecutorPools(self._client, self.informers, recorder, adviser, self._clock, options)
         self.add("executor pool controllers", pools.run)
         return pools
+
+    def add_workers(self, session: HttpSession, data_dir: Path) -> WorkerControllers:
+        """`session` tells others of runs that end; queues that name no source are kept in
+        `data_dir`."""
+        family = WorkerControllers(
+            self._client,
+            self.informers,
+            self.recorder_of(WORKER_COMPONENT),
+            self._clock,
+            queues=QueueAccess(open_source),
+            own_url=lambda namespace: own_url(data_dir, namespace),
+            messenger=HttpMessenger(session),
+        )
+        self.add("worker controllers", family.run)
+        return family
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
