@@ -9,7 +9,6 @@ import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from pathlib import Path
 
 from shoal.agent.network.service_proxy import ServiceProxy
 from shoal.agent.service_names import ServiceNames
