@@ -164,3 +164,26 @@ def status_of(replica_set: ReplicaSet) -> dict[str, int]:
         "availableReplicas": stored.available_replicas,
         "observedGeneration": stored.observed_generation,
     }
+
+
+REPLICA_FAILURE = "ReplicaFailure"
+
+
+def failure_conditions(
+    replica_set: ReplicaSet, resize: Resize, failure: Exception | None, now: datetime
+) -> list[meta.Condition]:
+    """The conditions after `resize`, which has failed or not. What failed first stays told."""
+    before = replica_set.status.conditions
+    if (meta.find_condition(before, REPLICA_FAILURE) is None) == (failure is None):
+        return before
+    others = [each for each in before if each.type != REPLICA_FAILURE]
+    if failure is None:
+        return others
+    told = meta.Condition(
+        type=REPLICA_FAILURE,
+        status="True",
+        last_transition_time=now.replace(microsecond=0),
+        reason="FailedCreate" if resize.create else "FailedDelete",
+        message=str(failure),
+    )
+    return [*others, told]

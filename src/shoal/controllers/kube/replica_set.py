@@ -5,10 +5,13 @@ released by their owner reference, made with the ReplicaSet's name as prefix, an
 """
 
 from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
 
 from shoal.api.apps import REPLICA_SETS, ReplicaSet
 from shoal.api.core import EventType
-from shoal.api.meta import ObjectKey
+from shoal.api.meta import Condition, ObjectKey
 from shoal.api.owners import controller_reference
 from shoal.api.pod import PODS, Pod
 from shoal.api.resource import JsonObject
@@ -53,16 +56,41 @@ class ReplicaSetReconciler:
         owned = [*claim.owned, *await self._adopt(replica_set, claim.adopt)]
         for each in claim.release:
             await owners.release(self._client, PODS, each.metadata, replica_set.metadata.uid)
+        failure: ApiError | None = None
         if self._expectations.is_settled(key, now):
             plan = replica_count.plan(replica_set, owned)
-            await self._create(replica_set, plan.create)
-            await self._remove(replica_set, plan.remove)
-        status = replica_count.status(replica_set, owned, now)
-        if status != replica_count.status_of(replica_set):
-            await self._client.patch(
-                REPLICA_SETS, key.name, {"status": status}, key.namespace, subresource="status"
-            )
+            try:
+                await self._create(replica_set, plan.create)
+                await self._remove(replica_set, plan.remove)
+            except ApiError as error:
+                # The status tells of it before it is tried again.
+                failure = error
+            conditions = replica_count.failure_conditions(replica_set, plan, failure, now)
+        else:
+            conditions = replica_set.status.conditions
+        await self._write_status(replica_set, owned, conditions, now)
+        if failure is not None:
+            raise failure
         return Result(replica_count.next_available_in_s(replica_set, owned, now))
+
+    async def _write_status(
+        self,
+        replica_set: ReplicaSet,
+        owned: Sequence[Pod],
+        conditions: Sequence[Condition],
+        now: datetime,
+    ) -> None:
+        counts = replica_count.status(replica_set, owned, now)
+        is_same = list(conditions) == replica_set.status.conditions
+        if is_same and counts == replica_count.status_of(replica_set):
+            return
+        status: JsonObject = {**counts}
+        if not is_same:
+            status["conditions"] = msgspec.to_builtins(conditions)
+        key = replica_set.metadata.key
+        await self._client.patch(
+            REPLICA_SETS, key.name, {"status": status}, key.namespace, subresource="status"
+        )
 
     async def _adopt(self, replica_set: ReplicaSet, orphans: Sequence[Pod]) -> list[Pod]:
         reference = controller_reference(REPLICA_SETS.api_version, KIND, replica_set.metadata)
