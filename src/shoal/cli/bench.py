@@ -165,3 +165,46 @@ def _gangs_table(results: "list[GangsMeasured]") -> "Table":
             f"{sum(each.writes.values()) / max(each.bound, 1):.2f}",
         )
     return table
+
+
+@app.command()
+def work(
+    items: Annotated[int, typer.Option(help="Items that are put.")] = 20000,
+    workers: Annotated[int, typer.Option(help="Processes that go through them.")] = 8,
+    source: Annotated[str, typer.Option(help="sqlite, postgres or redis.")] = "sqlite",
+    group: Annotated[
+        list[int] | None, typer.Option(help="Items in one call; 1, 10 and 64 where absent.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list of objects.")] = False,
+) -> None:
+    """How many items of a work queue a second are put, and leased and acknowledged."""
+    import msgspec
+    from rich.console import Console
+    from rich.table import Table
+
+    from shoal.testing.databases import NoSuchServer
+    from shoal.testing.work_load import SourceKind, measure
+
+    if source not in list(SourceKind):
+        fail(f'unknown source "{source}": use one of {", ".join(SourceKind)}')
+    groups = group or [1, 10, 64]
+    if min(items, workers, *groups) < 1:
+        fail("--items, --workers and --group must be at least 1")
+    kind = SourceKind(source)
+    with Console(stderr=True).status("starting") as status:
+        try:
+            results = [
+                measure(kind, items, workers, each, lambda text: status.update(f"{kind}: {text}"))
+                for each in groups
+            ]
+        except NoSuchServer as error:
+            fail(str(error))
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(results).decode() + "\n")
+        return
+    table = Table("source", "items", "workers", "group", "put/s", "done/s", "RSS, MB", "file, MB")
+    for each in results:
+        counts = (each.items, each.workers, each.group, each.put_per_s, each.done_per_s)
+        texts = [f"{count:,.0f}" for count in counts]
+        table.add_row(each.source, *texts, f"{each.rss_mb:.0f}", f"{each.file_mb:.0f}")
+    Console().print(table)

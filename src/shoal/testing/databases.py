@@ -40,8 +40,20 @@ class DatabaseServer:
 
     def start(self) -> None:
         """Returns when it answers. Raises RuntimeError with its log when it does not."""
+        clock = SystemClock()
+        give_up_s = clock.monotonic() + _START_TIMEOUT_S
+        while not self._answers():
+            if clock.monotonic() > give_up_s:
+                self.stop()
+                raise RuntimeError(f"{self._command[0]}: {(self._folder / 'log').read_text()}")
+            # After a kill, PostgreSQL gives up while children of the former one still end.
+            if self._process is None or self._process.poll() is not None:
+                self._process = self._spawn()
+            time.sleep(_LOOK_AGAIN_S)
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 self._command,
                 stdout=log,
                 stderr=log,
@@ -51,12 +63,6 @@ class DatabaseServer:
                 group=_group(self._user),
                 extra_groups=[] if self._user else None,
             )
-        clock = SystemClock()
-        give_up_s = clock.monotonic() + _START_TIMEOUT_S
-        while not self._answers():
-            if self._process.poll() is not None or clock.monotonic() > give_up_s:
-                raise RuntimeError(f"{self._command[0]}: {(self._folder / 'log').read_text()}")
-            time.sleep(_LOOK_AGAIN_S)
 
     def kill(self) -> None:
         """As `kill -9` does."""

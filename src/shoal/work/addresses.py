@@ -24,7 +24,7 @@ def shown(url: str) -> str:
         ],
         safe="*/",
     )
-    return parts._replace(netloc=place, query=query, fragment="").geturl()
+    return f"{parts.scheme}://{place}{parts.path}{query and '?' + query}"
 
 
 def has_password(url: str) -> bool:
