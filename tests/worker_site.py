@@ -100,9 +100,7 @@ class WorkerSite:
             own_url=lambda namespace: f"sqlite:///{namespace}.db",
             messenger=self.inbox,
         )
-        tasks = [
-            asyncio.create_task(run()) for run in (informers.run, recorder.run, family.run)
-        ]
+        tasks = [asyncio.create_task(run()) for run in (informers.run, recorder.run, family.run)]
         try:
             yield
         finally:

@@ -65,6 +65,17 @@ def wants_size(sight: Sight) -> bool:
     return not is_told and look_at_run(sight, choice).stage is not RunStage.WAITING
 
 
+def wants_last_size(sight: Sight) -> bool:
+    """Whether the run has just ended: what its queue says now is told for good."""
+    choice = standing_choice(sight)
+    return (
+        isinstance(choice, StrategyChoice)
+        and choice.kind is WorkloadKind.JOB
+        and not sight.has_ended
+        and look_at_run(sight, choice).is_over
+    )
+
+
 def _look_again(sight: Sight, choice: StrategyChoice) -> float | None:
     if sight.problem:
         return PROBLEM_PERIOD_S

@@ -18,7 +18,7 @@ from shoal.api.meta import Object, ObjectKey
 from shoal.api.pod import PODS, KeySelector, Pod
 from shoal.api.resource import JsonObject, Resource
 from shoal.api.status import ApiError
-from shoal.api.worker import WORKER_UID_LABEL, WORKERS, Worker, WorkerPhase
+from shoal.api.worker import WORKER_UID_LABEL, WORKERS, Worker, WorkerPhase, WorkerStatus
 from shoal.base.clock import Clock
 from shoal.client.events import EventRecorder
 from shoal.client.existence import find, remove
@@ -36,7 +36,12 @@ from shoal.controllers.worker.actions import (
     Withdraw,
 )
 from shoal.controllers.worker.manifests import RunWish, job_body, pod_body
-from shoal.controllers.worker.planning import PROBLEM_PERIOD_S, plan, wants_size
+from shoal.controllers.worker.planning import (
+    PROBLEM_PERIOD_S,
+    plan,
+    wants_last_size,
+    wants_size,
+)
 from shoal.controllers.worker.pod_template import queue_of
 from shoal.controllers.worker.queue_access import QueueAccess
 from shoal.controllers.worker.sight import Sight, is_own, standing_choice
@@ -91,6 +96,7 @@ class WorkerReconciler:
         sight = await self._look(worker)
         own_url = self._own_url(key.namespace)
         planned = plan(sight, own_url)
+        self._note_progress(sight, planned.status)
         patch = status_patch(worker.status, planned.status)
         if patch:
             await self._write(worker, patch)
@@ -108,6 +114,15 @@ class WorkerReconciler:
             self._memory.of(key).problem = ""
             return Result(0)
         return Result(planned.look_again_in_s)
+
+    def _note_progress(self, sight: Sight, status: WorkerStatus) -> None:
+        """Of what is not counted by a queue."""
+        known, progress = self._memory.of(sight.worker.metadata.key), status.progress
+        is_new = not known.samples or (
+            progress is not None and known.samples[-1].done != progress.done
+        )
+        if progress is not None and is_new and not wants_size(sight):
+            known.note_done(progress.done, sight.now)
 
     async def _is_fresh(self, worker: Worker, todo: Sequence[Action]) -> bool:
         """Whether the worker is as it was decided about; asked where something is to be made."""
@@ -139,7 +154,7 @@ class WorkerReconciler:
         )
         if wants_size(sight):
             size, problem = known.size, known.problem
-            if known.is_size_due(now):
+            if known.is_size_due(now) or wants_last_size(sight):
                 size, problem = await self._size(worker)
                 known.note_size(size, problem, now)
             sight = msgspec.structs.replace(sight, size=size, problem=problem)

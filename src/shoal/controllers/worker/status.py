@@ -312,7 +312,8 @@ def _run_progress(sight: Sight, choice: StrategyChoice, look: RunLook) -> Worker
     job = next(
         (j for j in sight.own_jobs if j.metadata.name == run_name(sight.worker, sight.run)), None
     )
-    return progress_of_job(job) if job is not None else None
+    progress = progress_of_job(job) if job is not None else None
+    return with_rate(progress, sight.samples) if progress is not None else None
 
 
 def _queue_progress(sight: Sight) -> WorkerProgress | None:

@@ -43,7 +43,10 @@ class KnownWorker:
         self._asked_at, self.problem = now, problem
         if size is not None:
             self.size = size
-            self.samples = remember(self.samples, size.done, now)
+            self.note_done(size.done, now)
+
+    def note_done(self, done: int, now: datetime) -> None:
+        self.samples = remember(self.samples, done, now)
 
     def refuse(self, generation: int, message: str) -> None:
         """The API server does not take what this spec asks for."""

@@ -1,0 +1,140 @@
+"""Queues: items are put before pods start, progress is told, and a source that is away is said."""
+
+import pytest
+
+from shoal.api.core import SECRETS
+from shoal.work.protocol import QueueSize
+from tests.mortal import MortalClient
+from tests.worker_site import NS, worker_site
+
+
+def queue(**fields: object) -> dict[str, object]:
+    return {"mode": "Queue", "queue": fields}
+
+
+async def test_pods_drain_the_queue_and_progress_is_told():
+    async with worker_site() as site, site.controllers():
+        await site.submit(parallelism=2, **queue(items=["a", "b", "c"]))
+        job = await site.until_job("w-1")
+        assert (job.spec.completions, job.spec.parallelism) == (None, 2)
+        (container,) = job.spec.template["spec"]["containers"]
+        variables = {each["name"]: each["value"] for each in container["env"]}
+        assert variables["SHOAL_WORK_QUEUE"] == "default/w"
+        assert variables["SHOAL_WORK_URL"] == "sqlite:///default.db"
+        assert list(site.queues.batches.values()) == [["a", "b", "c"]]
+        await site.until("a first answer", lambda w: w.status.progress)
+        site.queues.sizes["default/w"] = QueueSize(ready=1, leased=1, done=1)
+        worker = await site.until(
+            "progress", lambda w: w.status.progress and w.status.progress.done == 1 and w
+        )
+        assert worker.status.progress.total == 3
+        assert worker.status.progress.in_flight == 1
+        assert worker.status.progress.items_per_minute > 0
+        assert worker.status.progress.estimated_end is not None
+        site.queues.sizes["default/w"] = QueueSize(done=2, dead=1)
+        await site.end_job("w-1")
+        worker = await site.until_phase("Succeeded")
+        assert (worker.status.progress.done, worker.status.progress.failed) == (2, 1)
+
+
+@pytest.mark.parametrize("writes", range(5))
+async def test_items_are_put_once_whenever_the_controller_is_killed(writes: int):
+    async with worker_site() as site:
+        await site.submit(**queue(items=["a", "b"], pattern="ItemPerPod"))
+        async with site.controllers(MortalClient(site.client, writes)):
+            await site.settle(4)
+        async with site.controllers():
+            job = await site.until_job("w-1")
+            await site.settle(2)
+            assert job.spec.completions == 2
+            assert job.spec.template["spec"]["restartPolicy"] == "Never"
+            assert len(site.queues.batches) == 1
+
+
+async def test_another_run_puts_its_items_anew():
+    async with worker_site() as site, site.controllers():
+        await site.submit(**queue(items=["a"]))
+        await site.until_job("w-1")
+        await site.end_job("w-1")
+        await site.until_phase("Succeeded")
+        await site.change(run=2)
+        await site.until_job("w-2")
+        assert len(site.queues.batches) == 2
+
+
+async def test_a_source_that_does_not_answer_is_told_and_tried_again():
+    async with worker_site() as site, site.controllers():
+        site.queues.is_down = True
+        await site.submit(**queue(items=["a"]))
+        worker = await site.until(
+            "the problem", lambda w: "is it running?" in w.status.message and w
+        )
+        assert worker.status.phase == "Pending"
+        conditions = {each.type: each for each in worker.status.conditions}
+        assert conditions["QueueReachable"].status == "False"
+        assert await site.jobs() == {}
+        site.queues.is_down = False
+        await site.until_job("w-1")
+        worker = await site.until("an answer", lambda w: w.status.progress and w)
+        conditions = {each.type: each for each in worker.status.conditions}
+        assert conditions["QueueReachable"].status == "True"
+
+
+async def test_the_url_of_a_source_comes_from_its_secret_and_is_never_shown():
+    async with worker_site() as site, site.controllers():
+        reference = {"secretKeyRef": {"name": "db", "key": "url"}}
+        await site.submit(**queue(urlFrom=reference))
+        await site.until("the problem", lambda w: 'secret "db"' in w.status.message)
+        body = {"metadata": {"name": "db"}, "stringData": {"url": "redis://:hush@host"}}
+        await site.client.create(SECRETS, body, NS)
+        job = await site.until_job("w-1")
+        (container,) = job.spec.template["spec"]["containers"]
+        assert {"name": "SHOAL_WORK_URL", "valueFrom": reference} in container["env"]
+        assert "hush" not in str(job.spec.template)
+
+
+async def test_each_item_becomes_a_job_and_so_many_at_a_time():
+    async with worker_site() as site, site.controllers():
+        await site.submit(
+            parallelism=2,
+            command=["copy", "$ITEM"],
+            **queue(items=["a", "b", "c"], pattern="JobPerItem"),
+        )
+        await site.until_job("w-1-1")
+        await site.settle()
+        jobs = await site.jobs()
+        assert set(jobs) == {"w-1-0", "w-1-1"}
+        (container,) = jobs["w-1-1"].spec.template["spec"]["containers"]
+        assert container["command"] == ["copy", "b"]
+        await site.end_job("w-1-0")
+        await site.until_job("w-1-2")
+        await site.end_job("w-1-1", "Failed", "BackoffLimitExceeded")
+        await site.until("a failure", lambda w: w.status.failed_items == "1")
+        await site.end_job("w-1-2")
+        worker = await site.until_phase("Failed")
+        assert worker.status.succeeded_items == "0,2"
+        assert worker.status.progress is not None
+        assert (worker.status.progress.done, worker.status.progress.failed) == (2, 1)
+        assert "1 of 3 items failed" in worker.status.message
+
+
+@pytest.mark.parametrize("writes", range(0, 14, 2))
+async def test_each_item_has_one_job_whenever_the_controller_is_killed(writes: int):
+    async with worker_site() as site:
+        await site.submit(**queue(items=["a", "b"], pattern="JobPerItem"))
+        uids: set[str] = set()
+
+        async def live(seconds: int) -> None:
+            for _ in range(seconds):
+                await site.settle(1)
+                for name, job in (await site.jobs()).items():
+                    uids.add(job.metadata.uid)
+                    if not job.status.conditions:
+                        await site.end_job(name)
+
+        async with site.controllers(MortalClient(site.client, writes)):
+            await live(6)
+        async with site.controllers():
+            await live(6)
+            await site.until_phase("Succeeded")
+        assert len(uids) == 2
