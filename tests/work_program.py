@@ -3,8 +3,8 @@
     python tests/work_program.py FOLDER PAUSE_S once|grouped
 
 The diary is `diary-PID` in the folder. A line of it is written in one call, so that a killed
-program leaves whole lines only: `begin ID`, `held ID` or `unheld ID`, then `acked ID` or `lost ID`; with
-`grouped`, where the loop acknowledges by itself, `begin ID` and `done ID`; at the end
+program leaves whole lines only: `begin ID`, `held ID` or `unheld ID`, then `acked ID` or `lost ID`;
+with `grouped`, where the loop acknowledges by itself, `begin ID` and `done ID`; at the end
 `tally LOST UNSURE`.
 """
 
