@@ -21,6 +21,7 @@ from shoal.api.volcano.job import JOBS, SCHEDULER_NAME
 from shoal.api.volcano.keys import GROUP_NAME
 from shoal.api.volcano.pod_group import POD_GROUPS
 from shoal.api.volcano.queue import QUEUES
+from shoal.api.worker import WORKERS
 from shoal.base.clock import SystemClock
 from shoal.cli.deployment_story import deployment_story, newest_pods_waiting
 from shoal.cli.explain_pod import PodQuestion, explain_pod
@@ -29,6 +30,7 @@ from shoal.cli.phrases import condition_line, counted, event_line, lasting
 from shoal.cli.placement_story import is_failed_attempt
 from shoal.cli.pool_story import is_of, pool_story
 from shoal.cli.volcano.explaining import gang_story, member_story
+from shoal.cli.worker_story import worker_story
 from shoal.client.protocol import Client
 
 T = TypeVar("T")
@@ -44,8 +46,11 @@ _RESOURCES: dict[str, Resource[Any]] = {
     "job": JOBS,
     "podgroup": POD_GROUPS,
     "queue": QUEUES,
+    "worker": WORKERS,
 }
 _GANG_KINDS = (JOBS, POD_GROUPS, QUEUES)
+_TOLD_ELSEWHERE = ("Unschedulable", "Failed", "Invalid")
+"""Reasons of Events whose text is in the conditions, too."""
 _SHORT_NAMES = {
     "po": "pod",
     "dep": "dynamicexecutorpool",
@@ -55,8 +60,9 @@ _SHORT_NAMES = {
     "vj": "job",
     "pg": "podgroup",
     "q": "queue",
+    "wk": "worker",
 }
-EXPLAINED = "a pod, task, executor pool, deployment, job, podgroup or queue"
+EXPLAINED = "a pod, task, executor pool, deployment, job, podgroup, queue or worker"
 
 
 async def explain(
@@ -122,6 +128,8 @@ async def _story(client: Client, resource: Resource[Any], found: Any, now: datet
         return [*told, *_own_warnings(await _events(client, found), now)]
     if resource is TASKS:
         return task_story(found, now)
+    if resource is WORKERS:
+        return [*worker_story(found, now), *_own_warnings(await _events(client, found), now)]
     if resource is DEPLOYMENTS:
         replica_sets = (await client.list(REPLICA_SETS, namespace)).items
         pods = newest_pods_waiting(found, replica_sets, (await client.list(PODS, namespace)).items)
@@ -212,7 +220,8 @@ def warnings(events: Sequence[Event], now: datetime) -> list[str]:
 def _own_warnings(events: Sequence[Event], now: datetime) -> list[str]:
     """The newest of each reason. What the scheduler says of a gang stands in its conditions."""
     newest = {each.reason: each for each in events if each.type == "Warning"}
-    newest.pop("Unschedulable", None)
+    for told in _TOLD_ELSEWHERE:
+        newest.pop(told, None)
     return [event_line(each, now) for each in newest.values()]
 
 

@@ -6,7 +6,7 @@ pkg/controller/podgc and tainteviction (condition DisruptionTarget).
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -99,7 +99,7 @@ def failure_of(pod: Pod) -> PodFailure | None:
             message=pod.status.message,
         )
     )
-    if pod.is_deleting and pod.status.reason != _DEADLINE:
+    if _was_told_to_end(pod, failure.at) and pod.status.reason != _DEADLINE:
         # It was told to end: how it did says nothing about the program.
         failure = msgspec.structs.replace(
             failure, category=FailureCategory.INFRASTRUCTURE, reason=POD_DELETED
@@ -107,13 +107,13 @@ def failure_of(pod: Pod) -> PodFailure | None:
     return failure
 
 
-def vanished(pod_name: str) -> PodFailure:
-    """Of a pod that is gone, and nobody saw how it ended."""
-    return PodFailure(
-        category=FailureCategory.INFRASTRUCTURE,
-        reason=POD_DELETED,
-        message=f"pod {pod_name} was deleted before its end was seen",
-    )
+def _was_told_to_end(pod: Pod, ended_at: datetime | None) -> bool:
+    """Whether the pod was deleted before its program had ended by itself."""
+    gone_by = pod.metadata.deletion_timestamp
+    if gone_by is None:
+        return False
+    asked_at = gone_by - timedelta(seconds=pod.metadata.deletion_grace_period_seconds or 0)
+    return ended_at is None or ended_at > asked_at
 
 
 def last_restart(pod: Pod) -> PodFailure | None:

@@ -30,7 +30,7 @@ def remember(samples: Sequence[Sample], done: int, now: datetime) -> list[Sample
 
 def with_rate(progress: WorkerProgress, samples: Sequence[Sample]) -> WorkerProgress:
     """The rate over the samples, and the end at that rate; none while nothing was done."""
-    if len(samples) < 2:
+    if len(samples) < 2 or progress.total < 2:
         return progress
     first, last = samples[0], samples[-1]
     elapsed_s = (last.at - first.at).total_seconds()

@@ -16,7 +16,7 @@ from shoal.api.job_indexes import Indexes, read_indexes
 from shoal.api.meta import Condition, Object, find_condition
 from shoal.api.pod import Pod
 from shoal.api.worker import RUN_LABEL, Worker, WorkerQueue, WorkerStatus
-from shoal.controllers.worker.failures import POD_DELETED, failure_of
+from shoal.controllers.worker.failures import POD_DELETED, PodFailure, failure_of
 from shoal.controllers.worker.manifests import ITEM_INDEX, run_name
 from shoal.controllers.worker.progress import Sample
 from shoal.controllers.worker.strategy import NoStrategy, Shape, StrategyChoice, WorkloadKind
@@ -237,20 +237,22 @@ def _look_at_pod(sight: Sight) -> RunLook:
     if pod is not None and failure is None:
         return RunLook(stage=RunStage.ACTIVE, pod=pod)
     reason = failure.reason if failure is not None else POD_DELETED
-    text = _once_sentence(sight, name, reason if failure is not None else "")
+    text = _once_sentence(sight, name, failure)
     return RunLook(stage=RunStage.FAILED, reason=reason, message=text, pod=last)
 
 
-def _once_sentence(sight: Sight, pod: str, reason: str) -> str:
-    if not reason:
+def _once_sentence(sight: Sight, pod: str, failure: PodFailure | None) -> str:
+    if failure is None:
         what = f"pod {pod} is gone, and nobody saw it end"
         if sight.worker.spec.suspend:
             what = f"pod {pod} was stopped, as spec.suspend asks"
     else:
-        what = f"pod {pod} failed ({reason})"
+        what = f"pod {pod} failed, {failure.reason}"
+        if failure.exit_code is not None:
+            what += f" (exit code {failure.exit_code})"
     return (
-        f"{what}; a batch that is neither resumable nor idempotent is not started again by itself:"
-        f" shoal worker rerun {sight.worker.metadata.name}"
+        f"{what}; a batch that is neither resumable nor idempotent is not started again by itself,"
+        f" `shoal worker rerun {sight.worker.metadata.name}` starts it afresh"
     )
 
 

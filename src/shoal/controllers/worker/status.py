@@ -21,8 +21,8 @@ from shoal.api.worker import (
 )
 from shoal.controllers.worker.actions import hindrance
 from shoal.controllers.worker.attempts import attempts, newest_error
-from shoal.controllers.worker.budgets import FailureCount
-from shoal.controllers.worker.failures import failure_sentence, is_running
+from shoal.controllers.worker.budgets import FailureCount, budget_sentence
+from shoal.controllers.worker.failures import POD_DELETED, failure_sentence, is_running
 from shoal.controllers.worker.manifests import run_name
 from shoal.controllers.worker.phase import WorkerEvent, phase_after
 from shoal.controllers.worker.progress import progress_of_job, progress_of_queue, with_rate
@@ -39,6 +39,7 @@ from shoal.controllers.worker.sight import (
 from shoal.controllers.worker.strategy import NoStrategy, Shape, StrategyChoice, WorkloadKind
 
 _E = WorkerEvent
+_GATED = "SchedulingGated"
 _ENDED = (WorkerPhase.SUCCEEDED, WorkerPhase.FAILED)
 
 
@@ -48,8 +49,8 @@ def status_of(sight: Sight, choice: StrategyChoice, failures: FailureCount) -> W
         status = _endless(sight, choice, failures)
     else:
         status = _of_run(sight, choice, failures)
-    if sight.refusal and status.phase == WorkerPhase.PENDING:
-        phase = phase_after(WorkerPhase.PENDING, _E.REFUSE)
+    if sight.refusal and status.phase in (WorkerPhase.PENDING, WorkerPhase.SCHEDULED):
+        phase = phase_after(WorkerPhase(status.phase), _E.REFUSE)
         status = msgspec.structs.replace(status, phase=phase, message=sight.refusal)
     return _with_conditions(sight, status)
 
@@ -227,8 +228,8 @@ def _no_end(sight: Sight, type: str) -> Condition:
 def _end_conditions(sight: Sight, status: WorkerStatus, look: RunLook) -> list[Condition]:
     is_good = look.stage is RunStage.SUCCEEDED
     message = look.message
-    if not is_good and status.last_error is not None:
-        message += f"; the last failure was {failure_sentence(status.last_error)}"
+    if not is_good and look.reason != POD_DELETED and not _is_once(status):
+        message += _explanation(sight, status)
     good, bad = ("True", "False") if is_good else ("False", "True")
     return _merged(
         status.conditions,
@@ -237,6 +238,19 @@ def _end_conditions(sight: Sight, status: WorkerStatus, look: RunLook) -> list[C
             _condition(sight, "Failed", bad, look.reason, "" if is_good else message),
         ],
     )
+
+
+def _is_once(status: WorkerStatus) -> bool:
+    """Whether the sentence of the end tells all there is to tell of its one pod."""
+    return status.strategy is not None and status.strategy.kind == WorkloadKind.POD
+
+
+def _explanation(sight: Sight, status: WorkerStatus) -> str:
+    """Which budget was used up, and by what."""
+    sentences = [budget_sentence(tally, sight.worker.spec) for tally in status.tallies]
+    if status.last_error is not None:
+        sentences.append(f"the last failure was {failure_sentence(status.last_error)}")
+    return "".join(f"; {sentence}" for sentence in sentences if sentence)
 
 
 def _run_events(sight: Sight, look: RunLook) -> Sequence[WorkerEvent]:
@@ -291,7 +305,9 @@ def _waiting(sight: Sight, status: WorkerStatus) -> str:
     """Why nothing of it runs now."""
     for pod in _pods_of_run(sight):
         scheduled = find_condition(pod.status.conditions, "PodScheduled")
-        if not pod.is_finished and scheduled is not None and scheduled.status == "False":
+        if pod.is_finished or scheduled is None or scheduled.status != "False":
+            continue
+        if scheduled.reason != _GATED:
             return f"pod {pod.metadata.name} waits to be placed: {scheduled.message}"
     if status.last_error is not None:
         return f"no pod runs; the last failure was {failure_sentence(status.last_error)}"

@@ -12,11 +12,13 @@
 """
 
 from collections.abc import Sequence
+from datetime import UTC
 from enum import StrEnum
 
 import msgspec
 
-from shoal.api.worker import QueuePattern, Worker, WorkerMode, WorkerQueue
+from shoal.api.cron import CronError, load_zone, parse_schedule
+from shoal.api.worker import QueuePattern, Worker, WorkerMode, WorkerQueue, WorkerSchedule
 
 THIS_CLUSTER = frozenset(("", "local"))
 
@@ -173,8 +175,9 @@ def _refusal(worker: Worker, shape: Shape, *, has_own_queue: bool) -> NoStrategy
             reason="NoContainers",
             message="spec.template.spec.containers is empty; name at least one container",
         )
-    if queue is None:
-        return None
+    unreadable = _schedule_refusal(spec.schedule) if spec.schedule is not None else None
+    if unreadable is not None or queue is None:
+        return unreadable
     if queue.url_from is None and not has_own_queue:
         return NoStrategy(
             reason="NoWorkSource",
@@ -184,6 +187,22 @@ def _refusal(worker: Worker, shape: Shape, *, has_own_queue: bool) -> NoStrategy
             ),
         )
     return _queue_refusal(queue, shape, has_schedule=spec.schedule is not None)
+
+
+def _schedule_refusal(schedule: WorkerSchedule) -> NoStrategy | None:
+    try:
+        zone = load_zone(schedule.time_zone) if schedule.time_zone is not None else UTC
+        parse_schedule(schedule.cron, zone)
+    except CronError as error:
+        where = f' in time zone "{schedule.time_zone}"' if schedule.time_zone is not None else ""
+        return NoStrategy(
+            reason="InvalidSchedule",
+            message=(
+                f'spec.schedule.cron "{schedule.cron}"{where} cannot be read: {error}; write five'
+                ' fields such as "0 3 * * *", and a zone such as Europe/Berlin'
+            ),
+        )
+    return None
 
 
 def _queue_refusal(queue: WorkerQueue, shape: Shape, *, has_schedule: bool) -> NoStrategy | None:
