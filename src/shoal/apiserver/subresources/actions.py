@@ -4,7 +4,8 @@ from shoal.api.resource import JsonObject
 from shoal.api.status import method_not_allowed
 from shoal.apiserver.core import Core
 from shoal.apiserver.requests import Target
-from shoal.apiserver.subresources.pods import bind, evict
+from shoal.apiserver.subresources.eviction import evict
+from shoal.apiserver.subresources.pods import bind
 from shoal.apiserver.subresources.tokens import create_token
 
 

@@ -1,4 +1,4 @@
-"""What is done to pods: binding to a node, and eviction.
+"""What is done to pods: binding to a node.
 
 Source of the texts: Kubernetes v1.36, pkg/registry/core/pod/storage.
 """
@@ -10,10 +10,7 @@ from shoal.api.resource import JsonObject
 from shoal.api.status import Cause, bad_request, conflict, invalid
 from shoal.apiserver.bodies import read_as
 from shoal.apiserver.core import Core
-from shoal.apiserver.deleting import delete
-from shoal.apiserver.encoding import head_of
 from shoal.apiserver.preconditions import check_uid
-from shoal.apiserver.query import deletion as read_deletion
 from shoal.apiserver.reading import get_entry
 from shoal.apiserver.requests import Target
 from shoal.apiserver.updating import edit
@@ -42,10 +39,6 @@ class _BindingTarget(msgspec.Struct, frozen=True):
 class _Binding(msgspec.Struct, frozen=True):
     metadata: _BindingMeta = _BindingMeta()
     target: _BindingTarget = _BindingTarget()
-
-
-class _Eviction(msgspec.Struct, rename="camel"):
-    delete_options: JsonObject | None = None
 
 
 async def bind(core: Core, target: Target, body: JsonObject, *, dry_run: bool) -> JsonObject:
@@ -115,13 +108,3 @@ def _mark_scheduled(status: JsonObject, now: str) -> None:
             conditions[index] = scheduled
             return
     conditions.append(scheduled)
-
-
-async def evict(core: Core, target: Target, body: JsonObject, *, dry_run: bool) -> JsonObject:
-    """A polite delete. Disruption budgets are not asked: nobody here keeps their status."""
-    options = read_as(_Eviction, body).delete_options or {}
-    deletion = read_deletion({"dryRun": "All"} if dry_run else {}, options)
-    pod = get_entry(core, target)
-    if head_of(pod.value).deletion_timestamp is None or deletion.grace_period_s is not None:
-        await delete(core, target, deletion)
-    return SUCCESS

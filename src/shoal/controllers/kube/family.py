@@ -12,6 +12,7 @@ from shoal.client.protocol import Client
 from shoal.controllers.kube.cron_job import cron_job_controller
 from shoal.controllers.kube.daemon_set import daemon_set_controller
 from shoal.controllers.kube.deployment import deployment_controller
+from shoal.controllers.kube.disruption import disruption_controller
 from shoal.controllers.kube.endpoints import endpoints_controller
 from shoal.controllers.kube.event_expiry import EventExpiry
 from shoal.controllers.kube.garbage_collector import garbage_collector
@@ -52,6 +53,7 @@ class KubeControllers:
             daemon_set_controller(client, informers, recorder_of("daemonset-controller"), clock),
             *job_controllers(client, informers, recorder_of("job-controller"), clock),
             job_ttl_controller(client, informers, clock),
+            disruption_controller(client, informers, recorder_of("controllermanager"), clock),
             endpoints_controller(client, informers, clock),
             service_account_controller(client, informers, clock),
             namespace_controller(client, informers, clock),

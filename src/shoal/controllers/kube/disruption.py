@@ -1,0 +1,213 @@
+"""PodDisruptionBudgets: their status, by which evictions and preemption go.
+
+`disruption_plan` decides. How many pods there should be is asked of their owners: of Deployments,
+ReplicaSets and StatefulSets through listers, of any other kind through its scale subresource.
+Source of rules and texts: Kubernetes v1.36, pkg/controller/disruption.
+"""
+
+from collections.abc import Sequence
+
+from shoal.api.apps import DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS
+from shoal.api.core import EventType
+from shoal.api.meta import Object, ObjectKey, OwnerReference
+from shoal.api.pod import PODS, Pod
+from shoal.api.policy import BUDGETS, PodDisruptionBudget
+from shoal.api.resource import JsonObject
+from shoal.api.selectors import from_label_selector
+from shoal.api.status import ApiError
+from shoal.base.clock import Clock
+from shoal.client.discovery import ServedResource, discover
+from shoal.client.events import EventRecorder
+from shoal.client.existence import find
+from shoal.client.informer import InformerSet, Lister
+from shoal.client.protocol import Client
+from shoal.client.workqueue import WorkQueue
+from shoal.controllers.kube import disruption_plan
+from shoal.controllers.reconciler import Result
+from shoal.controllers.runner import Controller, enqueue_self
+
+
+class ScaleUnknown(Exception):
+    """How many pods there should be cannot be told; the text says why."""
+
+
+class PodOwners:
+    """How many pods the owners of pods ask for."""
+
+    def __init__(self, client: Client, informers: InformerSet) -> None:
+        self._client = client
+        self._replica_sets = informers.informer(REPLICA_SETS).lister
+        self._deployments = informers.informer(DEPLOYMENTS).lister
+        self._stateful_sets = informers.informer(STATEFUL_SETS).lister
+
+    async def scale(self, pods: Sequence[Pod]) -> tuple[int, list[str]]:
+        """The sum over all owners, and the names of pods that have none. Raises ScaleUnknown."""
+        scales: dict[str, int] = {}
+        asked: set[str] = set()
+        unmanaged: list[str] = []
+        for pod in pods:
+            owner = pod.metadata.controller
+            if owner is None:
+                unmanaged.append(pod.metadata.name)
+            elif owner.uid not in asked:
+                asked.add(owner.uid)
+                found = await self._scale_of(owner, pod.metadata.namespace)
+                if found is None:
+                    raise ScaleUnknown(f'found no controllers for pod "{pod.metadata.name}"')
+                scales[found[0]] = found[1]
+        return sum(scales.values()), unmanaged
+
+    async def _scale_of(self, owner: OwnerReference, namespace: str) -> tuple[str, int] | None:
+        """The uid of who decides, and its number; None where the owner is gone."""
+        key = ObjectKey(namespace, owner.name)
+        match owner.api_version, owner.kind:
+            case "apps/v1", "ReplicaSet":
+                replica_set = self._replica_sets.get(key)
+                if replica_set is None or replica_set.metadata.uid != owner.uid:
+                    return None
+                above = replica_set.metadata.controller
+                if above is None or above.kind != DEPLOYMENTS.kind:
+                    return owner.uid, replica_set.spec.replicas
+                deployment = self._deployments.get(ObjectKey(namespace, above.name))
+                if deployment is None or deployment.metadata.uid != above.uid:
+                    return None
+                return above.uid, deployment.spec.replicas
+            case "apps/v1", "StatefulSet":
+                stateful_set = self._stateful_sets.get(key)
+                if stateful_set is None or stateful_set.metadata.uid != owner.uid:
+                    return None
+                return owner.uid, stateful_set.spec.replicas
+            case _:
+                return await self._ask_scale(owner, namespace)
+
+    async def _ask_scale(self, owner: OwnerReference, namespace: str) -> tuple[str, int] | None:
+        served = await self._served(owner)
+        resource = served.resource
+        root = f"apis/{resource.group}" if resource.group else "api"
+        place = f"namespaces/{namespace}/{resource.plural}/{owner.name}"
+        try:
+            scale = await self._client.request("GET", f"/{root}/{resource.version}/{place}/scale")
+        except ApiError as error:
+            if not (error.is_not_found or error.code == 405):
+                raise
+            if await find(self._client, resource, owner.name, namespace) is None:
+                return None
+            text = f"{resource.group_resource} does not implement the scale subresource"
+            raise ScaleUnknown(text) from error
+        if scale["metadata"].get("uid") != owner.uid:
+            return None
+        return owner.uid, int((scale.get("spec") or {}).get("replicas") or 0)
+
+    async def _served(self, owner: OwnerReference) -> ServedResource:
+        group = owner.api_version.rpartition("/")[0]
+        for each in await discover(self._client):
+            if (each.resource.group, each.resource.kind) == (group, owner.kind):
+                return each
+        text = f'no matches for kind "{owner.kind}" in version "{owner.api_version}"'
+        raise ScaleUnknown(text)
+
+
+class DisruptionReconciler:
+    def __init__(
+        self,
+        client: Client,
+        budgets: Lister[PodDisruptionBudget],
+        pods: Lister[Pod],
+        owners: PodOwners,
+        recorder: EventRecorder,
+        clock: Clock,
+    ) -> None:
+        self._client = client
+        self._budgets = budgets
+        self._pods = pods
+        self._owners = owners
+        self._recorder = recorder
+        self._clock = clock
+
+    async def reconcile(self, key: ObjectKey) -> Result:
+        budget = self._budgets.get(key)
+        if budget is None:
+            return Result()
+        pods = [pod for pod in self._pods.list(key.namespace) if protects(budget, pod)]
+        if not pods:
+            self._record(budget, EventType.NORMAL, "NoPods", "No matching pods found")
+        scale, unmanaged = 0, list[str]()
+        if disruption_plan.needs_scale(budget):
+            try:
+                scale, unmanaged = await self._owners.scale(pods)
+            except ScaleUnknown as error:
+                await self._fail(budget, str(error))
+                return Result()
+        if unmanaged:
+            self._warn_unmanaged(budget)
+        expected = disruption_plan.counts(budget, len(pods), scale)
+        judgement = disruption_plan.judge(budget, pods, expected, self._clock.now())
+        for pod in judgement.overdue:
+            text = f"Pod was expected by PDB {key} to be deleted but it wasn't"
+            self._recorder.record(PODS, pod.metadata, EventType.WARNING, "NotDeleted", text)
+        await self._write(budget, judgement.status)
+        return Result(judgement.recheck_in_s)
+
+    async def _fail(self, budget: PodDisruptionBudget, why: str) -> None:
+        text = f"Failed to calculate the number of expected pods: {why}"
+        self._record(budget, EventType.WARNING, "CalculateExpectedPodCountFailed", text)
+        await self._write(budget, disruption_plan.failed_status(budget, why, self._clock.now()))
+
+    async def _write(self, budget: PodDisruptionBudget, status: JsonObject) -> None:
+        patch = disruption_plan.status_change(budget, status)
+        if patch is not None:
+            meta = budget.metadata
+            await self._client.patch(
+                BUDGETS, meta.name, patch, meta.namespace, subresource="status"
+            )
+
+    def _warn_unmanaged(self, budget: PodDisruptionBudget) -> None:
+        text = (
+            "Pods selected by this PodDisruptionBudget were found to be unmanaged. As a result, "
+            "the status of the PDB cannot be calculated correctly, which may result in undefined "
+            'behavior. To account for these pods please set ".spec.minAvailable" field of the '
+            "PDB to an integer value."
+        )
+        self._record(budget, EventType.WARNING, "UnmanagedPods", text)
+
+    def _record(
+        self, budget: PodDisruptionBudget, type: EventType, reason: str, message: str
+    ) -> None:
+        self._recorder.record(BUDGETS, budget.metadata, type, reason, message)
+
+
+def protects(budget: PodDisruptionBudget, pod: Pod) -> bool:
+    """Whether the budget is for the pod, of the same namespace."""
+    selector = from_label_selector(budget.spec.selector)
+    return selector is not None and selector.matches(pod.metadata.labels)
+
+
+def disruption_controller(
+    client: Client, informers: InformerSet, recorder: EventRecorder, clock: Clock
+) -> Controller:
+    """Follows budgets, pods, and the owners of pods."""
+    queue: WorkQueue[ObjectKey] = WorkQueue(clock)
+    budgets, pods = informers.informer(BUDGETS), informers.informer(PODS)
+    owners = PodOwners(client, informers)
+    reconciler = DisruptionReconciler(client, budgets.lister, pods.lister, owners, recorder, clock)
+
+    def on_pod(old: Pod | None, new: Pod | None) -> None:
+        for pod in (old, new):
+            if pod is None:
+                continue
+            for budget in budgets.lister.list(pod.metadata.namespace):
+                if protects(budget, pod):
+                    queue.add(budget.metadata.key)
+
+    def on_owner(old: Object | None, new: Object | None) -> None:
+        owner = new or old
+        if owner is not None:
+            for budget in budgets.lister.list(owner.metadata.namespace):
+                queue.add(budget.metadata.key)
+
+    budgets.add_handler(enqueue_self(queue))
+    pods.add_handler(on_pod)
+    informers.informer(DEPLOYMENTS).add_handler(on_owner)
+    informers.informer(REPLICA_SETS).add_handler(on_owner)
+    informers.informer(STATEFUL_SETS).add_handler(on_owner)
+    return Controller("disruption", reconciler, queue)
