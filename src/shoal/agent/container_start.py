@@ -48,7 +48,8 @@ async def start_container(
     if verdict.refusals:
         message = "; ".join(verdict.refusals)
         return ContainerRefused(key=key, reason=verdict.reason, message=message)
-    if verdict.warnings:
+    # Told once: it stays as it is for later attempts.
+    if verdict.warnings and key.attempt == 0:
         message = f"container {container.name}: {'; '.join(verdict.warnings)}"
         event = RecordEvent(
             type=EventType.WARNING, reason=NOT_HONOURED, message=message, container=container.name

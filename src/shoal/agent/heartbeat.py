@@ -80,7 +80,15 @@ class Heartbeat:
         )
 
     def _status(self, config: NodeConfig, before: Node | None, now: datetime) -> JsonObject:
-        return node_status(config, self._machine, self._host_ip, self._network, before, now)
+        return node_status(
+            config,
+            self._machine,
+            self._capabilities,
+            self._host_ip,
+            self._network,
+            before,
+            now,
+        )
 
     async def _renew(self, node: Node) -> None:
         now = self._clock.now()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shoal import __version__
+from shoal.agent.limitations import enforcement
 from shoal.agent.node_context import NodeConfig, PodNetworkFacts
 from shoal.agent.runtime.protocol import Capabilities
 from shoal.api.kubernetes_version import GIT_VERSION
@@ -17,6 +18,8 @@ from shoal.api.resource import JsonObject
 LEASE_NAMESPACE = "kube-node-lease"
 LEASE_DURATION_S = 40
 RUNTIME_LABEL = "shoal.io/runtime"
+LIMITS_ENFORCED = "LimitsEnforced"
+"""Condition of ours: whether all of a pod's limits and users hold here, and which do not."""
 POD_NETWORKS = "PodNetworks"
 """Condition of our own: whether each pod has a network namespace, and why not."""
 
@@ -55,6 +58,7 @@ def node_labels(
 def node_status(
     config: NodeConfig,
     machine: MachineFacts,
+    capabilities: Capabilities,
     host_ip: str,
     network: PodNetworkFacts,
     before: Node | None,
@@ -72,6 +76,7 @@ def node_status(
                 for name, reason, message in _PRESSURES
             ),
             _condition(*_pod_networks(network), before, now),
+            _condition(*_limits(capabilities), before, now),
             _condition(ready[0], "True", ready[1], ready[2], before, now),
         ],
         "addresses": [
@@ -96,6 +101,12 @@ def node_status(
 def _pod_networks(network: PodNetworkFacts) -> tuple[str, str, str, str]:
     value, reason = ("True", "NamespacePerPod") if network.is_isolated else ("False", "Shared")
     return POD_NETWORKS, value, reason, network.sentence
+
+
+def _limits(capabilities: Capabilities) -> tuple[str, str, str, str]:
+    found = enforcement(capabilities)
+    value = "True" if found.is_whole else "False"
+    return LIMITS_ENFORCED, value, found.reason, found.message
 
 
 def _condition(

@@ -74,7 +74,10 @@ class PodVolumes:
         if self._has_api_access:
             token = tokens[service_account.TOKEN]
             plans = [*plans, service_account.plan_api_access(pod, token, self._ca_pem)]
-        self._writing = asyncio.ensure_future(asyncio.to_thread(lay_out, plans, self._paths, now))
+        security = pod.spec.security_context
+        group_id = security.fs_group if security is not None else None
+        work = asyncio.to_thread(lay_out, plans, self._paths, now, group_id)
+        self._writing = asyncio.ensure_future(work)
         return await asyncio.shield(self._writing)
 
     def _without_known_tokens(self, wanted: Wanted, now: datetime) -> Wanted:

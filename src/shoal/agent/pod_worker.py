@@ -34,6 +34,7 @@ from shoal.agent.lifecycle.messages import (
     RemovePod,
     RunHook,
     StartContainer,
+    StorageExceeded,
     TerminateContainer,
     Tick,
 )
@@ -44,6 +45,7 @@ from shoal.agent.pod_status import Addresses, compose
 from shoal.agent.pod_volumes import PodVolumes
 from shoal.agent.prober import Prober
 from shoal.agent.status_writer import StatusWriter
+from shoal.agent.storage_limits import LOOK_S, excess, has_storage_limits, measure
 from shoal.agent.volumes.plan import VolumeProblem
 from shoal.api.core import EventType
 from shoal.api.pod import PODS, Pod
@@ -109,6 +111,7 @@ class PodWorker:
                 group.create_task(self._writer.run()),
                 group.create_task(self._keep_volumes()),
                 group.create_task(self._keep_hosts()),
+                group.create_task(self._watch_storage()),
             ]
             self._prober.stop()
             for action in outstanding(self._state):
@@ -189,7 +192,7 @@ class PodWorker:
             return PrepareFailed(reason="FailedMount", message=str(error))
         except OSError as error:
             return PrepareFailed(reason="FailedCreatePodSandBox", message=str(error))
-        for message in limitations(self._pod):
+        for message in limitations(self._pod, self._context.runtime.capabilities):
             self._record(RecordEvent(type=EventType.WARNING, reason=NOT_HONOURED, message=message))
         return Prepared()
 
@@ -233,6 +236,17 @@ class PodWorker:
             except (VolumeProblem, ApiError, ConnectionFailed, OSError) as error:
                 # What is there stays; the next round tries again.
                 _log.info("volumes of pod %s stay as they are: %s", self._pod.metadata.key, error)
+
+    async def _watch_storage(self) -> None:
+        if not has_storage_limits(self._pod):
+            return
+        paths = self._context.paths(self._pod.metadata.uid)
+        while True:
+            await self._context.clock.sleep(LOOK_S)
+            if self._state.is_prepared:
+                use = await asyncio.to_thread(measure, self._pod, paths)
+                if message := excess(self._pod, use):
+                    self.tell(StorageExceeded(message=message))
 
     async def _end_tasks(self, side_tasks: Sequence[asyncio.Task[None]]) -> None:
         """Nothing may write into the pod's directory once it is being removed."""

@@ -129,9 +129,11 @@ class FakeRuntime:
             level="fake",
             isolates_mounts=True,
             isolates_processes=True,
-            limits_memory=True,
+            holds_memory=True,
             limits_cpu=True,
             limits_pids=True,
+            changes_users=True,
+            mounts_memory=False,
             user_id=0,
         )
 

@@ -8,7 +8,6 @@ from shoal.agent.container_spec import make_sandbox, make_spec
 from shoal.agent.environment import ConfigProblem, hostname
 from shoal.agent.hosts_file import hosts_text
 from shoal.agent.images import Program
-from shoal.agent.limitations import limitations
 from shoal.agent.runtime.protocol import ContainerKey, Limits, Privileges
 from shoal.api.pod import Pod
 
@@ -120,12 +119,3 @@ def test_a_released_address_can_be_had_again_but_not_at_once():
     first = addresses.take("a")
     addresses.release("a")
     assert addresses.take("b") != first
-
-
-def test_what_is_not_honoured_is_said():
-    pod = make_pod(
-        {"tty": True, "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}},
-        volumes=[{"name": "m", "emptyDir": {"medium": "Memory", "sizeLimit": "1Gi"}}],
-    )
-    assert len(limitations(pod)) == 4
-    assert limitations(make_pod()) == []

@@ -26,7 +26,7 @@ from shoal.agent.runtime.pod_records import (
     time_of,
     write_pod,
 )
-from shoal.agent.runtime.privileges import unknown
+from shoal.agent.runtime.privileges import may_mount, unknown
 from shoal.agent.runtime.protocol import (
     Capabilities,
     ContainerExit,
@@ -90,9 +90,11 @@ class ShimRuntime:
             isolates_mounts=self._confinement.isolates,
             isolates_processes=self._confinement.isolates,
             # Without a cgroup the shim watches memory itself.
-            limits_memory=True,
+            holds_memory="memory" in controllers,
             limits_cpu="cpu" in controllers,
             limits_pids="pids" in controllers,
+            changes_users=self._confinement.changes_users,
+            mounts_memory=may_mount(),
             user_id=os.geteuid(),
         )
 

@@ -46,7 +46,10 @@ class PodPaths:
 
     def log(self, key: ContainerKey) -> Path:
         """The file that is being written; `rotated_log` names the older ones."""
-        return self.directory / "logs" / key.container / f"{key.attempt}.log"
+        return self.logs(key.container) / f"{key.attempt}.log"
+
+    def logs(self, container: str) -> Path:
+        return self.directory / "logs" / container
 
     def rotated_log(self, key: ContainerKey, age: int) -> Path:
         """`age` 1 is the newest of the rotated files."""

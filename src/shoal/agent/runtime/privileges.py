@@ -1,4 +1,4 @@
-"""Which Linux capabilities a container gets: pure sums over names.
+"""Which Linux capabilities a container gets, and which the agent has.
 
 Names and numbers: Linux v6.18, include/uapi/linux/capability.h. The default set is that of
 container engines (containerd v2, pkg/oci, `defaultUnixCaps`), and so is the order in which `add`
@@ -6,6 +6,7 @@ and `drop` are applied (internal/cri/server, `setOCICapabilities`).
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from shoal.agent.runtime.protocol import Privileges
 
@@ -45,6 +46,16 @@ def unknown(privileges: Privileges) -> list[str]:
     """Names that the kernel has not, as they were written."""
     written = [*privileges.added, *privileges.dropped]
     return [name for name in written if not _plain([name]) <= _ALL | {_EVERY}]
+
+
+def may_mount() -> bool:
+    """Whether this process may mount file systems on the host."""
+    held = next(
+        line.split()[1]
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("CapEff")
+    )
+    return bool(int(held, 16) >> _NAMES.index("SYS_ADMIN") & 1)
 
 
 def _plain(names: Iterable[str]) -> frozenset[str]:

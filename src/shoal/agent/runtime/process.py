@@ -40,6 +40,10 @@ class ProcessConfinement:
     def isolates(self) -> bool:
         return False
 
+    @property
+    def changes_users(self) -> bool:
+        return os.geteuid() == 0
+
     def honours(self, spec: ContainerSpec) -> Verdict:
         refusals: list[str] = []
         warnings: list[str] = []

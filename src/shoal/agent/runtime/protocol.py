@@ -195,9 +195,14 @@ class Capabilities:
     """Value of the node label: `process`, `sandbox`."""
     isolates_mounts: bool
     isolates_processes: bool
-    limits_memory: bool
+    holds_memory: bool
+    """The kernel holds memory to its limit; else it is watched."""
     limits_cpu: bool
     limits_pids: bool
+    changes_users: bool
+    """Containers may be any user, with any groups; else what a user namespace maps, or nobody."""
+    mounts_memory: bool
+    """A volume can be kept in memory."""
     user_id: int
     """Who a container is on the host when it asks for nobody: the agent."""
 

@@ -37,6 +37,10 @@ class SandboxConfinement:
     def isolates(self) -> bool:
         return True
 
+    @property
+    def changes_users(self) -> bool:
+        return not self._has_user_namespace
+
     def honours(self, spec: ContainerSpec) -> Verdict:
         refusals = [
             f"{mount.target} cannot be a volume in a sandbox"

@@ -5,15 +5,19 @@ old or the new set: a new directory with a time stamp for a name, the link `..da
 it by a rename, and links beside it that lead through `..data`.
 """
 
+import logging
 import os
 import shutil
 import stat
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import assert_never
 
 from shoal.agent.runtime.paths import PodPaths
+from shoal.agent.runtime.shim.syscalls import MS_NODEV, MS_NOSUID, mount
+from shoal.agent.volumes.ownership import READ, belongs_to, give_to_group
 from shoal.agent.volumes.plan import (
     EmptyDirPlan,
     File,
@@ -23,33 +27,55 @@ from shoal.agent.volumes.plan import (
     VolumeProblem,
 )
 
+_log = logging.getLogger(__name__)
 _DATA = "..data"
 
 
-def lay_out(plans: Sequence[VolumePlan], paths: PodPaths, now: datetime) -> dict[str, Path]:
-    """Make every volume, or bring it up to date; returns where each is on the host. Raises
-    VolumeProblem and OSError."""
-    return {plan.name: _lay_out(plan, paths, now) for plan in plans}
+def lay_out(
+    plans: Sequence[VolumePlan], paths: PodPaths, now: datetime, group_id: int | None = None
+) -> dict[str, Path]:
+    """Make every volume, or bring it up to date; returns where each is on the host. What the pod
+    owns is given to the group, if there is one. Raises VolumeProblem and OSError."""
+    # Only root may give a file to a group that is not its own.
+    group_id = group_id if os.geteuid() == 0 else None
+    return {plan.name: _lay_out(plan, paths, now, group_id) for plan in plans}
 
 
-def _lay_out(plan: VolumePlan, paths: PodPaths, now: datetime) -> Path:
+def _lay_out(plan: VolumePlan, paths: PodPaths, now: datetime, group_id: int | None) -> Path:
     match plan:
         case EmptyDirPlan(name=name):
             directory = paths.volume(name)
-            if not directory.exists():
-                directory.mkdir(parents=True)
-                # Containers may run as anybody.
-                directory.chmod(0o777)
+            _empty_dir(plan, directory)
+            if group_id is not None:
+                give_to_group(directory, group_id, read_only=False)
             return directory
         case HostPathPlan():
             return _host_path(plan)
         case FilesPlan(name=name, files=files):
             directory = paths.volume(name)
             directory.mkdir(parents=True, exist_ok=True)
-            write_files(directory, files, now)
+            if group_id is not None:
+                files = {path: replace(file, mode=file.mode | READ) for path, file in files.items()}
+            write_files(directory, files, now, group_id)
+            if group_id is not None and not belongs_to(directory, group_id):
+                give_to_group(directory, group_id, read_only=True)
             return directory
         case _:
             assert_never(plan)
+
+
+def _empty_dir(plan: EmptyDirPlan, directory: Path) -> None:
+    if not directory.exists():
+        directory.mkdir(parents=True)
+        # Containers may run as anybody.
+        directory.chmod(0o777)
+    if plan.is_in_memory and not directory.is_mount():
+        options = "mode=777" if plan.size_bytes is None else f"mode=777,size={plan.size_bytes}"
+        try:
+            mount("tmpfs", str(directory), "tmpfs", MS_NOSUID | MS_NODEV, options)
+        except OSError as error:
+            # `limitations` tells the pod's author.
+            _log.info("volume %s is on disk: %s", directory, error)
 
 
 def _host_path(plan: HostPathPlan) -> Path:
@@ -89,7 +115,9 @@ def _wrong_type(plan: HostPathPlan, kind: str) -> VolumeProblem:
     return VolumeProblem(plan.name, f"hostPath type check failed: {plan.path} is not {kind}")
 
 
-def write_files(directory: Path, files: Mapping[str, File], now: datetime) -> None:
+def write_files(
+    directory: Path, files: Mapping[str, File], now: datetime, group_id: int | None = None
+) -> None:
     """Make `files` the content of the volume, at once for all readers."""
     data = directory / _DATA
     old = directory / data.readlink() if data.is_symlink() else None
@@ -104,6 +132,8 @@ def write_files(directory: Path, files: Mapping[str, File], now: datetime) -> No
         path.write_bytes(file.data)
         path.chmod(file.mode)
     new.mkdir(exist_ok=True)
+    if group_id is not None:
+        give_to_group(new, group_id, read_only=True)
     # A link cannot be replaced by making it anew, only by a rename.
     link = directory / "..data_tmp"
     link.unlink(missing_ok=True)

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 
 from shoal.agent.downward import DownwardError, NodeFacts, read_field, read_resource
 from shoal.agent.references import References, TokenWish, claim_of
+from shoal.api import quantity
 from shoal.api.core import ConfigMap, Secret
 from shoal.api.pod import (
     DownwardApiFile,
+    EmptyDirVolume,
     KeyToPath,
     Pod,
     ProjectedVolume,
@@ -43,6 +45,9 @@ class File:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmptyDirPlan:
     name: str
+    is_in_memory: bool = False
+    size_bytes: int | None = None
+    """Of one in memory: the kernel holds it to that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +87,7 @@ def is_live(volume: Volume) -> bool:
 def _plan(pod: Pod, volume: Volume, references: References, facts: NodeFacts) -> VolumePlan:
     name = volume.name
     if volume.empty_dir is not None:
-        return EmptyDirPlan(name=name)
+        return _empty_dir(name, volume.empty_dir)
     if volume.host_path is not None:
         return HostPathPlan(name=name, path=volume.host_path.path, type=volume.host_path.type)
     claim_name = claim_of(pod, volume)
@@ -127,6 +132,13 @@ def _claimed(pod: Pod, name: str, claim_name: str, references: References) -> Ho
         f"Filesystem only; give persistent volume {volume.metadata.name} one of these types",
         waiting_reason="UnsupportedVolume",
     )
+
+
+def _empty_dir(name: str, wanted: EmptyDirVolume) -> EmptyDirPlan:
+    if wanted.medium != "Memory":
+        return EmptyDirPlan(name=name)
+    size = quantity.value(wanted.size_limit) if wanted.size_limit is not None else None
+    return EmptyDirPlan(name=name, is_in_memory=True, size_bytes=size or None)
 
 
 def _files(
