@@ -154,7 +154,8 @@ async def test_a_running_container_sees_its_hosts_change(agents: Agents) -> None
     await agents.wait_output(key)
     await agents.runtime.write_hosts(pod.uid, "::1 new\n")
     assert (await agents.next_exit()).exit_code == 0
-    assert agents.output(key) == ["ready", "::1 new"]
+    # For a moment empty lines stand where the old text was longer.
+    assert [line for line in agents.output(key) if line] == ["ready", "::1 new"]
 
 
 async def test_last_words_go_to_the_termination_message_path(agents: Agents) -> None:

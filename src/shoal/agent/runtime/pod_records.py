@@ -69,15 +69,19 @@ def write_pod(paths: PodPaths, pod: PodSandbox) -> None:
 
 def rewrite_hosts(paths: PodPaths, text: str) -> bool:
     """Change the hosts file in place: containers have this very file mounted. False where there
-    is none any more."""
+    is none any more.
+
+    The text is written at once, over one as long: the shorter of both is filled up with empty lines.
+    So whoever reads meanwhile, at once, finds one or the other and never lines of both."""
     content = text.encode()
     try:
         file = os.open(paths.etc / "hosts", os.O_WRONLY)
     except FileNotFoundError:
         return False
     try:
-        # Shortened last, so that who reads meanwhile finds the lines at the top.
-        os.pwrite(file, content, 0)
+        size = os.fstat(file).st_size
+        os.pwrite(file, b"\n" * (len(content) - size), size)
+        os.pwrite(file, content.ljust(size, b"\n"), 0)
         os.ftruncate(file, len(content))
     finally:
         os.close(file)
