@@ -66,6 +66,8 @@ def _is_over(counted: Counted, now: datetime) -> bool:
 
 
 class ResourceQuotaReconciler:
+    """Writes what is in use into the status of one quota at a time."""
+
     def __init__(
         self,
         client: Client,
