@@ -315,7 +315,10 @@ def test_version_and_help_need_no_server(shoal: Shoal) -> None:
         (("describe", "node", "nope"), 'nodes "nope" not found'),
         (("logs", "nope"), 'pods "nope" not found'),
         (("logs", "deploy/web"), 'deployments.apps "web" not found'),
-        (("explain",), "name a pod, task, executor pool, deployment, job, podgroup, queue or worker"),
+        (
+            ("explain",),
+            "name a pod, task, executor pool, deployment, job, podgroup, queue or worker",
+        ),
         (("explain", "pod", "a", "b"), "one thing is explained at a time; leave out b"),
         (("explain", "a", "--preemption"), "--preemption is for recorded cases"),
         (("explain", "--what-if", "--cases", "/nowhere"), "leave out names and --what-if"),

@@ -321,7 +321,10 @@ def explain(
     if cases is not None or preemption:
         _answer_cases(cases, with_preemption=preemption, is_alone=not (words or what_if))
     if not words:
-        fail("name a pod, task, executor pool, deployment, job, podgroup, queue or worker, or --cases")
+        fail(
+            "name a pod, task, executor pool, deployment, job, podgroup, queue or worker, or"
+            " --cases"
+        )
     from shoal.cli import explain as explaining
     from shoal.cli.explain_pod import PodQuestion
     from shoal.cli.what_if_story import WhatIfFlags, whole_nodes

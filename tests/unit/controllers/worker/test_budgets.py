@@ -1,0 +1,140 @@
+"""Counting failures: nothing is counted twice, nothing is forgotten, and each has its budget."""
+
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shoal.api.batch import Job
+from shoal.api.pod import Pod
+from shoal.api.worker import ObjectTally, WorkerSpec, WorkerStatus
+from shoal.controllers.worker.budgets import (
+    OwnedPods,
+    budget_sentence,
+    count_failures,
+    must_give_up,
+    used_up,
+)
+
+
+def make_pod(uid: str, phase: str = "Running", restarts: int = 0, **more: Any) -> Pod:
+    ended = {"exitCode": 1, "reason": "Error", "finishedAt": "2026-01-01T00:00:00Z"}
+    state = {"terminated": ended} if phase == "Failed" else {"running": {}}
+    status = {"name": "c", "restartCount": restarts, "state": state}
+    if restarts:
+        status["lastState"] = {"terminated": ended}
+    manifest = {
+        "metadata": {"uid": uid, "name": uid, **more.pop("metadata", {})},
+        "status": {"phase": phase, "containerStatuses": [status], **more},
+    }
+    return msgspec.convert(manifest, Pod)
+
+
+def after(status: WorkerStatus, *pods: Pod, counts_deleted: bool = True) -> WorkerStatus:
+    owned = OwnedPods(name="w-1", pods=pods, counts_deleted=counts_deleted)
+    count = count_failures(status, [owned])
+    return WorkerStatus(
+        application_failures=count.application,
+        infrastructure_failures=count.infrastructure,
+        restarts=count.restarts,
+        tallies=list(count.tallies),
+    )
+
+
+def numbers(status: WorkerStatus) -> tuple[int, int]:
+    return status.application_failures, status.infrastructure_failures
+
+
+def test_each_restart_is_a_failure_of_the_program():
+    status = after(WorkerStatus(), make_pod("a", restarts=2))
+    assert numbers(status) == (2, 0)
+    assert numbers(after(status, make_pod("a", restarts=3))) == (3, 0)
+
+
+def test_an_evicted_pod_is_a_failure_of_the_infrastructure():
+    evicted = make_pod("a", "Failed", reason="Evicted")
+    assert numbers(after(WorkerStatus(), evicted)) == (0, 1)
+
+
+def test_a_container_whose_end_nobody_saw_is_one_too():
+    unseen = {"exitCode": 137, "reason": "ContainerStatusUnknown"}
+    status = {"name": "c", "restartCount": 1, "lastState": {"terminated": unseen}}
+    pod = msgspec.convert(
+        {"metadata": {"uid": "a"}, "status": {"phase": "Running", "containerStatuses": [status]}},
+        Pod,
+    )
+    assert numbers(after(WorkerStatus(), pod)) == (0, 1)
+
+
+def test_a_pod_that_is_gone_is_one_unless_it_went_on_purpose():
+    status = after(WorkerStatus(), make_pod("a"))
+    assert numbers(after(status)) == (0, 1)
+    assert numbers(after(status, counts_deleted=False)) == (0, 0)
+
+
+def test_a_program_that_had_ended_before_its_pod_was_deleted_failed_by_itself():
+    times = {
+        "deletionTimestamp": "2026-01-01T00:01:00Z",
+        "deletionGracePeriodSeconds": 30,
+    }
+    assert numbers(after(WorkerStatus(), make_pod("a", "Failed", metadata=times))) == (1, 0)
+    earlier = {**times, "deletionTimestamp": "2026-01-01T00:00:10Z"}
+    assert numbers(after(WorkerStatus(), make_pod("a", "Failed", metadata=earlier))) == (0, 1)
+
+
+def test_the_two_budgets_are_apart():
+    spec = WorkerSpec(mode="Batch", retries=1, infrastructure_retries=2)
+    job = msgspec.convert({"spec": {"backoffLimit": 4}}, Job)
+    within = ObjectTally(name="w-1", application_failures=1, infrastructure_failures=2)
+    assert used_up(within, spec) is None
+    assert not must_give_up(job, within, spec)
+    beyond = ObjectTally(name="w-1", application_failures=2)
+    assert must_give_up(job, beyond, spec)
+    assert "spec.retries, 1" in budget_sentence(beyond, spec)
+    lost = ObjectTally(name="w-1", infrastructure_failures=3)
+    assert "spec.infrastructureRetries, 2" in budget_sentence(lost, spec)
+
+
+FATES = st.lists(
+    st.tuples(st.integers(0, 3), st.sampled_from(["restart", "fail", "evict", "vanish", "look"])),
+    max_size=30,
+)
+
+
+@given(FATES)
+def test_every_failure_is_counted_once_whoever_looks_and_how_often(
+    fates: list[tuple[int, str]],
+):
+    """Each change is looked at, some twice, some from an old picture that is then refused."""
+    alive: dict[int, int] = {}
+    ended: dict[str, Pod] = {}
+    status, born = WorkerStatus(), 0
+    application = infrastructure = 0
+    slots: dict[int, str] = {}
+    for slot, fate in fates:
+        if slot not in alive:
+            born += 1
+            alive[slot], slots[slot] = 0, f"p{born}"
+            status = after(status, *_pods(alive, slots, ended))
+        uid = slots[slot]
+        if fate == "restart":
+            alive[slot] += 1
+            application += 1
+        elif fate == "fail":
+            ended[uid] = make_pod(uid, "Failed", alive.pop(slot))
+            application += 1
+        elif fate == "evict":
+            ended[uid] = make_pod(uid, "Failed", alive.pop(slot), reason="Evicted")
+            infrastructure += 1
+        elif fate == "vanish":
+            del alive[slot]
+            infrastructure += 1
+        for _ in range(2):
+            status = after(status, *_pods(alive, slots, ended))
+        assert numbers(status) == (application, infrastructure)
+
+
+def _pods(alive: dict[int, int], slots: dict[int, str], ended: dict[str, Pod]) -> list[Pod]:
+    running = [make_pod(slots[slot], restarts=count) for slot, count in alive.items()]
+    return [*running, *ended.values()]

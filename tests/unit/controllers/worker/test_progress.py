@@ -1,0 +1,36 @@
+"""Rates and ends of runs: what was done lately, and when that will be all."""
+
+from datetime import UTC, datetime, timedelta
+
+from shoal.api.worker import WorkerProgress
+from shoal.controllers.worker.progress import Sample, remember, with_rate
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def at(seconds: float, done: int) -> Sample:
+    return Sample(START + timedelta(seconds=seconds), done)
+
+
+def test_the_rate_and_the_end_follow_from_what_was_done_lately():
+    told = with_rate(WorkerProgress(total=100, done=40), [at(0, 20), at(60, 40)])
+    assert told.items_per_minute == 20
+    assert told.estimated_end == START + timedelta(seconds=60 + 180)
+
+
+def test_nothing_is_said_of_a_rate_while_nothing_is_done():
+    progress = WorkerProgress(total=100, done=40)
+    assert with_rate(progress, [at(0, 40), at(60, 40)]) == progress
+    assert with_rate(progress, [at(0, 40)]) == progress
+
+
+def test_items_that_were_given_up_are_not_waited_for():
+    told = with_rate(WorkerProgress(total=100, done=40, failed=60), [at(0, 20), at(60, 40)])
+    assert told.estimated_end is None
+
+
+def test_what_is_long_ago_is_forgotten_and_so_is_what_a_purge_undid():
+    samples = remember([at(0, 1)], 5, START + timedelta(minutes=6))
+    assert [each.done for each in samples] == [5]
+    samples = remember([at(0, 9)], 0, START + timedelta(seconds=5))
+    assert [each.done for each in samples] == [0]
