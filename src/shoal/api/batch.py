@@ -45,36 +45,50 @@ class JobConditionType(StrEnum):
 
 
 class ExitCodesRequirement(ApiStruct):
+    """Exit codes of a container that a rule means."""
+
     operator: str = ""
     values: list[int] = []
     container_name: str | None = None
 
 
 class PodConditionPattern(ApiStruct):
+    """A condition of a pod that a rule means."""
+
     type: str = ""
     status: str = "True"
 
 
 class PodFailureRule(ApiStruct):
+    """What becomes of failed pods that it matches."""
+
     action: str = ""
     on_exit_codes: ExitCodesRequirement | None = None
     on_pod_conditions: list[PodConditionPattern] = []
 
 
 class PodFailurePolicy(ApiStruct):
+    """The first rule that matches decides."""
+
     rules: list[PodFailureRule] = []
 
 
 class SuccessRule(ApiStruct):
+    """Which indexes are enough, or how many."""
+
     succeeded_indexes: str | None = None
     succeeded_count: int | None = None
 
 
 class SuccessPolicy(ApiStruct):
+    """The job has succeeded when one rule is met."""
+
     rules: list[SuccessRule] = []
 
 
 class JobSpec(ApiStruct):
+    """What is wanted."""
+
     parallelism: int = 1
     completions: int | None = None
     active_deadline_seconds: int | None = None
@@ -101,6 +115,8 @@ class UncountedPods(ApiStruct):
 
 
 class JobStatus(ApiStruct):
+    """What has come of it, counted by its controller."""
+
     conditions: list[Condition] = []
     start_time: datetime | None = None
     completion_time: datetime | None = None
@@ -116,6 +132,8 @@ class JobStatus(ApiStruct):
 
 
 class Job(Object):
+    """Pods that run to an end."""
+
     spec: JobSpec = JobSpec()
     status: JobStatus = JobStatus()
 
@@ -133,6 +151,8 @@ class Job(Object):
 
 
 class CronJobSpec(ApiStruct):
+    """When jobs are made, and how many may run or stay."""
+
     schedule: str = ""
     time_zone: str | None = None
     starting_deadline_seconds: int | None = None
@@ -144,12 +164,16 @@ class CronJobSpec(ApiStruct):
 
 
 class CronJobStatus(ApiStruct):
+    """Which jobs run, and when the last one was made."""
+
     active: list[ObjectReference] = []
     last_schedule_time: datetime | None = None
     last_successful_time: datetime | None = None
 
 
 class CronJob(Object):
+    """Jobs at set times."""
+
     spec: CronJobSpec = CronJobSpec()
     status: CronJobStatus = CronJobStatus()
 

@@ -24,7 +24,7 @@ from shoal.client.informer import Lister
 from shoal.client.protocol import Client
 from shoal.controllers.expectations import Expectations
 from shoal.controllers.kube.job_backoff import FailureStreak
-from shoal.controllers.kube.job_plan import Ending, plan
+from shoal.controllers.kube.job_plan import JobEnding, plan
 from shoal.controllers.kube.job_pods import is_tracked
 from shoal.controllers.kube.job_progress import concluded, progress
 from shoal.controllers.kube.job_tally import JobView, tally
@@ -149,7 +149,7 @@ class BatchJobReconciler:
         self._written[meta.key] = written
         return written
 
-    def _record_end(self, job: Job, ending: Ending) -> None:
+    def _record_end(self, job: Job, ending: JobEnding) -> None:
         if not ending.is_success:
             self._record(job, EventType.WARNING, ending.reason, ending.message)
             return

@@ -26,14 +26,14 @@ from shoal.controllers.kube.job_pods import (
     waits_for_end,
 )
 from shoal.controllers.kube.job_policies import FailureAction, success_message, verdict
-from shoal.controllers.kube.job_tally import JobView, Tally
+from shoal.controllers.kube.job_tally import JobView, PodSums
 from shoal.controllers.kube.replica_count import removal_order
 
 MAX_AT_ONCE = 500
 """Pods made or removed in one turn."""
 
 
-class Ending(msgspec.Struct, frozen=True):
+class JobEnding(msgspec.Struct, frozen=True):
     """How a job ends: first as a target, then, when its pods are gone, for good."""
 
     is_success: bool
@@ -63,18 +63,18 @@ class JobPlan(msgspec.Struct, frozen=True, kw_only=True):
     remove: Sequence[Pod] = ()
     is_removal_counted: bool = False
     """Removed pods count as failed; others are let go before they are removed."""
-    ending: Ending | None = None
+    ending: JobEnding | None = None
     is_managed: bool = False
     """Whether the number of pods was looked at: only then the job is suspended or resumed."""
     look_again_s: float | None = None
 
 
-COMPLETIONS_REACHED = Ending(
+COMPLETIONS_REACHED = JobEnding(
     True, "CompletionsReached", "Reached expected number of succeeded pods"
 )
 
 
-def plan(view: JobView, counted: Tally, now: datetime) -> JobPlan:
+def plan(view: JobView, counted: PodSums, now: datetime) -> JobPlan:
     """The ending of a job whose pods have all ended follows from `is_complete`, which needs to
     know what came of the plan."""
     ending = _ending(view, counted, now)
@@ -88,14 +88,14 @@ def plan(view: JobView, counted: Tally, now: datetime) -> JobPlan:
     return msgspec.structs.replace(managed, look_again_s=min(waits, default=None))
 
 
-def is_complete(job: Job, counted: Tally, active: int) -> bool:
+def is_complete(job: Job, counted: PodSums, active: int) -> bool:
     """Whether as many pods as asked for have succeeded and none runs any more."""
     if job.spec.completions is None:
         return counted.succeeded > 0 and active == 0
     return counted.succeeded >= job.spec.completions and active == 0
 
 
-def _ending(view: JobView, counted: Tally, now: datetime) -> Ending | None:
+def _ending(view: JobView, counted: PodSums, now: datetime) -> JobEnding | None:
     job = view.job
     decided = _decided(job)
     if decided is not None:
@@ -104,27 +104,27 @@ def _ending(view: JobView, counted: Tally, now: datetime) -> Ending | None:
         if is_failed(job, pod):
             said = verdict(job, pod)
             if said.action is FailureAction.FAIL_JOB:
-                return Ending(False, "PodFailurePolicy", said.message)
+                return JobEnding(False, "PodFailurePolicy", said.message)
     if counted.failed > job.spec.backoff_limit or _is_past_restarts(view):
         text = "Job has reached the specified backoff limit"
-        return Ending(False, "BackoffLimitExceeded", text)
+        return JobEnding(False, "BackoffLimitExceeded", text)
     if _deadline_s(job, now) == 0:
         text = "Job was active longer than specified deadline"
-        return Ending(False, "DeadlineExceeded", text)
+        return JobEnding(False, "DeadlineExceeded", text)
     return _ending_of_indexes(job, counted)
 
 
-def _decided(job: Job) -> Ending | None:
+def _decided(job: Job) -> JobEnding | None:
     """What an earlier turn has found."""
     for is_success in (True, False):
-        target = Ending(is_success, "", "").target
+        target = JobEnding(is_success, "", "").target
         for condition in job.status.conditions:
             if condition.type == target and condition.status == "True":
-                return Ending(is_success, condition.reason, condition.message)
+                return JobEnding(is_success, condition.reason, condition.message)
     return None
 
 
-def _ending_of_indexes(job: Job, counted: Tally) -> Ending | None:
+def _ending_of_indexes(job: Job, counted: PodSums) -> JobEnding | None:
     if not job.is_indexed:
         return None
     failed = counted.failed_indexes
@@ -132,12 +132,12 @@ def _ending_of_indexes(job: Job, counted: Tally) -> Ending | None:
         limit = job.spec.max_failed_indexes
         if limit is not None and len(failed) > limit:
             text = "Job has exceeded the specified maximal number of failed indexes"
-            return Ending(False, "MaxFailedIndexesExceeded", text)
+            return JobEnding(False, "MaxFailedIndexesExceeded", text)
         done = len(failed) + len(counted.succeeded_indexes)
         if failed.runs and done >= (job.spec.completions or 0):
-            return Ending(False, "FailedIndexes", "Job has failed indexes")
+            return JobEnding(False, "FailedIndexes", "Job has failed indexes")
     message = success_message(job, counted.succeeded_indexes)
-    return Ending(True, "SuccessPolicy", message) if message else None
+    return JobEnding(True, "SuccessPolicy", message) if message else None
 
 
 def _is_past_restarts(view: JobView) -> bool:
@@ -158,7 +158,7 @@ def _deadline_s(job: Job, now: datetime) -> float | None:
     return max(0.0, (end - now).total_seconds())
 
 
-def _manage(view: JobView, counted: Tally, now: datetime) -> JobPlan:
+def _manage(view: JobView, counted: PodSums, now: datetime) -> JobPlan:
     job, active = view.job, len(counted.active)
     if job.spec.suspend:
         return JobPlan(remove=_surplus(job, counted.active, active), is_managed=True)
@@ -177,7 +177,7 @@ def _manage(view: JobView, counted: Tally, now: datetime) -> JobPlan:
     return _creation(view, counted, missing, now)
 
 
-def _wanted(job: Job, counted: Tally) -> int:
+def _wanted(job: Job, counted: PodSums) -> int:
     """How many pods should run."""
     if job.spec.completions is None:
         # One that succeeds says that there is no work left; the others finish theirs.
@@ -185,7 +185,7 @@ def _wanted(job: Job, counted: Tally) -> int:
     return max(0, min(job.spec.completions - counted.succeeded, job.spec.parallelism))
 
 
-def _creation(view: JobView, counted: Tally, missing: int, now: datetime) -> JobPlan:
+def _creation(view: JobView, counted: PodSums, missing: int, now: datetime) -> JobPlan:
     job, count = view.job, min(missing, MAX_AT_ONCE)
     rest_s = 0.0 if missing > count else None
     if not job.is_indexed:
@@ -202,7 +202,7 @@ def _creation(view: JobView, counted: Tally, missing: int, now: datetime) -> Job
     return JobPlan(create=new, is_managed=True, look_again_s=later_s)
 
 
-def _indexes_in_use(view: JobView, counted: Tally) -> Indexes:
+def _indexes_in_use(view: JobView, counted: PodSums) -> Indexes:
     pods = list(counted.active)
     if waits_for_end(view.job):
         pods += [pod for pod in view.pods if is_terminating(pod)]

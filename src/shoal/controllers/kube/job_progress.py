@@ -19,28 +19,28 @@ from shoal.api.batch import Job, JobConditionType, JobStatus, UncountedPods
 from shoal.api.job_indexes import Indexes
 from shoal.api.meta import Condition, find_condition
 from shoal.api.pod import Pod
-from shoal.controllers.kube.job_plan import COMPLETIONS_REACHED, Ending, JobPlan, is_complete
+from shoal.controllers.kube.job_plan import COMPLETIONS_REACHED, JobEnding, JobPlan, is_complete
 from shoal.controllers.kube.job_pods import NO_INDEX, index_of, is_failed, valid_index_of
 from shoal.controllers.kube.job_policies import verdict
-from shoal.controllers.kube.job_tally import JobView, Tally
+from shoal.controllers.kube.job_tally import JobView, PodSums
 
 MAX_UNCOUNTED = 500
 """So that a status stays small."""
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class PodsChanged(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a plan's writes to pods."""
 
     created: int = 0
     removed: Sequence[Pod] = ()
 
 
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
+class JobProgress(msgspec.Struct, frozen=True, kw_only=True):
     """`status` is to be written before the pods in `release` lose their finalizers."""
 
     status: JobStatus
     release: Sequence[Pod] = ()
-    ending: Ending | None = None
+    ending: JobEnding | None = None
     """How the job ends as soon as nothing is uncounted and nothing is terminating."""
     is_partial: bool = False
     """More pods have ended than are counted at a time."""
@@ -49,8 +49,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def progress(
-    view: JobView, counted: Tally, planned: JobPlan, outcome: Outcome, now: datetime
-) -> Progress:
+    view: JobView, counted: PodSums, planned: JobPlan, outcome: PodsChanged, now: datetime
+) -> JobProgress:
     job, removed = view.job, outcome.removed
     active = len(counted.active) + outcome.created - len(removed)
     ending = planned.ending
@@ -77,7 +77,7 @@ def progress(
 
 
 def concluded(
-    view: JobView, before: Progress, released: Collection[str], now: datetime
+    view: JobView, before: JobProgress, released: Collection[str], now: datetime
 ) -> JobStatus:
     """The status when the pods with these uids have been let go."""
     held = {pod.metadata.uid for pod in view.pods if view.is_held(pod)}
@@ -124,8 +124,8 @@ def _settled(status: JobStatus, held: Collection[str]) -> JobStatus:
 
 
 def _count_ended(
-    view: JobView, counted: Tally, status: JobStatus, ending: Ending | None
-) -> Progress:
+    view: JobView, counted: PodSums, status: JobStatus, ending: JobEnding | None
+) -> JobProgress:
     """Puts pods that have ended into the status, and says which are let go then."""
     job, listed = view.job, status.uncounted_terminated_pods or UncountedPods()
     succeeded, failed = list(listed.succeeded), list(listed.failed)
@@ -153,10 +153,10 @@ def _count_ended(
     status = msgspec.structs.replace(status, uncounted_terminated_pods=uncounted)
     if job.is_indexed:
         status = _with_indexes(counted, status, counted.before | Indexes.of(indexes))
-    return Progress(status=status, release=release, is_partial=is_partial)
+    return JobProgress(status=status, release=release, is_partial=is_partial)
 
 
-def _may_go(view: JobView, counted: Tally, pod: Pod, ending: Ending | None) -> bool:
+def _may_go(view: JobView, counted: PodSums, pod: Pod, ending: JobEnding | None) -> bool:
     """Whether the pod need not be held for what the job still has to know of it."""
     if view.job.metadata.deletion_timestamp is not None or ending is not None:
         return True
@@ -167,7 +167,7 @@ def _may_go(view: JobView, counted: Tally, pod: Pod, ending: Ending | None) -> b
     return is_failed(view.job, pod) and not is_awaited
 
 
-def _is_failure(job: Job, pod: Pod, ending: Ending | None) -> bool:
+def _is_failure(job: Job, pod: Pod, ending: JobEnding | None) -> bool:
     """A job that fails counts every pod that has not succeeded."""
     if not is_failed(job, pod) and (ending is None or ending.is_success):
         return False
@@ -176,7 +176,7 @@ def _is_failure(job: Job, pod: Pod, ending: Ending | None) -> bool:
     return verdict(job, pod).is_counted
 
 
-def _with_indexes(counted: Tally, status: JobStatus, succeeded: Indexes) -> JobStatus:
+def _with_indexes(counted: PodSums, status: JobStatus, succeeded: Indexes) -> JobStatus:
     failed = counted.failed_indexes
     return msgspec.structs.replace(
         status,
@@ -186,7 +186,7 @@ def _with_indexes(counted: Tally, status: JobStatus, succeeded: Indexes) -> JobS
     )
 
 
-def _with_target(status: JobStatus, ending: Ending | None, now: datetime) -> JobStatus:
+def _with_target(status: JobStatus, ending: JobEnding | None, now: datetime) -> JobStatus:
     if ending is None:
         return status
     present = find_condition(status.conditions, ending.target)

@@ -51,7 +51,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
         return self.job.status.uncounted_terminated_pods or UncountedPods()
 
 
-class Tally(msgspec.Struct, frozen=True, kw_only=True):
+class PodSums(msgspec.Struct, frozen=True, kw_only=True):
     active: list[Pod]
     ready: int
     terminating: int
@@ -69,14 +69,14 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     count."""
 
 
-def tally(view: JobView) -> Tally:
+def tally(view: JobView) -> PodSums:
     job, uncounted = view.job, view.uncounted
     active = [pod for pod in view.pods if is_active(pod)]
     known = {*uncounted.succeeded, *uncounted.failed}
     ended = [pod for pod in _valid(view) if pod.metadata.uid not in known]
     succeeded = [pod for pod in ended if pod.status.phase == "Succeeded"]
     failed = [pod for pod in ended if is_failed(job, pod)]
-    counted = Tally(
+    counted = PodSums(
         active=active,
         ready=sum(pod.is_ready for pod in active),
         terminating=sum(is_terminating(pod) for pod in view.pods),
@@ -98,7 +98,7 @@ def _valid(view: JobView) -> Iterable[Pod]:
             yield pod
 
 
-def _with_indexes(view: JobView, counted: Tally) -> Tally:
+def _with_indexes(view: JobView, counted: PodSums) -> PodSums:
     job, completions = view.job, view.job.spec.completions or 0
     before = read_indexes(job.status.completed_indexes, completions)
     new = (index_of(pod) for pod in _valid(view) if pod.status.phase == "Succeeded")
@@ -125,7 +125,7 @@ def _fails_its_index(job: Job, pod: Pod) -> bool:
     return said.is_counted and index_failures(pod) >= limit
 
 
-def _replaced(view: JobView, counted: Tally, failed: Indexes) -> dict[int, Pod]:
+def _replaced(view: JobView, counted: PodSums, failed: Indexes) -> dict[int, Pod]:
     running = indexes_of(counted.active)
     last: dict[int, Pod] = {}
     for pod in _valid(view):

@@ -21,7 +21,7 @@ from shoal.client.protocol import Client, DeleteOptions, PatchType
 from shoal.controllers.expectations import Expectations
 from shoal.controllers.kube.job_plan import JobPlan, NewPod
 from shoal.controllers.kube.job_pods import is_tracked, pod_body
-from shoal.controllers.kube.job_progress import Outcome
+from shoal.controllers.kube.job_progress import PodsChanged
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 class Attempted(msgspec.Struct, frozen=True):
     """What has been done, and the first thing that went wrong."""
 
-    outcome: Outcome
+    outcome: PodsChanged
     error: Exception | None = None
 
 
@@ -75,7 +75,7 @@ class JobPodWrites:
             if not isinstance(answer, Failed)
         ]
         error = error or _first_error(answers)
-        return Attempted(Outcome(created=created, removed=removed), error)
+        return Attempted(PodsChanged(created=created, removed=removed), error)
 
     async def _create_all(self, job: Job, new: Sequence[NewPod]) -> tuple[int, Exception | None]:
         """In batches that double, so that what fails for all pods fails for few."""
