@@ -1,12 +1,14 @@
 """`EventRecorder`: notes for people about objects, written as core/v1 Events.
 
-`record` never waits: what is recorded goes through a bounded queue to `run`, which writes it. The
-same note about the same object within a window makes no new Event; it counts up the one there is.
+`record` never waits: what is recorded goes to `run`, which writes the notes about several objects at
+once and those about one in their order; how many may wait is bounded. The same note about the same
+object within a window makes no new Event; it counts up the one there is.
 Source of the format: Kubernetes v1.36, core/v1, and client-go, tools/record.
 """
 
 import asyncio
 import logging
+import zlib
 from collections import OrderedDict
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,7 +26,9 @@ from shoal.client.protocol import Client, ConnectionFailed
 _log = logging.getLogger(__name__)
 
 AGGREGATION_WINDOW = timedelta(minutes=10)
-_MAX_WAITING = 1000
+_MAX_WAITING = 10_000
+_WRITERS = 16
+"""Writes under way at once: enough to share the store's fsyncs, few enough to leave room."""
 _MAX_REMEMBERED = 4096
 _MAX_ATTEMPTS = 12
 _RETRY_BACKOFF = Backoff(initial_s=0.5, max_s=10.0)
@@ -45,6 +49,15 @@ class _Note(msgspec.Struct, frozen=True):
     component: str
 
 
+class _Waiting(msgspec.Struct, frozen=True):
+    """A note on its way."""
+
+    note: _Note
+    resource_version: str
+    """Of the object, when it was recorded."""
+    recorded_at: datetime
+
+
 class _Written(msgspec.Struct):
     """The Event that stands for a note."""
 
@@ -60,7 +73,8 @@ class EventRecorder:
         self._component = component
         self._clock = clock
         self._host = host
-        self._queue: asyncio.Queue[tuple[_Note, str, datetime]] = asyncio.Queue(_MAX_WAITING)
+        self._lanes = [asyncio.Queue[_Waiting]() for _ in range(_WRITERS)]
+        """The notes about one object wait in one lane."""
         self._written: OrderedDict[_Note, _Written] = OrderedDict()
         self._dropped = 0
         self._last_nanos = 0
@@ -91,25 +105,32 @@ class EventRecorder:
             message,
             component or self._component,
         )
-        try:
-            self._queue.put_nowait((note, metadata.resource_version, self._clock.now()))
-        except asyncio.QueueFull:
+        if sum(lane.qsize() for lane in self._lanes) >= _MAX_WAITING:
             if self._dropped == 0:
                 _log.warning("events are recorded faster than they can be written: dropping some")
             self._dropped += 1
+            return
+        lane = self._lanes[zlib.crc32(f"{note.namespace}/{note.name}".encode()) % _WRITERS]
+        lane.put_nowait(_Waiting(note, metadata.resource_version, self._clock.now()))
 
     async def run(self) -> None:
         """Writes what is recorded; returns only when cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for lane in self._lanes:
+                group.create_task(self._write_all(lane))
+
+    async def _write_all(self, lane: "asyncio.Queue[_Waiting]") -> None:
         while True:
-            note, resource_version, now = await self._queue.get()
+            each = await lane.get()
             try:
-                await self._write(note, resource_version, now)
+                await self._write(each.note, each.resource_version, each.recorded_at)
             finally:
-                self._queue.task_done()
+                lane.task_done()
 
     async def flush(self) -> None:
         """Return when everything recorded so far has been written or given up."""
-        await self._queue.join()
+        for lane in self._lanes:
+            await lane.join()
 
     async def _write(self, note: _Note, resource_version: str, now: datetime) -> None:
         for attempt in range(1, _MAX_ATTEMPTS + 1):

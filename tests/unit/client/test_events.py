@@ -144,6 +144,48 @@ async def test_recording_never_waits_and_drops_what_is_too_much(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     recorder = EventRecorder(BrokenClient(0), "shoal-test", VirtualClock())  # type: ignore[arg-type]
-    for number in range(3000):
+    for number in range(11_000):
         recorder.record(PODS, POD, "Normal", "Pulled", str(number))
     assert caplog.text.count("dropping some") == 1
+
+
+class SlowClient:
+    """Answers a write when told to."""
+
+    def __init__(self) -> None:
+        self.under_way: list[tuple[str, asyncio.Future[None]]] = []
+
+    async def create(self, resource: Any, body: Mapping[str, Any], namespace: str = "") -> None:
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.under_way.append((body["message"], answer))
+        await answer
+
+    def answer_all(self) -> None:
+        for _, answer in self.under_way:
+            if not answer.done():
+                answer.set_result(None)
+
+
+async def _turns() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_events_of_one_object_are_written_in_order_and_those_of_others_meanwhile() -> None:
+    client = SlowClient()
+    async with recording(VirtualClock(), client) as recorder:  # type: ignore[arg-type]
+        for number in range(3):
+            recorder.record(PODS, POD, "Normal", "Pulled", f"own {number}")
+        for number in range(100):
+            other = ObjectMeta(name=f"other-{number}", namespace="default")
+            recorder.record(PODS, other, "Normal", "Pulled", "other")
+        await _turns()
+        at_once = [message for message, _ in client.under_way]
+        assert "own 0" in at_once and "own 1" not in at_once
+        assert 8 < len(at_once) <= 16
+        while sum(answer.done() for _, answer in client.under_way) < 103:
+            client.answer_all()
+            await _turns()
+        await recorder.flush()
+    own = [message for message, _ in client.under_way if message.startswith("own")]
+    assert own == ["own 0", "own 1", "own 2"]
