@@ -71,8 +71,8 @@ def rewrite_hosts(paths: PodPaths, text: str) -> bool:
     """Change the hosts file in place: containers have this very file mounted. False where there
     is none any more.
 
-    The text is written at once, over one as long: the shorter of both is filled up with empty lines.
-    So whoever reads meanwhile, at once, finds one or the other and never lines of both."""
+    The text is written at once, over one as long: the shorter is filled up with empty lines. So
+    whoever reads meanwhile, at once, finds one or the other and never lines of both."""
     content = text.encode()
     try:
         file = os.open(paths.etc / "hosts", os.O_WRONLY)
