@@ -1,8 +1,8 @@
 """`EventRecorder`: notes for people about objects, written as core/v1 Events.
 
-`record` never waits: what is recorded goes to `run`, which writes the notes about several objects at
-once and those about one in their order; how many may wait is bounded. The same note about the same
-object within a window makes no new Event; it counts up the one there is.
+`record` never waits: what is recorded goes to `run`, which writes the notes about several objects
+at once and those about one in their order; how many may wait is bounded. The same note about the
+same object within a window makes no new Event; it counts up the one there is.
 Source of the format: Kubernetes v1.36, core/v1, and client-go, tools/record.
 """
 
