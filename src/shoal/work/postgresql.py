@@ -25,6 +25,7 @@ from shoal.work.statements import script, statements
 from shoal.work.tokens import new_nonce, parts_of, token_of
 
 _SQL = "postgresql.sql"
+_CALLS_WITH_A_HINT = 50
 _CONNECTION: dict[str, Any] = {
     "connect_timeout": 10,
     # A server that vanished without a word is noticed within a minute.
@@ -36,12 +37,27 @@ _CONNECTION: dict[str, Any] = {
 }
 
 
+class _Hint:
+    """Where a queue's items that have never been leased begin, for all this process knows: the
+    index before that is full of rows that are dead until they are swept. Now and then, and when
+    too few are found, the search begins at the front, where others may have left some."""
+
+    def __init__(self) -> None:
+        self.last_id = 0
+        self._calls = 0
+
+    def start(self) -> int:
+        self._calls += 1
+        return self.last_id if self._calls % _CALLS_WITH_A_HINT else 0
+
+
 class PostgresqlSource:
     """A `WorkSource`."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._session: psycopg.Connection[TupleRow] | None = None
+        self._hints: dict[str, _Hint] = {}
 
     def put(self, queue: str, bodies: Iterable[str], *, batch_id: str = "") -> int:
         added = 0
@@ -73,14 +89,19 @@ class PostgresqlSource:
             "max_attempts": limits.max_attempts,
         }
         found: list[Any] = []
-        has_spent = True
+        hint = self._hints.setdefault(queue, _Hint())
+        after = hint.start()
         with self._speaking() as connection:
-            # Those that had no attempt left took the places of others.
-            while has_spent and len(found) < count:
-                rows = self._rows(connection, "lease", {**values, "count": count - len(found)})
+            while len(found) < count:
+                places = {"count": count - len(found), "after": after}
+                rows = self._rows(connection, "lease", {**values, **places})
                 taken = [row for row in rows if not row[5]]
-                has_spent = len(taken) < len(rows)
                 found += sorted(taken, key=lambda row: (row[4] == 0, row[4], row[0]))
+                # Those that had no attempt left took the places of others.
+                if len(taken) == len(rows) and not after:
+                    break
+                after = 0 if len(taken) == len(rows) else after
+        hint.last_id = max((row[0] for row in found if row[4] == 0), default=0)
         return [
             ItemLease(
                 item=Item(id=each, body=body),

@@ -34,7 +34,7 @@ with clock as materialized (
     order by due_s, id limit %(count)s for update skip locked
 ), fresh as materialized (
     select id, due_s from shoal_work_item
-    where queue = %(queue)s and due_s = 0
+    where queue = %(queue)s and due_s = 0 and id > %(after)s
     order by id limit greatest(%(count)s - (select count(*) from returned), 0)
     for update skip locked
 ), spent as (

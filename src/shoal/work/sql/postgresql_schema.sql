@@ -13,6 +13,12 @@ create table if not exists shoal_work_item (
     body text not null
 );
 
+-- Every item is soon a dead row, and leases pass over those: a minute's worth is swept at once.
+alter table shoal_work_item set (
+    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
+    autovacuum_vacuum_cost_delay = 0
+);
+
 create index if not exists shoal_work_item_by_due on shoal_work_item (queue, due_s, id);
 
 create table if not exists shoal_work_dead (
