@@ -191,3 +191,41 @@ def test_a_definition_gets_the_names_that_follow_from_its_kind():
     assert crd["spec"]["names"]["singular"] == "crontab"
     assert crd["spec"]["names"]["listKind"] == "CronTabList"
     assert crd["spec"]["conversion"] == {"strategy": "None"}
+
+
+def test_a_small_stateful_set_comes_back_as_the_server_completes_it():
+    spec = {"volumeClaimTemplates": [{"metadata": {"name": "d"}, "spec": {}}]}
+    got = defaulted("apps", "StatefulSet", {"spec": spec})["spec"]
+    del got["template"]
+    assert got == {
+        "replicas": 1,
+        "podManagementPolicy": "OrderedReady",
+        "updateStrategy": {
+            "type": "RollingUpdate",
+            "rollingUpdate": {"partition": 0, "maxUnavailable": 1},
+        },
+        "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Retain", "whenScaled": "Retain"},
+        "revisionHistoryLimit": 10,
+        "volumeClaimTemplates": [
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "metadata": {"name": "d"},
+                "spec": {"volumeMode": "Filesystem", "resources": {}},
+                "status": {"phase": "Pending"},
+            }
+        ],
+    }
+
+
+def test_sets_that_update_on_deletion_have_no_bounds_of_a_rolling_update():
+    for kind in ("StatefulSet", "DaemonSet"):
+        obj = {"spec": {"updateStrategy": {"type": "OnDelete"}}}
+        assert defaulted("apps", kind, obj)["spec"]["updateStrategy"] == {"type": "OnDelete"}
+
+
+def test_a_daemon_set_updates_one_node_after_the_other():
+    assert defaulted("apps", "DaemonSet", {})["spec"]["updateStrategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0},
+    }

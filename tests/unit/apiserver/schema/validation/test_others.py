@@ -76,10 +76,128 @@ def test_a_deployment_is_refused_in_the_servers_words(spec, expected):
     assert problems("apps", "Deployment", deployment(**spec)) == [expected]
 
 
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"replicas": -1}, "spec.replicas: Invalid value: -1: must be greater than or equal to 0"),
+        (
+            {"podManagementPolicy": "Random"},
+            'spec.podManagementPolicy: Invalid value: "Random": must be '
+            "'OrderedReady' or 'Parallel'",
+        ),
+        (
+            {"updateStrategy": {"type": "OnDelete", "rollingUpdate": {"partition": 1}}},
+            'spec.updateStrategy.rollingUpdate: Invalid value: {"partition":1}: only allowed for '
+            "updateStrategy 'RollingUpdate'",
+        ),
+        (
+            {"updateStrategy": {"type": "Sometimes"}},
+            'spec.updateStrategy: Invalid value: {"type":"Sometimes"}: must be '
+            "'RollingUpdate' or 'OnDelete'",
+        ),
+        (
+            {"updateStrategy": {"rollingUpdate": {"maxUnavailable": 0}}},
+            "spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: 0: cannot be 0",
+        ),
+        (
+            {"updateStrategy": {"rollingUpdate": {"maxUnavailable": "101%"}}},
+            'spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: "101%": must not be '
+            "greater than 100%",
+        ),
+        (
+            {"persistentVolumeClaimRetentionPolicy": {"whenScaled": "Burn"}},
+            'spec.persistentVolumeClaimRetentionPolicy.whenScaled: Unsupported value: "Burn": '
+            'supported values: "Retain", "Delete"',
+        ),
+        (
+            {"ordinals": {"start": -1}},
+            "spec.ordinals.start: Invalid value: -1: must be greater than or equal to 0",
+        ),
+        (
+            {"selector": {}},
+            "spec.selector: Invalid value: {}: empty selector is invalid for statefulset",
+        ),
+        (
+            {"template": {**TEMPLATE, "spec": {**TEMPLATE["spec"], "activeDeadlineSeconds": 1}}},
+            "spec.template.spec.activeDeadlineSeconds: Forbidden: activeDeadlineSeconds in "
+            "StatefulSet is not Supported",
+        ),
+    ],
+)
+def test_a_stateful_set_is_refused_in_the_servers_words(spec, expected):
+    assert problems("apps", "StatefulSet", deployment(**spec)) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (
+            {"updateStrategy": {"rollingUpdate": {"maxSurge": 1}}},
+            "spec.updateStrategy.rollingUpdate.maxSurge: Invalid value: 1: may not be set when "
+            "maxUnavailable is non-zero",
+        ),
+        (
+            {"updateStrategy": {"rollingUpdate": {"maxUnavailable": 0}}},
+            "spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when "
+            "maxSurge is 0",
+        ),
+        (
+            {"updateStrategy": {"type": "Sometimes"}},
+            'spec.updateStrategy: Unsupported value: {"type":"Sometimes"}: supported values: '
+            '"RollingUpdate", "OnDelete"',
+        ),
+        (
+            {"revisionHistoryLimit": -1},
+            "spec.revisionHistoryLimit: Invalid value: -1: must be greater than or equal to 0",
+        ),
+        (
+            {"template": {**TEMPLATE, "spec": {**TEMPLATE["spec"], "restartPolicy": "Never"}}},
+            'spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: '
+            '"Always"',
+        ),
+    ],
+)
+def test_a_daemon_set_is_refused_in_the_servers_words(spec, expected):
+    assert problems("apps", "DaemonSet", deployment(**spec)) == [expected]
+
+
+def test_of_a_stateful_set_only_some_fields_may_change():
+    before = deployment(serviceName="a")
+    for spec in (
+        {"replicas": 5},
+        {"updateStrategy": {"type": "OnDelete"}},
+        {"minReadySeconds": 3},
+        {"ordinals": {"start": 1}},
+    ):
+        after = deployment(serviceName="a", **spec)
+        assert problems("apps", "StatefulSet", after, before) == []
+    assert problems("apps", "StatefulSet", deployment(serviceName="b"), before) == [
+        "spec: Forbidden: updates to statefulset spec for fields other than 'replicas', "
+        "'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', "
+        "'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
+    ]
+
+
+def test_the_data_of_a_revision_stays():
+    before = {"data": {"spec": {"a": 1}}, "revision": 1}
+    assert problems("apps", "ControllerRevision", {"revision": -1}) == [
+        "data: Required value: data is mandatory",
+        "revision: Invalid value: -1: must be greater than or equal to 0",
+    ]
+    renumbered = {**before, "revision": 2}
+    assert problems("apps", "ControllerRevision", renumbered, before) == []
+    other = {"data": {"spec": {"a": 2}}, "revision": 1}
+    assert problems("apps", "ControllerRevision", other, before) == [
+        'data: Invalid value: {"spec":{"a":2}}: field is immutable'
+    ]
+
+
 def test_a_workload_without_selector_is_refused():
     obj = {"spec": {"template": TEMPLATE}}
     assert problems("apps", "Deployment", obj) == ["spec.selector: Required value"]
     assert problems("apps", "ReplicaSet", obj) == ["spec.selector: Required value"]
+    assert problems("apps", "StatefulSet", obj) == ["spec.selector: Required value"]
+    assert problems("apps", "DaemonSet", obj) == ["spec.selector: Required value"]
 
 
 def test_the_selector_of_a_workload_stays():
