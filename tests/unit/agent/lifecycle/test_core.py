@@ -27,12 +27,13 @@ from shoal.agent.lifecycle.messages import (
     RemovePod,
     RunHook,
     StartContainer,
+    StorageExceeded,
     TerminateContainer,
     Tick,
 )
 from shoal.agent.lifecycle.pod import PodStage
 from shoal.agent.lifecycle.recovery import initial_state
-from shoal.agent.pod_status import pod_phase
+from shoal.agent.pod_status import Addresses, compose, pod_phase
 from shoal.agent.runtime.protocol import ContainerExit, ContainerKey
 from shoal.api.pod import Pod
 
@@ -429,3 +430,68 @@ def test_a_finished_pod_is_removed_when_it_is_deleted():
     assert next_wake(drive.state, drive.now) is None
     drive.send(DeletionRequested(grace_s=30))
     assert drive.orders() == [RemovePod(deletes_object=True)]
+
+
+def evicted_status(drive: Drive) -> dict:
+    pod = make_pod()
+    return compose(pod, drive.state, Addresses(host_ip="h", pod_ip="p"), pod.status, drive.now)
+
+
+def test_a_container_that_was_killed_for_its_memory_is_told_with_its_limit():
+    limited = {"name": "c", "resources": {"limits": {"memory": "64Mi"}}}
+    drive = Drive(make_pod([limited], restartPolicy="Never")).prepared()
+    drive.started("c")
+    ended = ContainerExit(
+        key=drive.key("c"),
+        exit_code=137,
+        signal=9,
+        is_oom_killed=True,
+        started_at=drive.now,
+        finished_at=drive.now,
+    )
+    drive.send(ContainerEnded(exit=ended))
+    assert drive.told() == [("OOMKilled", "Container c used more memory than its limit of 64Mi")]
+    record = drive.state.find("c")
+    assert record is not None and record.termination is not None
+    assert record.termination.reason == "OOMKilled"
+
+
+def test_a_container_without_a_limit_has_that_of_its_pod():
+    drive = Drive(make_pod(resources={"limits": {"memory": "1Gi"}}))
+    assert [record.plan.memory_limit for record in drive.state.containers] == ["1Gi"]
+
+
+def test_a_pod_over_its_storage_is_stopped_and_fails_as_evicted():
+    drive = Drive(make_pod()).prepared()
+    drive.started("c")
+    drive.send(StorageExceeded(message="too much. "))
+    assert drive.told()[0] == ("Evicted", "too much. ")
+    assert drive.orders() == [TerminateContainer(key=drive.key("c"))]
+    assert "reason" not in evicted_status(drive)
+    drive.exited("c", 0)
+    status = evicted_status(drive)
+    assert (status["phase"], status["reason"], status["message"]) == (
+        "Failed",
+        "Evicted",
+        "too much. ",
+    )
+    drive.wait(1000)
+    assert drive.orders() == []
+
+
+def test_a_pod_that_is_being_deleted_is_not_evicted():
+    drive = Drive(make_pod()).prepared()
+    drive.started("c")
+    drive.send(DeletionRequested(grace_s=30))
+    assert drive.send(StorageExceeded(message="too much. ")) == []
+
+
+def test_an_evicted_pod_is_still_that_to_the_next_agent():
+    body = {
+        "metadata": {"uid": "u1", "name": "p", "namespace": "ns"},
+        "spec": {"containers": [{"name": "c"}]},
+        "status": {"phase": "Failed", "reason": "Evicted", "message": "too much. "},
+    }
+    state = initial_state(msgspec.convert(body, Pod), None, START)
+    assert state.ending is not None
+    assert state.ending.eviction == "too much. "

@@ -49,6 +49,9 @@ def files(source, references=REFERENCES):
 
 def test_an_empty_dir_and_a_host_path_are_just_places():
     assert plan({"emptyDir": {}}) == EmptyDirPlan(name="v")
+    assert plan({"emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}) == EmptyDirPlan(
+        name="v", is_in_memory=True, size_bytes=1 << 20
+    )
     host_path = {"hostPath": {"path": "/x", "type": "File"}}
     assert plan(host_path) == HostPathPlan(name="v", path="/x", type="File")
 
