@@ -26,7 +26,7 @@ def validate_claim(claim: JsonObject, old: JsonObject | None) -> list[Cause]:
     elif parse(storage) <= 0:
         text = "must be greater than zero"
         found.append(causes.invalid("spec.resources[storage]", storage, text))
-    if old is not None and _settled(spec) != _settled(old.get("spec") or {}):
+    if old is not None and _settled(spec, spec) != _settled(old.get("spec") or {}, spec):
         text = (
             "spec is immutable after creation except resources.requests and "
             "volumeAttributesClassName for bound claims"
@@ -35,5 +35,9 @@ def validate_claim(claim: JsonObject, old: JsonObject | None) -> list[Cause]:
     return found
 
 
-def _settled(spec: JsonObject) -> JsonObject:
-    return {key: value for key, value in spec.items() if key not in _MAY_CHANGE}
+def _settled(spec: JsonObject, wanted: JsonObject) -> JsonObject:
+    """What of a spec may not become otherwise. A claim that has no class yet may get one."""
+    settled = {key: value for key, value in spec.items() if key not in _MAY_CHANGE}
+    if spec.get("storageClassName") is None and not spec.get("volumeName"):
+        settled["storageClassName"] = wanted.get("storageClassName")
+    return settled
