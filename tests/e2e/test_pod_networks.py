@@ -1,0 +1,201 @@
+"""Pods with networks of their own: ports, names and addresses, through everything.
+
+Needs root; tests/contract/test_service_proxy.py has what an ordinary user gets.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from shoal.agent.network import bridge
+from shoal.agent.network.layout import bridge_name
+from tests.kubectl import OF_THE_WHEEL, Kubectl
+from tests.plane import Plane, plane
+from tests.waiting import SLOW_PAUSE_S, eventually
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.xdist_group("pod-networks"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="a bridge needs root"),
+]
+
+SERVER = """
+import http.server, os
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(os.environ["HOSTNAME"].encode())
+    def log_message(self, *words):
+        pass
+http.server.ThreadingHTTPServer(("0.0.0.0", 8080), Answer).serve_forever()
+"""
+SERVICES = """
+{apiVersion: v1, kind: Service, metadata: {name: one},
+ spec: {selector: {app: one}, ports: [{port: 80, targetPort: 8080}]}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: two},
+ spec: {selector: {app: two}, ports: [{port: 80, targetPort: 8080}]}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: set},
+ spec: {clusterIP: None, selector: {set: "yes"}, ports: [{port: 8080}]}}
+"""
+ASK = """
+import sys, time, urllib.error, urllib.request
+for name in sys.argv[1:]:
+    for _ in range(100):
+        try:
+            print(name, urllib.request.urlopen(f"http://{name}", timeout=5).read().decode())
+            break
+        except urllib.error.URLError:
+            time.sleep(0.2)
+"""
+LISTENER = """
+import socket
+server = socket.create_server(("0.0.0.0", 7000))
+connection, _ = server.accept()
+while word := connection.recv(99):
+    connection.sendall(word)
+"""
+TALKER = """
+import socket, sys, time
+for _ in range(100):
+    try:
+        connection = socket.create_connection((sys.argv[1], 7000), 5)
+        break
+    except OSError:
+        time.sleep(0.2)
+while True:
+    connection.sendall(b"x")
+    assert connection.recv(99)
+    print("alive", flush=True)
+    time.sleep(0.2)
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def up() -> AsyncIterator[Plane]:
+    async with plane() as each:
+        yield each
+        name = bridge_name(str(each.folder.resolve()))
+        assert bridge.link_index(name) is not None
+    assert bridge.link_index(name) is None
+    assert not bridge.namespaces_folder(name).exists()
+
+
+@pytest.fixture
+def kubectl(up: Plane, tmp_path: Path) -> Kubectl:
+    return Kubectl(OF_THE_WHEEL, up.kubeconfig, tmp_path)
+
+
+def pod(name: str, *argv: str, **spec: object) -> dict[str, object]:
+    container = {"name": "main", "image": "any", "command": list(argv)}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"app": name, "set": "yes"}},
+        "spec": {"terminationGracePeriodSeconds": 1, "containers": [container], **spec},
+    }
+
+
+async def apply(kubectl: Kubectl, *objects: dict[str, object]) -> None:
+    listed = {"apiVersion": "v1", "kind": "List", "items": objects}
+    await kubectl("apply", "-f", "-", stdin=json.dumps(listed))
+
+
+async def output_of(kubectl: Kubectl, name: str, lines: int) -> list[str]:
+    async def has_lines() -> bool:
+        return len((await kubectl("logs", name)).splitlines()) >= lines
+
+    await eventually(has_lines, f"{name} prints {lines} lines", pause_s=SLOW_PAUSE_S)
+    return (await kubectl("logs", name)).splitlines()
+
+
+async def test_pods_with_the_same_port_are_found_by_the_names_of_their_services(
+    kubectl: Kubectl,
+) -> None:
+    await kubectl("apply", "-f", "-", stdin=SERVICES)
+    server = (sys.executable, "-c", SERVER)
+    await apply(
+        kubectl,
+        pod("one", *server, hostname="one", subdomain="set"),
+        pod("two", *server, hostname="two", subdomain="set"),
+    )
+    names = ["one", "two.default", "one.default.svc.cluster.local", "two.set:8080"]
+    await apply(kubectl, pod("asking", sys.executable, "-c", ASK, *names, restartPolicy="Never"))
+    answers = await output_of(kubectl, "asking", len(names))
+    assert answers == [f"{name} {name[:3]}" for name in names]
+
+
+async def test_the_machine_reaches_pods_and_services(up: Plane, kubectl: Kubectl) -> None:
+    await apply(kubectl, pod("one", sys.executable, "-c", SERVER, hostname="one", subdomain="set"))
+    address = await kubectl("get", "service", "one", "-o", "jsonpath={.spec.clusterIP}")
+    assert await answered(address) == "one"
+    (proxy,) = [pid for pid in up.pids() if "shoal-proxy" in command(pid)]
+    os.kill(proxy, signal.SIGKILL)
+    assert await answered(address) == "one"
+
+
+async def test_a_connection_between_pods_outlives_the_control_plane(
+    up: Plane, kubectl: Kubectl
+) -> None:
+    await apply(kubectl, pod("listener", sys.executable, "-c", LISTENER))
+
+    async def has_address() -> str:
+        return await kubectl("get", "pod", "listener", "-o", "jsonpath={.status.podIP}")
+
+    await eventually(has_address, "listener has an address", pause_s=SLOW_PAUSE_S)
+    address = await has_address()
+    await apply(
+        kubectl, pod("talker", sys.executable, "-c", TALKER, address, restartPolicy="Never")
+    )
+    before = len(await output_of(kubectl, "talker", 2))
+    await up.kill()
+    await up.start()
+    await output_of(kubectl, "talker", before + 5)
+    assert await kubectl("get", "pod", "talker", "-o", "jsonpath={.status.phase}") == "Running"
+    # An address leads where it led.
+    assert await has_address() == address
+
+
+async def test_a_pod_on_the_network_of_the_machine_has_its_address(kubectl: Kubectl) -> None:
+    script = "cat /proc/net/dev; echo; sleep 1000"
+    await apply(kubectl, pod("host", "sh", "-c", script, hostNetwork=True))
+    text = "\n".join(await output_of(kubectl, "host", 4))
+    assert "shb" in text
+    shown = await kubectl("get", "pod", "host", "-o", "jsonpath={.status.podIP} {.status.hostIP}")
+    pod_ip, host_ip = shown.split()
+    assert pod_ip == host_ip
+
+
+async def answered(address: str) -> str:
+    found = ""
+
+    async def ask() -> bool:
+        nonlocal found
+        try:
+            async with (
+                aiohttp.ClientSession() as session,
+                session.get(f"http://{address}") as answer,
+            ):
+                found = await answer.text()
+        except aiohttp.ClientError:
+            return False
+        return True
+
+    await eventually(ask, f"{address} answers", pause_s=SLOW_PAUSE_S)
+    return found
+
+
+def command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
