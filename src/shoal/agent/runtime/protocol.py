@@ -52,7 +52,7 @@ class PodSandbox:
     name: str
     hostname: str
     pod_ip: str
-    """An address in 127/8 that the pod may bind."""
+    """The pod's own: of its network namespace, or in 127/8 for it to bind."""
     hosts_text: str
     """Content of /etc/hosts."""
     shares_processes: bool = False

@@ -29,7 +29,7 @@ class HttpAdviser:
     """Posts the question as JSON.
 
     A Service is resolved through its Endpoints to a ready pod, not through a cluster address:
-    that works where nobody routes cluster addresses, and says when no pod is ready.
+    that works before the proxy has heard of it, and says when no pod is ready.
     """
 
     def __init__(self, client: Client, session: HttpSession) -> None:
