@@ -24,6 +24,7 @@ from tests.bench import (
     scheduling,
     scheduling_end_to_end,
     stages,
+    work,
 )
 
 Figures = dict[str, Any]
@@ -41,6 +42,7 @@ SCENARIOS: dict[str, Callable[[], Awaitable[Figures]]] = {
     "gangs_through_api": gangs.through_api,
     "gangs_of_jobs": gangs.of_jobs,
     "jobs": jobs.taken_in,
+    "work_queues": work.queues,
     "pool_throughput": pools.throughput,
     "pool_latency": pools.latency,
 }
