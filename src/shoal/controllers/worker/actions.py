@@ -49,7 +49,7 @@ class Make(msgspec.Struct, frozen=True):
     body: JsonObject
 
 
-class Change(msgspec.Struct, frozen=True):
+class Amend(msgspec.Struct, frozen=True):
     """Patch an object: a merge patch, or a list of JSON patch operations."""
 
     resource: Resource[Any]
@@ -86,7 +86,7 @@ class FillQueue(msgspec.Struct, frozen=True):
     job: Job
 
 
-Action = Make | Change | Remove | StartRun | Withdraw | FillQueue
+Action = Make | Amend | Remove | StartRun | Withdraw | FillQueue
 
 
 def actions(
@@ -172,7 +172,7 @@ def _stream(sight: Sight, choice: StrategyChoice) -> Iterator[Action]:
         changes["/spec/template"] = wanted["spec"]["template"]
         changes["/metadata/annotations"] = _applied(present, wanted)
     if changes and present.metadata.deletion_timestamp is None:
-        yield Change(DEPLOYMENTS, present.metadata, _replacing(changes))
+        yield Amend(DEPLOYMENTS, present.metadata, _replacing(changes))
 
 
 def _schedule(sight: Sight, choice: StrategyChoice, own_url: str) -> Iterator[Action]:
@@ -190,7 +190,7 @@ def _schedule(sight: Sight, choice: StrategyChoice, own_url: str) -> Iterator[Ac
     elif present.spec.suspend != sight.worker.spec.suspend:
         changes["/spec/suspend"] = sight.worker.spec.suspend
     if changes and present.metadata.deletion_timestamp is None:
-        yield Change(CRON_JOBS, present.metadata, _replacing(changes))
+        yield Amend(CRON_JOBS, present.metadata, _replacing(changes))
 
 
 def _applied(present: Object, wanted: JsonObject) -> dict[str, str]:
@@ -214,12 +214,12 @@ def _scheduled_jobs(
         if is_suspended and choice.shape is Shape.ONCE:
             if job.spec.active_deadline_seconds != 1:
                 # Suspended, it would be started again when the worker goes on.
-                yield Change(JOBS, job.metadata, {"spec": {"activeDeadlineSeconds": 1}})
+                yield Amend(JOBS, job.metadata, {"spec": {"activeDeadlineSeconds": 1}})
             continue
         if needs_items and not is_suspended:
             yield FillQueue(job)
         elif job.spec.suspend != is_suspended and not needs_items:
-            yield Change(JOBS, job.metadata, {"spec": {"suspend": is_suspended}})
+            yield Amend(JOBS, job.metadata, {"spec": {"suspend": is_suspended}})
         yield from _give_up(sight, job, failures)
 
 
@@ -277,7 +277,7 @@ def _once(sight: Sight, pod: Pod) -> Iterator[Action]:
         others = [
             {"name": gate.name} for gate in pod.spec.scheduling_gates if gate.name != START_GATE
         ]
-        yield Change(PODS, pod.metadata, {"spec": {"schedulingGates": others or None}})
+        yield Amend(PODS, pod.metadata, {"spec": {"schedulingGates": others or None}})
 
 
 def _running_job(
@@ -297,7 +297,7 @@ def _running_job(
     if is_scaled and job.spec.parallelism != spec.parallelism:
         changes["parallelism"] = spec.parallelism
     if changes:
-        yield Change(JOBS, job.metadata, {"spec": changes})
+        yield Amend(JOBS, job.metadata, {"spec": changes})
     yield from _give_up(sight, job, failures)
 
 
@@ -305,7 +305,7 @@ def _give_up(sight: Sight, job: Job, failures: FailureCount) -> Iterator[Action]
     tally = failures.of(job.metadata.name)
     if must_give_up(job, tally, sight.worker.spec):
         note = f"Job {job.metadata.name}: {budget_sentence(tally, sight.worker.spec)}"
-        yield Change(JOBS, job.metadata, {"spec": {"backoffLimit": 0}}, note)
+        yield Amend(JOBS, job.metadata, {"spec": {"backoffLimit": 0}}, note)
 
 
 def _more_items(sight: Sight, look: RunLook) -> Iterator[Action]:
@@ -322,4 +322,4 @@ def _more_items(sight: Sight, look: RunLook) -> Iterator[Action]:
 
 def notes_of(found: Sequence[Action]) -> list[str]:
     """What people are told of the actions."""
-    return [each.note for each in found if isinstance(each, Change) and each.note]
+    return [each.note for each in found if isinstance(each, Amend) and each.note]

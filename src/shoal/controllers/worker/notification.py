@@ -123,15 +123,23 @@ class WorkerNotifier:
         self._recorder = recorder
         self._clock = clock
         self._failures: dict[ObjectKey, int] = {}
+        self._posted: dict[ObjectKey, tuple[str, int]] = {}
+        """Uid and run of the news that were taken."""
 
     async def reconcile(self, key: ObjectKey) -> Result:
         worker = self._workers.get(key)
+        if worker is None:
+            self._posted.pop(key, None)
         if worker is None or worker.spec.notify is None or not is_owed(worker):
             self._failures.pop(key, None)
             return Result()
+        told = (worker.metadata.uid, worker.status.run)
         try:
-            url = await self._url(worker.spec.notify, key.namespace)
-            await self._messenger.post(url, msgspec.json.encode(news_of(worker)))
+            # The lister may not show yet that it has been told.
+            if self._posted.get(key) != told:
+                url = await self._url(worker.spec.notify, key.namespace)
+                await self._messenger.post(url, msgspec.json.encode(news_of(worker)))
+                self._posted[key] = told
         except (NotifyFailed, SourceUnavailable) as error:
             failures = self._failures[key] = self._failures.get(key, 0) + 1
             text = f"nobody could be told how run {worker.status.run} ended: {error}"

@@ -13,22 +13,22 @@ WINDOW = timedelta(minutes=5)
 """How far back "lately" goes."""
 
 
-class Sample(msgspec.Struct, frozen=True):
+class ProgressSample(msgspec.Struct, frozen=True):
     """How much was done at some time."""
 
     at: datetime
     done: int
 
 
-def remember(samples: Sequence[Sample], done: int, now: datetime) -> list[Sample]:
+def remember(samples: Sequence[ProgressSample], done: int, now: datetime) -> list[ProgressSample]:
     """With what is done now; without what is older than the window."""
     if samples and done < samples[-1].done:
         # The queue was purged, or another run began.
         samples = ()
-    return [*(each for each in samples if now - each.at <= WINDOW), Sample(now, done)]
+    return [*(each for each in samples if now - each.at <= WINDOW), ProgressSample(now, done)]
 
 
-def with_rate(progress: WorkerProgress, samples: Sequence[Sample]) -> WorkerProgress:
+def with_rate(progress: WorkerProgress, samples: Sequence[ProgressSample]) -> WorkerProgress:
     """The rate over the samples, and the end at that rate; none while nothing was done."""
     if len(samples) < 2 or progress.total < 2:
         return progress

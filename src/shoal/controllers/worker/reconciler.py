@@ -28,7 +28,7 @@ from shoal.controllers.reconciler import Result
 from shoal.controllers.worker.actions import (
     ITEMS_PUT,
     Action,
-    Change,
+    Amend,
     FillQueue,
     Make,
     Remove,
@@ -69,6 +69,8 @@ class WorkerListers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerReconciler:
+    """Brings one worker's workload nearer to what it asks for, and tells how it fares."""
+
     def __init__(
         self,
         client: Client,
@@ -194,7 +196,7 @@ class WorkerReconciler:
             match action:
                 case Make(resource, body):
                     await self._make(sight, resource, body)
-                case Change():
+                case Amend():
                     await self._change(sight, action)
                 case Remove(resource, metadata):
                     await remove(self._client, resource, metadata, "Background")
@@ -274,7 +276,7 @@ class WorkerReconciler:
             self._warn(worker, "NameTaken", text)
             raise ApiError(409, "Conflict", text)
 
-    async def _change(self, sight: Sight, action: Change) -> None:
+    async def _change(self, sight: Sight, action: Amend) -> None:
         meta, body = action.metadata, action.patch
         is_list = isinstance(body, list)
         if isinstance(body, list):

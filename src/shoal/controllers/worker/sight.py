@@ -18,7 +18,7 @@ from shoal.api.pod import Pod
 from shoal.api.worker import RUN_LABEL, Worker, WorkerQueue, WorkerStatus
 from shoal.controllers.worker.failures import POD_DELETED, PodFailure, failure_of
 from shoal.controllers.worker.manifests import ITEM_INDEX, run_name
-from shoal.controllers.worker.progress import Sample
+from shoal.controllers.worker.progress import ProgressSample
 from shoal.controllers.worker.strategy import NoStrategy, Shape, StrategyChoice, WorkloadKind
 from shoal.work.protocol import QueueSize
 
@@ -40,7 +40,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     """Pods that are gone, as they were last seen; not all that ever were."""
     size: QueueSize | None = None
     """Of its queue, where that was asked lately."""
-    samples: Sequence[Sample] = ()
+    samples: Sequence[ProgressSample] = ()
     problem: str = ""
     """Why its work source cannot be used; a sentence."""
     refusal: str = ""

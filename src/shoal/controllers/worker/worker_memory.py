@@ -9,7 +9,7 @@ from datetime import datetime
 from shoal.api.meta import ObjectKey
 from shoal.api.pod import Pod
 from shoal.controllers.worker.planning import POLL_PERIOD_S
-from shoal.controllers.worker.progress import Sample, remember
+from shoal.controllers.worker.progress import ProgressSample, remember
 from shoal.work.protocol import QueueSize
 
 _KEPT_PODS = 50
@@ -22,7 +22,7 @@ class KnownWorker:
         self.problem = ""
         """Why its work source could not be used last time."""
         self.size: QueueSize | None = None
-        self.samples: list[Sample] = []
+        self.samples: list[ProgressSample] = []
         self._asked_at: datetime | None = None
         self._departed: list[tuple[str, Pod]] = []
         self._refusal: tuple[int, str] = (0, "")
@@ -57,6 +57,8 @@ class KnownWorker:
 
 
 class WorkerMemory:
+    """Of all workers."""
+
     def __init__(self, wake: Callable[[ObjectKey], None]) -> None:
         """`wake` has a worker looked at again."""
         self.wake = wake

@@ -3,13 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 from shoal.api.worker import WorkerProgress
-from shoal.controllers.worker.progress import Sample, remember, with_rate
+from shoal.controllers.worker.progress import ProgressSample, remember, with_rate
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def at(seconds: float, done: int) -> Sample:
-    return Sample(START + timedelta(seconds=seconds), done)
+def at(seconds: float, done: int) -> ProgressSample:
+    return ProgressSample(START + timedelta(seconds=seconds), done)
 
 
 def test_the_rate_and_the_end_follow_from_what_was_done_lately():
