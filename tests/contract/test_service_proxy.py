@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shoal.agent.network.proxy.listeners import Listeners
-from shoal.agent.network.proxy.wire import Assignment, Forward, Target
+from shoal.agent.network.proxy.wire import Instruction, Forward, Target
 from tests.plane import free_port
 from tests.waiting import eventually
 
@@ -19,12 +19,12 @@ CLUSTER_IP = "127.240.77.1"
 async def listeners() -> AsyncIterator[Listeners]:
     made = Listeners()
     yield made
-    await made.assign(Assignment("web", ()))
+    await made.follow(Instruction("web", ()))
 
 
-async def assign(listeners: Listeners, port: int, *targets: Target, protocol: str = "TCP") -> None:
+async def follow(listeners: Listeners, port: int, *targets: Target, protocol: str = "TCP") -> None:
     forward = Forward(CLUSTER_IP, port, protocol, targets)
-    assert await listeners.assign(Assignment("web", (forward,))) is None
+    assert await listeners.follow(Instruction("web", (forward,))) is None
 
 
 async def echo(name: bytes) -> tuple[asyncio.Server, Target]:
@@ -51,7 +51,7 @@ async def test_connections_go_to_the_targets_in_turn(listeners: Listeners) -> No
     (one, first), (two, second) = await echo(b"1:"), await echo(b"2:")
     async with one, two:
         port = free_port()
-        await assign(listeners, port, first, second)
+        await follow(listeners, port, first, second)
         answers = [await ask(port, b"x") for _ in range(4)]
     assert sorted(answers) == [b"1:x", b"1:x", b"2:x", b"2:x"]
 
@@ -63,7 +63,7 @@ async def test_megabytes_pass_whole_while_one_side_has_ended_its_half(
     data = bytes(range(256)) * 40_000
     async with server:
         port = free_port()
-        await assign(listeners, port, target)
+        await follow(listeners, port, target)
         assert await ask(port, data) == data
 
 
@@ -71,7 +71,7 @@ async def test_a_target_that_refuses_is_passed_over(listeners: Listeners) -> Non
     server, target = await echo(b"up:")
     async with server:
         port = free_port()
-        await assign(listeners, port, ("127.0.0.1", free_port()), target)
+        await follow(listeners, port, ("127.0.0.1", free_port()), target)
         assert [await ask(port, b"") for _ in range(2)] == [b"up:", b"up:"]
 
 
@@ -79,8 +79,8 @@ async def test_without_targets_connections_are_refused(listeners: Listeners) -> 
     server, target = await echo(b"")
     async with server:
         port = free_port()
-        await assign(listeners, port, target)
-        await assign(listeners, port)
+        await follow(listeners, port, target)
+        await follow(listeners, port)
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection(CLUSTER_IP, port)
 
@@ -89,10 +89,10 @@ async def test_connections_outlive_the_end_of_their_listener(listeners: Listener
     server, target = await echo(b"late:")
     async with server:
         port = free_port()
-        await assign(listeners, port, target)
+        await follow(listeners, port, target)
         reader, writer = await asyncio.open_connection(CLUSTER_IP, port)
         writer.write(b"a")
-        await assign(listeners, port)
+        await follow(listeners, port)
         writer.write(b"b")
         writer.write_eof()
         assert await reader.read() == b"late:ab"
@@ -103,7 +103,7 @@ async def test_what_the_machine_refuses_is_said(listeners: Listeners) -> None:
     with socket.create_server((CLUSTER_IP, 0)) as taken:
         port = taken.getsockname()[1]
         forward = Forward(CLUSTER_IP, port, "TCP", (("127.0.0.1", 1),))
-        refusal = await listeners.assign(Assignment("web", (forward,)))
+        refusal = await listeners.follow(Instruction("web", (forward,)))
     assert refusal is not None and refusal.name == "web"
     assert f"{CLUSTER_IP}:{port} cannot be listened on" in refusal.message
 
@@ -114,7 +114,7 @@ async def test_datagrams_find_their_way_there_and_back(listeners: Listeners) -> 
         far.bind(("127.0.0.1", 0))
         far.setblocking(False)
         port = free_port()
-        await assign(listeners, port, far.getsockname(), protocol="UDP")
+        await follow(listeners, port, far.getsockname(), protocol="UDP")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as near:
             near.setblocking(False)
             await loop.sock_connect(near, (CLUSTER_IP, port))
@@ -141,7 +141,7 @@ async def test_a_client_that_goes_away_takes_its_connection_to_the_target_along(
     server = await asyncio.start_server(wait_for_end, "127.0.0.1", 0)
     async with server:
         port = free_port()
-        await assign(listeners, port, server.sockets[0].getsockname()[:2])
+        await follow(listeners, port, server.sockets[0].getsockname()[:2])
         _, writer = await asyncio.open_connection(CLUSTER_IP, port)
         writer.write(b"x")
         writer.transport.abort()

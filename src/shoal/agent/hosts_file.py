@@ -28,8 +28,8 @@ SETTLE_S = 0.5
 
 
 def hosts_text(pod: Pod, pod_ip: str, services: Iterable[HostEntry] = ()) -> str:
-    """`services` are the names that the pod knows beside its own; those of the pod itself lead to its own
-    line, whether it is ready or not."""
+    """`services` are the names that the pod knows beside its own; those of the pod itself lead to
+    its own line, whether it is ready or not."""
     name = hostname(pod)
     names = name
     if pod.spec.subdomain:

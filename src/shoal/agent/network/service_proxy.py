@@ -16,7 +16,7 @@ from collections.abc import Callable
 import msgspec
 
 from shoal.agent.network.forwards import host_port_forwards, service_forwards
-from shoal.agent.network.proxy.wire import Assignment, Forward, Refusal
+from shoal.agent.network.proxy.wire import Instruction, Forward, Refusal
 from shoal.api.core import ENDPOINTS, SERVICES, Endpoints, Service
 from shoal.api.discovery import ENDPOINT_SLICES, SERVICE_NAME_LABEL, EndpointSlice
 from shoal.api.meta import ObjectKey
@@ -106,7 +106,7 @@ class ServiceProxy:
             self._sent[key] = forwards
             if not forwards:
                 del self._sent[key]
-            line = msgspec.json.encode(Assignment("/".join((key[0], str(key[1]))), forwards))
+            line = msgspec.json.encode(Instruction("/".join((key[0], str(key[1]))), forwards))
             process.stdin.write(line + b"\n")
         await process.stdin.drain()
 

@@ -1,4 +1,4 @@
-"""`python -m shoal.agent.network.proxy`: assignments on standard input, refusals on standard
+"""`python -m shoal.agent.network.proxy`: instructions on standard input, refusals on standard
 output, until the former is closed."""
 
 import asyncio
@@ -10,7 +10,7 @@ import msgspec
 import uvloop
 
 from shoal.agent.network.proxy.listeners import Listeners
-from shoal.agent.network.proxy.wire import Assignment
+from shoal.agent.network.proxy.wire import Instruction
 from shoal.agent.runtime.shim.syscalls import name_process
 
 _MAX_LINE_BYTES = 16 * 1024 * 1024
@@ -22,7 +22,7 @@ async def _serve() -> None:
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
     listeners = Listeners()
     while line := await reader.readline():
-        refusal = await listeners.assign(msgspec.json.decode(line, type=Assignment))
+        refusal = await listeners.follow(msgspec.json.decode(line, type=Instruction))
         if refusal is not None:
             sys.stdout.buffer.write(msgspec.json.encode(refusal) + b"\n")
             sys.stdout.buffer.flush()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shoal.agent.network.proxy.balancing import Balancer
 from shoal.agent.network.proxy.tcp import listen_tcp
 from shoal.agent.network.proxy.udp import UdpListener, listen_udp
-from shoal.agent.network.proxy.wire import Assignment, Forward, Refusal
+from shoal.agent.network.proxy.wire import Instruction, Forward, Refusal
 
 _Place = tuple[str, str, int]
 
@@ -21,10 +21,10 @@ class Listeners:
     def __init__(self) -> None:
         self._by_name: dict[str, dict[_Place, _Listening]] = {}
 
-    async def assign(self, assignment: Assignment) -> Refusal | None:
-        """Do for one object what is assigned, and nothing else any more."""
-        current = self._by_name.setdefault(assignment.name, {})
-        wanted = {each.place: each for each in assignment.forwards if each.targets}
+    async def follow(self, instruction: Instruction) -> Refusal | None:
+        """Do for one object what is asked, and nothing else any more."""
+        current = self._by_name.setdefault(instruction.name, {})
+        wanted = {each.place: each for each in instruction.forwards if each.targets}
         for place in current.keys() - wanted.keys():
             current.pop(place).listener.close()
         refused: list[str] = []
@@ -40,8 +40,8 @@ class Listeners:
                     f"{error.strerror or error}"
                 )
         if not current:
-            del self._by_name[assignment.name]
-        return Refusal(assignment.name, "; ".join(refused)) if refused else None
+            del self._by_name[instruction.name]
+        return Refusal(instruction.name, "; ".join(refused)) if refused else None
 
 
 async def _listen(forward: Forward) -> _Listening:

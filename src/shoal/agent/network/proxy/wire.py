@@ -23,7 +23,7 @@ class Forward(msgspec.Struct, frozen=True):
         return self.protocol, self.address, self.port
 
 
-class Assignment(msgspec.Struct, frozen=True):
+class Instruction(msgspec.Struct, frozen=True):
     """All that the proxy does for one object from now on."""
 
     name: str
@@ -31,7 +31,7 @@ class Assignment(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """What of an assignment the machine does not allow."""
+    """What of an instruction the machine does not allow."""
 
     name: str
     message: str
