@@ -37,7 +37,7 @@ class Agents:
     """One agent after another on the same machine."""
 
     def __init__(self, make: Callable[[], Runtime], root: Path) -> None:
-        self._make = make
+        self.make = make
         self.root = root
         self.runtime = make()
         self._numbers = itertools.count()
@@ -45,7 +45,7 @@ class Agents:
     async def restart(self) -> None:
         """The agent ends and another comes. The caller recovers."""
         await self.runtime.close()
-        self.runtime = self._make()
+        self.runtime = self.make()
 
     async def pod(self, uid: str = "pod-1", **fields: object) -> PodSandbox:
         values: dict[str, object] = {
