@@ -219,6 +219,7 @@ class PostgresqlSource:
 
 def _prepare(session: psycopg.Connection[TupleRow]) -> None:
     """Makes the tables where they are not there; whoever comes second finds them."""
+    session.execute(_statement("plan_by_index"))
     [(has_schema,)] = session.execute(_statement("has_schema")).fetchall()
     if not has_schema:
         with session.transaction():

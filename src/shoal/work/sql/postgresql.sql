@@ -1,3 +1,9 @@
+-- name: plan_by_index
+-- The planner does not know how few rows a limit leaves, and would read whole tables to find them.
+set enable_seqscan = off;
+set enable_hashjoin = off;
+set enable_mergejoin = off;
+
 -- name: has_schema
 select to_regclass('shoal_work_batch') is not null;
 
@@ -39,7 +45,7 @@ with clock as materialized (
     for update skip locked
 ), spent as (
     delete from shoal_work_item as item using returned
-    where item.id = returned.id and item.attempts >= %(max_attempts)s
+    where item.queue = %(queue)s and item.id = returned.id and item.attempts >= %(max_attempts)s
     returning item.id, item.attempts, item.holder, item.body
 ), buried as (
     insert into shoal_work_dead (id, queue, attempts, reason, body)
@@ -55,7 +61,7 @@ with clock as materialized (
     set due_s = (select now_s from clock) + %(lease_s)s, nonce = %(nonce)s, holder = %(holder)s,
         attempts = attempts + 1
     from (select * from returned union all select * from fresh) as found
-    where item.id = found.id and item.attempts < %(max_attempts)s
+    where item.queue = %(queue)s and item.id = found.id and item.attempts < %(max_attempts)s
     returning item.id, item.attempts, item.body, item.due_s as until_s, found.due_s
 )
 select id, attempts, body, until_s, due_s, false from leased
@@ -90,7 +96,7 @@ with held as materialized (
     for update
 ), spent as (
     delete from shoal_work_item as item using held
-    where item.id = held.id and %(uses_attempt)s and held.attempts >= %(max_attempts)s
+    where item.queue = %(queue)s and item.id = held.id and %(uses_attempt)s and held.attempts >= %(max_attempts)s
     returning item.id, item.attempts, item.body
 ), buried as (
     insert into shoal_work_dead (id, queue, attempts, reason, body)
@@ -105,7 +111,7 @@ with held as materialized (
         attempts = item.attempts - case when %(uses_attempt)s then 0 else 1 end,
         nonce = null, holder = null
     from held
-    where item.id = held.id
+    where item.queue = %(queue)s and item.id = held.id
         and not (%(uses_attempt)s and held.attempts >= %(max_attempts)s)
 )
 select id, nonce from held;
