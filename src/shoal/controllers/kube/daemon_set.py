@@ -64,6 +64,8 @@ class FailedDaemons:
 
 
 class DaemonSetReconciler:
+    """What one set lacks or has too much of, on all nodes."""
+
     def __init__(
         self,
         client: Client,

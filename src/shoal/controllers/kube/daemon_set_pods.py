@@ -43,7 +43,7 @@ class Suitability(StrEnum):
     UNWANTED = "Unwanted"
 
 
-class Placement(msgspec.Struct, frozen=True):
+class DaemonPlacement(msgspec.Struct, frozen=True):
     """What the template asks of nodes."""
 
     node_name: str
@@ -64,9 +64,9 @@ class Placement(msgspec.Struct, frozen=True):
         return Suitability.UNWANTED if driven_away else Suitability.TOLERATED
 
 
-def placement(daemon_set: DaemonSet) -> Placement:
+def placement(daemon_set: DaemonSet) -> DaemonPlacement:
     spec = msgspec.convert({**_spec(daemon_set), "tolerations": _tolerations(daemon_set)}, PodSpec)
-    return Placement(spec.node_name, required_nodes(spec), spec.tolerations)
+    return DaemonPlacement(spec.node_name, required_nodes(spec), spec.tolerations)
 
 
 def _spec(daemon_set: DaemonSet) -> JsonObject:

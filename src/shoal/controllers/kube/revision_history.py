@@ -30,6 +30,8 @@ class Settled(msgspec.Struct, frozen=True):
 
 
 class RevisionHistory:
+    """Of all owners of one kind."""
+
     def __init__(
         self,
         client: Client,

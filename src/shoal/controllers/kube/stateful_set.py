@@ -49,6 +49,8 @@ class _Turn(msgspec.Struct, frozen=True):
 
 
 class StatefulSetReconciler:
+    """One step of a set at a time."""
+
     def __init__(
         self,
         client: Client,
