@@ -52,6 +52,8 @@ class CronKind(Generic[CronT, JobT]):
 
 
 class CronReconciler(Generic[CronT, JobT]):
+    """Carries out the plan of one cron job at a time."""
+
     def __init__(
         self,
         kind: CronKind[CronT, JobT],

@@ -108,6 +108,8 @@ class PodOwners:
 
 
 class DisruptionReconciler:
+    """Keeps the status of one budget at a time."""
+
     def __init__(
         self,
         client: Client,

@@ -16,6 +16,7 @@ from shoal.agent.volumes.plan import (
 )
 from shoal.api.core import ConfigMap, Secret
 from shoal.api.pod import Pod
+from shoal.api.storage import PersistentVolume, PersistentVolumeClaim
 
 FACTS = NodeFacts(host_ip="127.0.0.1", pod_ip="127.1.0.1")
 REFERENCES = References(
@@ -54,6 +55,55 @@ def test_an_empty_dir_and_a_host_path_are_just_places():
     )
     host_path = {"hostPath": {"path": "/x", "type": "File"}}
     assert plan(host_path) == HostPathPlan(name="v", path="/x", type="File")
+
+
+def claimed(volume: dict[str, object] | None, *, is_bound: bool = True) -> References:
+    """What is known of the claim `data`, and of its volume where there is one."""
+    annotations = {"pv.kubernetes.io/bind-completed": "yes"} if is_bound else {}
+    claim = {"metadata": {"annotations": annotations}, "spec": {"volumeName": "pv"}}
+    volumes = {} if volume is None else {"pv": msgspec.convert(volume, PersistentVolume)}
+    return References(
+        claims={"data": msgspec.convert(claim, PersistentVolumeClaim)}, volumes=volumes
+    )
+
+
+CLAIM = {"persistentVolumeClaim": {"claimName": "data"}}
+
+
+@pytest.mark.parametrize(
+    ("source", "type"),
+    [
+        ({"hostPath": {"path": "/x", "type": "File"}}, "File"),
+        ({"local": {"path": "/x"}}, "Directory"),
+    ],
+)
+def test_a_claim_is_the_place_of_its_volume(source, type):
+    references = claimed({"spec": source})
+    assert plan(CLAIM, references) == HostPathPlan(name="v", path="/x", type=type)
+
+
+@pytest.mark.parametrize(
+    ("references", "message"),
+    [
+        (
+            References(),
+            'failed to fetch PVC from API server: persistentvolumeclaims "data" not found',
+        ),
+        (claimed(None, is_bound=False), "PVC is not bound"),
+        (claimed(None), 'failed to fetch PV pv from API server: persistentvolumes "pv" not found'),
+    ],
+)
+def test_a_claim_without_its_volume_is_waited_for(references, message):
+    with pytest.raises(VolumeProblem) as problem:
+        plan(CLAIM, references)
+    assert problem.value.message.endswith(f"error processing PVC ns/data: {message}")
+    assert not problem.value.waiting_reason
+
+
+def test_a_volume_of_a_driver_can_never_be_mounted():
+    with pytest.raises(VolumeProblem) as problem:
+        plan(CLAIM, claimed({"metadata": {"name": "pv"}, "spec": {"csi": {"driver": "d"}}}))
+    assert problem.value.waiting_reason == "UnsupportedVolume"
 
 
 def test_each_key_is_a_file():
