@@ -112,7 +112,8 @@ async def apply(kubectl: Kubectl, *objects: dict[str, object]) -> None:
 
 async def output_of(kubectl: Kubectl, name: str, lines: int) -> list[str]:
     async def has_lines() -> bool:
-        return len((await kubectl("logs", name)).splitlines()) >= lines
+        # Refused while the container is being made.
+        return len((await kubectl.run("logs", name)).out.splitlines()) >= lines
 
     await eventually(has_lines, f"{name} prints {lines} lines", pause_s=SLOW_PAUSE_S)
     return (await kubectl("logs", name)).splitlines()
@@ -163,6 +164,13 @@ async def test_a_connection_between_pods_outlives_the_control_plane(
     assert await kubectl("get", "pod", "talker", "-o", "jsonpath={.status.phase}") == "Running"
     # An address leads where it led.
     assert await has_address() == address
+
+
+async def test_a_second_control_plane_on_the_data_leaves_the_bridge_alone(up: Plane) -> None:
+    second = Plane(up.folder)
+    with pytest.raises(RuntimeError):
+        await second.start()
+    assert bridge.link_index(bridge_name(str(up.folder.resolve()))) is not None
 
 
 async def test_a_pod_on_the_network_of_the_machine_has_its_address(kubectl: Kubectl) -> None:

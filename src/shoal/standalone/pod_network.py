@@ -6,7 +6,9 @@ folder, because Services keep their addresses.
 """
 
 import asyncio
+import fcntl
 import logging
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +31,7 @@ _log = logging.getLogger(__name__)
 
 _ROUTES = Path("/proc/net/route")
 _SUBNET_FILE = "subnet"
+_LOCK_FILE = "network.lock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,10 @@ async def pod_network(
     owner = str(data_dir)
     if not section.namespaces:
         refusal = "as configured"
+    lock = _lock(data_dir)
+    if lock is None:
+        # Its bridge is in use. Whoever opens the data next says so.
+        refusal = "another control plane has the data folder"
     plan = None if refusal else _bridge_plan(data_dir, section)
     missing: list[str] = []
     if plan is not None:
@@ -58,6 +65,8 @@ async def pod_network(
         except OSError as error:
             refusal, plan = str(error), None
     if plan is None:
+        if lock is not None:
+            os.close(lock)
         yield PodNetwork(plan=on_loopback(owner), sentence=_shared(refusal))
         return
     (data_dir / _SUBNET_FILE).write_text(str(plan.subnet))
@@ -73,6 +82,20 @@ async def pod_network(
     finally:
         if not bridge.is_needed(plan.bridge):
             await asyncio.to_thread(bridge.take_down, plan.bridge)
+        if lock is not None:
+            os.close(lock)
+
+
+def _lock(data_dir: Path) -> int | None:
+    """A descriptor that says whose bridge it is, as long as it is open; None where another process
+    has one."""
+    fd = os.open(data_dir / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    return fd
 
 
 def _shared(refusal: str) -> str:
