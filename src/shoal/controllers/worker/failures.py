@@ -34,6 +34,7 @@ _TAKEN = frozenset(
 _TAKEN_PREFIX = "OutOf"
 _UNKNOWN_END = "ContainerStatusUnknown"
 """A container whose end nobody saw: its node was restarted."""
+_SIGNALLED = (128 + 9, 128 + 15)
 _DEADLINE = "DeadlineExceeded"
 _LOST_NODE = frozenset(("DeletionByPodGC", "DeletionByTaintManager"))
 _PATIENT = frozenset(("", "ContainerCreating", "PodInitializing", "CrashLoopBackOff"))
@@ -99,7 +100,7 @@ def failure_of(pod: Pod) -> PodFailure | None:
             message=pod.status.message,
         )
     )
-    if _was_told_to_end(pod, failure.at) and pod.status.reason != _DEADLINE:
+    if _was_told_to_end(pod, failure) and pod.status.reason != _DEADLINE:
         # It was told to end: how it did says nothing about the program.
         failure = msgspec.structs.replace(
             failure, category=FailureCategory.INFRASTRUCTURE, reason=POD_DELETED
@@ -107,13 +108,16 @@ def failure_of(pod: Pod) -> PodFailure | None:
     return failure
 
 
-def _was_told_to_end(pod: Pod, ended_at: datetime | None) -> bool:
+def _was_told_to_end(pod: Pod, failure: PodFailure) -> bool:
     """Whether the pod was deleted before its program had ended by itself."""
     gone_by = pod.metadata.deletion_timestamp
     if gone_by is None:
         return False
     asked_at = gone_by - timedelta(seconds=pod.metadata.deletion_grace_period_seconds or 0)
-    return ended_at is None or ended_at > asked_at
+    if failure.at is None or failure.at > asked_at:
+        return True
+    # Times are whole seconds: within one, a signal tells.
+    return failure.at == asked_at and failure.exit_code in _SIGNALLED
 
 
 def last_restart(pod: Pod) -> PodFailure | None:
@@ -186,4 +190,6 @@ def failure_sentence(error: LastError) -> str:
 
 
 def is_running(pod: Pod) -> bool:
-    return pod.status.phase == "Running" and not pod.is_deleting
+    """Whether its program is at work: not between two starts of a container."""
+    is_waiting = any(each.state.waiting is not None for each in pod.status.container_statuses)
+    return pod.status.phase == "Running" and not pod.is_deleting and not is_waiting

@@ -242,8 +242,8 @@ def _look_at_pod(sight: Sight) -> RunLook:
 
 
 def _once_sentence(sight: Sight, pod: str, failure: PodFailure | None) -> str:
-    if failure is None:
-        what = f"pod {pod} is gone, and nobody saw it end"
+    if failure is None or failure.reason == POD_DELETED:
+        what = f"pod {pod} was deleted before it had ended"
         if sight.worker.spec.suspend:
             what = f"pod {pod} was stopped, as spec.suspend asks"
     else:

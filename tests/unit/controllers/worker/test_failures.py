@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from shoal.api.pod import Pod
-from shoal.controllers.worker.failures import disruption, failure_of, trouble
+from shoal.controllers.worker.failures import disruption, failure_of, is_running, trouble
 
 
 def failed(reason: str = "", ended: dict[str, Any] | None = None) -> Pod:
@@ -61,3 +61,25 @@ def test_a_container_that_cannot_start_is_in_trouble(reason: str, is_trouble: bo
     status = {"name": "c", "state": {"waiting": {"reason": reason}}}
     pod = msgspec.convert({"status": {"containerStatuses": [status]}}, Pod)
     assert (trouble(pod) is not None) == is_trouble
+
+
+def test_a_pod_that_was_told_to_end_within_the_second_ended_because_of_that():
+    gone_by = {"deletionTimestamp": "2026-01-01T00:00:30Z", "deletionGracePeriodSeconds": 30}
+    for exit_code, reason in ((143, "PodDeleted"), (1, "Error")):
+        ended = {"exitCode": exit_code, "reason": "Error", "finishedAt": "2026-01-01T00:00:00Z"}
+        status = {
+            "phase": "Failed",
+            "containerStatuses": [{"name": "c", "state": {"terminated": ended}}],
+        }
+        pod = msgspec.convert({"metadata": gone_by, "status": status}, Pod)
+        failure = failure_of(pod)
+        assert failure is not None
+        assert failure.reason == reason
+
+
+def test_a_pod_between_two_starts_of_its_container_does_not_run():
+    waiting = {"name": "c", "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
+    running = {"name": "c", "state": {"running": {}}}
+    for container, runs in ((waiting, False), (running, True)):
+        status = {"phase": "Running", "containerStatuses": [container]}
+        assert is_running(msgspec.convert({"status": status}, Pod)) == runs
