@@ -32,7 +32,7 @@ import msgspec
 
 from shoal.api import worker as environment
 from shoal.base.clock import SystemClock
-from shoal.work.keeper import Kept, LeaseKeeper, Tally
+from shoal.work.keeper import Kept, LeaseKeeper, WorkTally
 from shoal.work.pacing import MAX_BATCH
 from shoal.work.protocol import QueueLimits, SourceUnavailable
 from shoal.work.sources import open_source
@@ -199,7 +199,7 @@ class Work:
         self._is_stopped = False
 
     @property
-    def tally(self) -> Tally:
+    def tally(self) -> WorkTally:
         """What became of the items so far."""
         return self._keeper.tally
 

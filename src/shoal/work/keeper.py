@@ -56,7 +56,7 @@ class Kept(msgspec.Struct, kw_only=True):
     """An acknowledgement was sent, and its answer never came."""
 
 
-class Tally(msgspec.Struct, kw_only=True):
+class WorkTally(msgspec.Struct, kw_only=True):
     """What became of items that this program took."""
 
     done: int = 0
@@ -95,7 +95,7 @@ class LeaseKeeper:
         self._is_closing = False
         self._thread = threading.Thread(target=self._keep, name="work-leases", daemon=True)
         self.is_stopping = False
-        self.tally = Tally()
+        self.tally = WorkTally()
 
     def start(self) -> None:
         self._thread.start()
