@@ -336,7 +336,9 @@ def test_claims_need_a_size_and_a_mode_and_stay():
     ]
     other = copy.deepcopy(claim)
     other["spec"]["storageClassName"] = "fast"
-    assert problems("", "PersistentVolumeClaim", other, claim) == [
+    # One without a class may get it, and keeps it.
+    assert problems("", "PersistentVolumeClaim", other, claim) == []
+    assert problems("", "PersistentVolumeClaim", claim, other) == [
         "spec: Forbidden: spec is immutable after creation except resources.requests and "
         "volumeAttributesClassName for bound claims"
     ]
