@@ -25,6 +25,7 @@ from shoal.agent.network.layout import (
     taken_networks,
 )
 from shoal.agent.network.namespaces import PodNamespaces
+from shoal.agent.node_context import PodNetworkFacts
 from shoal.standalone.config import ConfigError, NetworkSection
 
 _log = logging.getLogger(__name__)
@@ -41,6 +42,11 @@ class PodNetwork:
     """How pods are connected, and what is missing: for the log and the Node."""
     namespaces: PodNamespaces | None = None
     """None: pods are in the network of the machine."""
+
+    @property
+    def facts(self) -> PodNetworkFacts:
+        """For the Node."""
+        return PodNetworkFacts(is_isolated=self.namespaces is not None, sentence=self.sentence)
 
 
 @asynccontextmanager
