@@ -321,10 +321,7 @@ def explain(
     if cases is not None or preemption:
         _answer_cases(cases, with_preemption=preemption, is_alone=not (words or what_if))
     if not words:
-        fail(
-            "name a pod, task, executor pool, deployment, job, podgroup, queue or worker, or"
-            " --cases"
-        )
+        fail(_NOTHING_NAMED)
     from shoal.cli import explain as explaining
     from shoal.cli.explain_pod import PodQuestion
     from shoal.cli.what_if_story import WhatIfFlags, whole_nodes
@@ -348,6 +345,11 @@ def explain(
         await explaining.explain(client, names, namespace, asked)
 
     run_connected(body, namespace, kubeconfig)
+
+
+_NOTHING_NAMED = (
+    "name a pod, task, executor pool, deployment, job, podgroup, queue or worker, or --cases"
+)
 
 
 def _answer_cases(path: Path | None, *, with_preemption: bool, is_alone: bool) -> NoReturn:
