@@ -48,13 +48,13 @@ SERVICES = """
  spec: {clusterIP: None, selector: {set: "yes"}, ports: [{port: 8080}]}}
 """
 ASK = """
-import sys, time, urllib.error, urllib.request
+import sys, time, urllib.request
 for name in sys.argv[1:]:
     for _ in range(100):
         try:
             print(name, urllib.request.urlopen(f"http://{name}", timeout=5).read().decode())
             break
-        except urllib.error.URLError:
+        except OSError:
             time.sleep(0.2)
 """
 LISTENER = """

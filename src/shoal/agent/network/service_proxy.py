@@ -16,7 +16,7 @@ from collections.abc import Callable
 import msgspec
 
 from shoal.agent.network.forwards import host_port_forwards, service_forwards
-from shoal.agent.network.proxy.wire import Instruction, Forward, Refusal
+from shoal.agent.network.proxy.wire import Forward, Instruction, ProxyRefusal
 from shoal.api.core import ENDPOINTS, SERVICES, Endpoints, Service
 from shoal.api.discovery import ENDPOINT_SLICES, SERVICE_NAME_LABEL, EndpointSlice
 from shoal.api.meta import ObjectKey
@@ -113,7 +113,7 @@ class ServiceProxy:
     async def _hear(self, process: Process) -> None:
         assert process.stdout is not None
         while line := await process.stdout.readline():
-            refusal = msgspec.json.decode(line, type=Refusal)
+            refusal = msgspec.json.decode(line, type=ProxyRefusal)
             _log.warning("%s: %s", refusal.name, refusal.message)
             kind, namespace, name = refusal.name.split("/")
             lister = self._pods if kind == PODS.kind else self._services

@@ -1,4 +1,4 @@
-"""Who gets which address."""
+"""Who gets which address, with a bridge and without."""
 
 from ipaddress import IPv4Address, IPv4Network
 

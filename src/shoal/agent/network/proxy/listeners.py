@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shoal.agent.network.proxy.balancing import Balancer
 from shoal.agent.network.proxy.tcp import listen_tcp
 from shoal.agent.network.proxy.udp import UdpListener, listen_udp
-from shoal.agent.network.proxy.wire import Instruction, Forward, Refusal
+from shoal.agent.network.proxy.wire import Forward, Instruction, ProxyRefusal
 
 _Place = tuple[str, str, int]
 
@@ -21,7 +21,7 @@ class Listeners:
     def __init__(self) -> None:
         self._by_name: dict[str, dict[_Place, _Listening]] = {}
 
-    async def follow(self, instruction: Instruction) -> Refusal | None:
+    async def follow(self, instruction: Instruction) -> ProxyRefusal | None:
         """Do for one object what is asked, and nothing else any more."""
         current = self._by_name.setdefault(instruction.name, {})
         wanted = {each.place: each for each in instruction.forwards if each.targets}
@@ -41,7 +41,7 @@ class Listeners:
                 )
         if not current:
             del self._by_name[instruction.name]
-        return Refusal(instruction.name, "; ".join(refused)) if refused else None
+        return ProxyRefusal(instruction.name, "; ".join(refused)) if refused else None
 
 
 async def _listen(forward: Forward) -> _Listening:

@@ -30,7 +30,7 @@ class Instruction(msgspec.Struct, frozen=True):
     forwards: tuple[Forward, ...]
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class ProxyRefusal(msgspec.Struct, frozen=True):
     """What of an instruction the machine does not allow."""
 
     name: str
