@@ -34,6 +34,8 @@ class Attempted(msgspec.Struct, frozen=True):
 
 
 class JobPodWrites:
+    """Makes, deletes and releases the pods of a job, several at a time."""
+
     def __init__(
         self,
         client: Client,
