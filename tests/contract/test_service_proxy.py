@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shoal.agent.network.proxy.listeners import Listeners
-from shoal.agent.network.proxy.wire import Instruction, Forward, Target
+from shoal.agent.network.proxy.wire import Forward, Instruction, Target
 from tests.plane import free_port
 from tests.waiting import eventually
 
