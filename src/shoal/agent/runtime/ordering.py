@@ -15,6 +15,7 @@ from shoal.agent.runtime.shim.order import ORDER_FILE, BindMount, Isolation, Lau
 
 _RESOLVER = Path("/etc/resolv.conf")
 _BEHIND_LOOPBACK = Path("/run/systemd/resolve/resolv.conf")
+_ACCOUNTS = Path("/etc/passwd")
 
 
 def write_order(
@@ -47,7 +48,7 @@ def write_order(
         groups=_groups(spec),
         capabilities=program.capabilities,
         has_no_new_privileges=not spec.privileges.can_gain,
-        isolation=_with_resolver(program.isolation, network),
+        isolation=_with_account(_with_resolver(program.isolation, network), spec, directory),
         cgroup=cgroup,
         falls_back_to_logs=spec.falls_back_to_logs,
         network=network,
@@ -70,6 +71,29 @@ def _with_resolver(isolation: Isolation | None, network: str) -> Isolation | Non
     if is_given or not all(server.startswith("127.") for server in servers):
         return isolation
     bind = BindMount(source=str(_BEHIND_LOOPBACK), target=str(_RESOLVER), read_only=True)
+    return replace(isolation, binds=[*isolation.binds, bind])
+
+
+def _with_account(
+    isolation: Isolation | None, spec: ContainerSpec, directory: Path
+) -> Isolation | None:
+    """A user that the host does not know gets a line in the container's /etc/passwd: initdb, ssh
+    and others refuse to run as somebody without a name. Podman v5 does the same
+    (podman-run(1), `--passwd`)."""
+    user_id = os.geteuid() if spec.user_id is None else spec.user_id
+    if isolation is None or any(bind.target == str(_ACCOUNTS) for bind in isolation.binds):
+        return isolation
+    try:
+        pwd.getpwuid(user_id)
+    except KeyError:
+        group = _group(spec)
+        group_id = os.getegid() if group is None else group
+        account = f"{user_id}:x:{user_id}:{group_id}:{user_id} user:/:/sbin/nologin"
+    else:
+        return isolation
+    file = directory / _ACCOUNTS.name
+    file.write_text(f"{_ACCOUNTS.read_text().rstrip()}\n{account}\n")
+    bind = BindMount(source=str(file.resolve()), target=str(_ACCOUNTS), read_only=True)
     return replace(isolation, binds=[*isolation.binds, bind])
 
 
