@@ -22,7 +22,8 @@ class VolumeFolders:
 
     async def remove(self, path: Path) -> None:
         """The folder and all in it, if it is there. Raises OSError."""
-        if path.parent != self._root:
+        # `..` has a parent of its own in a path, and is another folder on the disk.
+        if path.parent != self._root or path.name == "..":
             raise PermissionError(f"{path} is no folder of {self._root}; remove it by hand")
         await asyncio.to_thread(_remove, path)
 

@@ -12,6 +12,7 @@ from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
 from shoal.apiserver.schema.validation.claims import ACCESS_MODES
 from shoal.apiserver.schema.validation.metadata import validate_metadata
+from shoal.apiserver.schema.validation.volumes import host_path_causes, local_path_causes
 
 _RECLAIM_POLICIES = ("Delete", "Recycle", "Retain")
 _CLASS_RECLAIM_POLICIES = ("Delete", "Retain")
@@ -46,6 +47,10 @@ def validate_volume(volume: JsonObject, old: JsonObject | None) -> list[Cause]:
         second = sorted(sources)[1]
         text = "may not specify more than 1 volume type"
         found.append(causes.forbidden(f"spec.{second}", text))
+    if "hostPath" in sources:
+        found += host_path_causes(sources["hostPath"], "spec.hostPath")
+    if "local" in sources:
+        found += local_path_causes(sources["local"], "spec.local")
     if "local" in sources and not (spec.get("nodeAffinity") or {}).get("required"):
         found.append(causes.required("spec.nodeAffinity", "Local volume requires node affinity"))
     if old is not None and sources != _sources(old.get("spec") or {}):

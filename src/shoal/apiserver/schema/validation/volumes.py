@@ -43,12 +43,7 @@ def validate_volumes(volumes: list[JsonObject], path: str) -> Iterator[Cause]:
 def _source(kind: str, source: JsonObject, path: str) -> Iterator[Cause]:
     match kind:
         case "hostPath":
-            if not source.get("path"):
-                yield causes.required(f"{path}.path")
-            elif ".." in source["path"].split("/"):
-                yield causes.invalid(f"{path}.path", source["path"], "must not contain '..'")
-            if source.get("type", "") not in _HOST_PATH_TYPES:
-                yield causes.unsupported(f"{path}.type", source["type"], _HOST_PATH_TYPES)
+            yield from host_path_causes(source, path)
         case "secret":
             if not source.get("secretName"):
                 yield causes.required(f"{path}.secretName")
@@ -72,6 +67,21 @@ def _source(kind: str, source: JsonObject, path: str) -> Iterator[Cause]:
                     yield causes.required(f"{path}.{field}")
         case _:
             pass
+
+
+def host_path_causes(source: JsonObject, path: str) -> Iterator[Cause]:
+    """Of a pod's volume, or of a persistent one."""
+    yield from local_path_causes(source, path)
+    if source.get("type", "") not in _HOST_PATH_TYPES:
+        yield causes.unsupported(f"{path}.type", source["type"], _HOST_PATH_TYPES)
+
+
+def local_path_causes(source: JsonObject, path: str) -> Iterator[Cause]:
+    """Of a source that is a place on the node."""
+    if not source.get("path"):
+        yield causes.required(f"{path}.path")
+    elif ".." in source["path"].split("/"):
+        yield causes.invalid(f"{path}.path", source["path"], "must not contain '..'")
 
 
 def _files(source: JsonObject, path: str) -> Iterator[Cause]:

@@ -65,6 +65,15 @@ def test_a_local_volume_says_on_which_node_it_is() -> None:
     ]
 
 
+def test_a_volumes_path_does_not_lead_out_of_itself() -> None:
+    out = {"path": "/data/volumes/.."}
+    why = "Invalid value: \"/data/volumes/..\": must not contain '..'"
+    [found] = problems("PersistentVolume", changed(VOLUME, local=out))
+    assert found == f"spec.local.path: {why}"
+    [found] = problems("PersistentVolume", changed(VOLUME, local=None, hostPath=out))
+    assert found == f"spec.hostPath.path: {why}"
+
+
 def test_a_volumes_source_stays() -> None:
     assert problems("PersistentVolume", changed(VOLUME, local={"path": "/other"}), VOLUME) == [
         "spec.persistentvolumesource: Forbidden: "
