@@ -6,7 +6,7 @@ choose, too; so the last choices count as used.
 
 from collections import deque
 from collections.abc import Collection
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network, ip_address
 
 import orjson
 
@@ -44,7 +44,7 @@ class ServiceAddresses:
     def refusal(self, address: str, used: Collection[str]) -> str:
         """Why a Service cannot have this address; empty where it can. Texts: Kubernetes v1.36,
         pkg/registry/core/service/ipallocator."""
-        if IPv4Address(address) not in self._network:
+        if ip_address(address) not in self._network:
             why = f"the provided IP ({address}) is not in the valid range. "
             return f"{why}The range of valid IPs is {self._network}"
         return "provided IP is already allocated" if address in used else ""
@@ -58,7 +58,7 @@ class ServiceAddresses:
         for entry in entries:
             service: JsonObject = orjson.loads(entry.value)
             before = _cluster_ip(entry.value)
-            if before in {"", "None"} or IPv4Address(before) in self._network:
+            if before in {"", "None"} or ip_address(before) in self._network:
                 continue
             address = self.of_server if entry.key == _API_SERVICE else self.choose(used, len(used))
             if address is None:

@@ -37,6 +37,8 @@ class ServiceStrategy(Strategy):
         if not spec.get("clusterIP") and before.get("clusterIP"):
             spec["clusterIP"] = before["clusterIP"]
             spec["clusterIPs"] = before.get("clusterIPs") or [before["clusterIP"]]
+        if not before.get("clusterIP"):
+            _check_wanted(core, target, new)
         kept = {(p.get("protocol"), p.get("port")): p.get("nodePort") for p in _ports(before)}
         if spec.get("type") in _WITH_NODE_PORTS:
             for port in _ports(spec):
