@@ -1,7 +1,10 @@
-"""Rules for volume claims: access modes, size, what may change."""
+"""Rules for volume claims: access modes, size, what may change.
+
+Source of rules and texts: Kubernetes v1.36, pkg/apis/core/validation.
+"""
 
 from shoal.api import causes
-from shoal.api.quantity import parse
+from shoal.api.quantity import RawQuantity, parse
 from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
 from shoal.apiserver.schema.validation.metadata import validate_metadata
@@ -26,6 +29,9 @@ def validate_claim(claim: JsonObject, old: JsonObject | None) -> list[Cause]:
     elif parse(storage) <= 0:
         text = "must be greater than zero"
         found.append(causes.invalid("spec.resources[storage]", storage, text))
+    elif old is not None and _shrinks(storage, old):
+        field, text = "spec.resources.requests.storage", "field can not be less than"
+        found.append(causes.forbidden(field, f"{text} status.capacity"))
     if old is not None and _settled(spec, spec) != _settled(old.get("spec") or {}, spec):
         text = (
             "spec is immutable after creation except resources.requests and "
@@ -33,6 +39,15 @@ def validate_claim(claim: JsonObject, old: JsonObject | None) -> list[Cause]:
         )
         found.append(causes.forbidden("spec", text))
     return found
+
+
+def _shrinks(storage: RawQuantity, old: JsonObject) -> bool:
+    """Whether less is asked for than before, and not more than there is: only a growth that has
+    not come may be taken back."""
+    requests: JsonObject = ((old.get("spec") or {}).get("resources") or {}).get("requests") or {}
+    capacity: JsonObject = (old.get("status") or {}).get("capacity") or {}
+    asked, had = parse(requests.get("storage", 0)), parse(capacity.get("storage", 0))
+    return parse(storage) < asked and parse(storage) <= had
 
 
 def _settled(spec: JsonObject, wanted: JsonObject) -> JsonObject:

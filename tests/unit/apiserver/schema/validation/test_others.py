@@ -344,6 +344,23 @@ def test_claims_need_a_size_and_a_mode_and_stay():
     ]
 
 
+@pytest.mark.parametrize(("wanted", "is_refused"), [("3Gi", False), ("2Gi", True), ("1Gi", True)])
+def test_a_claim_may_only_take_back_a_growth_that_has_not_come(wanted, is_refused):
+    def claim(size):
+        return {
+            "spec": {
+                "accessModes": ["ReadWriteOnce"],
+                "resources": {"requests": {"storage": size}},
+            },
+            "status": {"phase": "Bound", "capacity": {"storage": "2Gi"}},
+        }
+
+    why = "spec.resources.requests.storage: Forbidden: field can not be less than status.capacity"
+    found = problems("", "PersistentVolumeClaim", claim(wanted), claim("4Gi"))
+    assert found == ([why] if is_refused else [])
+    assert problems("", "PersistentVolumeClaim", claim(wanted), claim(wanted)) == []
+
+
 def test_taints_are_unique_and_have_an_effect():
     taint = {"key": "a", "effect": "NoSchedule"}
     found = problems("", "Node", {"spec": {"taints": [taint, taint, {"key": "b"}]}})
