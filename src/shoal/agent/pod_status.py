@@ -70,7 +70,8 @@ def pod_phase(state: PodState) -> str:
     is_initialized = state.has_main_started or all(_is_initialized(r) for r in _inits(state))
     mains = list(state.of_role(Role.MAIN))
     if not is_initialized or any(r.attempt < 0 for r in mains):
-        return "Pending"
+        # Also one deleted before it ran: who counts pods waits for a final phase.
+        return "Failed" if is_over else "Pending"
     if not is_over:
         return "Running"
     return "Succeeded" if all(r.has_succeeded for r in mains) else "Failed"

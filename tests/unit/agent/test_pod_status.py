@@ -11,6 +11,7 @@ from shoal.agent.lifecycle.messages import (
     ContainerRefused,
     ContainerStarted,
     ContainerStartFailed,
+    DeletionRequested,
     Prepared,
     PrepareFailed,
     Tick,
@@ -183,6 +184,13 @@ def test_a_volume_that_can_never_be_made_is_why_the_containers_wait():
     status = after(make_pod(), failed)
     waiting = status["containerStatuses"][0]["state"]["waiting"]
     assert waiting == {"reason": "UnsupportedVolume", "message": "m"}
+
+
+def test_a_pod_that_is_deleted_before_it_runs_has_failed():
+    waiting = after(make_pod(initContainers=[{"name": "i", "image": "img"}]), Prepared())
+    assert waiting["phase"] == "Pending"
+    for pod in (make_pod(), make_pod(initContainers=[{"name": "i", "image": "img"}])):
+        assert after(pod, DeletionRequested(grace_s=0))["phase"] == "Failed"
 
 
 def test_a_container_with_a_hook_under_way_is_not_ready():
