@@ -120,7 +120,7 @@ async def test_a_pod_runs_to_its_end(world):
         pod = await world.until_phase("p", "Succeeded")
         terminated = pod.status.container_statuses[0].state.terminated
         assert (terminated.exit_code, terminated.reason) == (0, "Completed")
-        assert await world.until_event("Started") == ["Started container c"]
+        assert await world.until_event("Started") == ["Container started"]
 
 
 async def test_a_failing_pod_tells_its_exit_code(world):
@@ -374,3 +374,23 @@ async def test_a_restarted_agent_brings_hosts_up_to_date(world):
         await world.until(
             lambda: "\tw-0.job\t" in world.machine.pods[pod.metadata.uid].hosts_text, "the name"
         )
+
+
+async def test_a_pod_that_is_over_is_let_go_of_the_network_and_kept_otherwise(world):
+    async with world.agent():
+        runs = await world.create("runs", run("sleep", "5"), restartPolicy="Never")
+        over = await world.create("over", run("true"), restartPolicy="Never")
+        await world.until_phase("over", "Succeeded")
+        await world.until_phase("runs", "Running")
+        await world.until(lambda: over.metadata.uid in world.machine.disconnected)
+        assert runs.metadata.uid not in world.machine.disconnected
+        assert over.metadata.uid in world.machine.pods
+
+
+async def test_what_an_earlier_agent_did_not_let_go_of_the_network_goes_later(world):
+    async with world.agent():
+        over = await world.create("over", run("true"), restartPolicy="Never")
+        await world.until_phase("over", "Succeeded")
+    world.machine.disconnected.clear()
+    async with world.agent():
+        await world.until(lambda: over.metadata.uid in world.machine.disconnected)

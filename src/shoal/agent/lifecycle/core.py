@@ -178,8 +178,8 @@ def _started(
     turn: Turn, record: ContainerRecord, key: ContainerKey, started_at: datetime
 ) -> ContainerRecord:
     plan = record.plan
-    turn.tell(EventType.NORMAL, "Created", f"Created container: {plan.name}", plan.name)
-    turn.tell(EventType.NORMAL, "Started", f"Started container {plan.name}", plan.name)
+    turn.tell(EventType.NORMAL, "Created", "Container created", plan.name)
+    turn.tell(EventType.NORMAL, "Started", "Container started", plan.name)
     if plan.has_post_start:
         turn.emit(RunHook(key=key, hook=HookKind.POST_START, timeout_s=None))
     return turn.step(
