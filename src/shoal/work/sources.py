@@ -8,6 +8,15 @@ from shoal.work.addresses import shown
 from shoal.work.protocol import SourceUnavailable, WorkSource
 
 KNOWN = "sqlite:///absolute/path.db, postgresql://host/database, redis://host or rediss://host"
+_FILE_SCHEME = "sqlite"
+
+
+def is_file(url: str) -> bool:
+    """Whether `open_source` would open a file, whatever that file is."""
+    try:
+        return urlsplit(url).scheme == _FILE_SCHEME
+    except ValueError:
+        return False
 
 
 def open_source(url: str, clock: Clock | None = None) -> WorkSource:
@@ -17,7 +26,7 @@ def open_source(url: str, clock: Clock | None = None) -> WorkSource:
         parts = urlsplit(url)
     except ValueError as error:
         raise SourceUnavailable(f"the work source's URL is none; use {KNOWN}") from error
-    if parts.scheme == "sqlite":
+    if parts.scheme == _FILE_SCHEME:
         path = unquote(parts.path)
         if parts.netloc or not path.startswith("/") or path == "/":
             raise SourceUnavailable(

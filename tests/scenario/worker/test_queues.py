@@ -93,6 +93,19 @@ async def test_the_url_of_a_source_comes_from_its_secret_and_is_never_shown():
         assert "hush" not in str(job.spec.template)
 
 
+@pytest.mark.parametrize("scheme", ["sqlite", "SQLite", "sql\tite"])
+async def test_a_secret_does_not_open_files_of_the_control_plane(scheme: str):
+    async with worker_site() as site, site.controllers():
+        body = {"metadata": {"name": "db"}, "stringData": {"url": f"{scheme}:///work/other.db"}}
+        await site.client.create(SECRETS, body, NS)
+        reference = {"secretKeyRef": {"name": "db", "key": "url"}}
+        await site.submit(**queue(urlFrom=reference, items=["a"]))
+        await site.until("the problem", lambda w: "names a file" in w.status.message)
+        await site.settle()
+        assert await site.jobs() == {}
+        assert site.queues.batches == {}
+
+
 async def test_each_item_becomes_a_job_and_so_many_at_a_time():
     async with worker_site() as site, site.controllers():
         await site.submit(

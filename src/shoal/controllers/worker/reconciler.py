@@ -49,6 +49,7 @@ from shoal.controllers.worker.status import status_patch
 from shoal.controllers.worker.strategy import Shape, StrategyChoice, choose
 from shoal.controllers.worker.worker_memory import WorkerMemory
 from shoal.work.protocol import QueueSize, SourceUnavailable
+from shoal.work.sources import is_file
 
 BY_WORKER = "worker"
 """Index by uid of the worker, over Jobs and pods."""
@@ -175,7 +176,14 @@ class WorkerReconciler:
         reference = queue.url_from.secret_key_ref if queue and queue.url_from else None
         if reference is None:
             return self._own_url(namespace)
-        return await secret_value(self._client, reference, namespace)
+        url = await secret_value(self._client, reference, namespace)
+        if is_file(url):
+            # Who may write a Secret may not open any file that the control plane may.
+            raise SourceUnavailable(
+                f'secret "{reference.name}" names a file; use the URL of a server, or leave out'
+                " spec.queue.urlFrom for the queues of this namespace"
+            )
+        return url
 
     async def _write(self, worker: Worker, patch: JsonObject) -> None:
         meta = worker.metadata
