@@ -38,7 +38,7 @@ from shoal.agent.lifecycle.messages import (
     TerminateContainer,
     Tick,
 )
-from shoal.agent.lifecycle.pod import PodState
+from shoal.agent.lifecycle.pod import PodStage, PodState
 from shoal.agent.limitations import NOT_HONOURED, limitations
 from shoal.agent.node_context import NodeContext
 from shoal.agent.pod_status import Addresses, compose
@@ -83,6 +83,8 @@ class PodWorker:
         self._prepared = asyncio.Event()
         self._hooks: set[asyncio.Task[None]] = set()
         self._removal: RemovePod | None = None
+        self._hosts: asyncio.Task[None] | None = None
+        self._is_letting_go = False
 
     @property
     def pod(self) -> Pod:
@@ -107,10 +109,11 @@ class PodWorker:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
+            self._hosts = group.create_task(self._keep_hosts())
             side_tasks = [
+                self._hosts,
                 group.create_task(self._writer.run()),
                 group.create_task(self._keep_volumes()),
-                group.create_task(self._keep_hosts()),
                 group.create_task(self._watch_storage()),
             ]
             self._prober.stop()
@@ -132,6 +135,9 @@ class PodWorker:
             self._carry_out(action, group)
         if self._state.is_prepared:
             self._prepared.set()
+        if self._state.stage is PodStage.STOPPED and not self._is_letting_go:
+            self._is_letting_go = True
+            group.create_task(self._let_go())
         self._prober.follow(self._state, group)
         self._set_alarm(next_wake(self._state, now), group)
         # What is already waiting will change the status again; write it once.
@@ -225,6 +231,15 @@ class PodWorker:
         await keep_hosts(
             lambda: self._pod, self._facts.pod_ip, context.names, context.runtime, context.clock
         )
+
+    async def _let_go(self) -> None:
+        """Nothing of the pod runs any more. While its object is kept, it neither needs a place on
+        the network, of which there are not many, nor names."""
+        if self._preparing is not None:
+            await asyncio.wait((self._preparing,))
+        if self._hosts is not None:
+            self._hosts.cancel()
+        await self._context.runtime.disconnect_pod(self._pod.metadata.uid)
 
     async def _keep_volumes(self) -> None:
         while True:

@@ -2,12 +2,13 @@
 
 A namespace lives as long as something holds it: here a file below /run/shoal on which it is
 mounted, so pods keep theirs through restarts and the death of the agent, and a pod without a
-running process keeps its own too. Some are made ahead, held by nothing but a descriptor of this
+running process keeps its own too, until it has ended for good. Some are made ahead, held by nothing but a descriptor of this
 process; they vanish with it. All calls into the kernel are made by one thread: entering a
 namespace is a thread's matter, and each makes one wait anyway.
 """
 
 import asyncio
+import errno
 import os
 import secrets
 from collections.abc import Collection
@@ -117,12 +118,21 @@ class PodNamespaces:
                 name = f"shv{secrets.token_hex(6)}"
                 try:
                     outside.send([netlink.pair(name, index, namespace.fd)], "connect a pod")
-                except OSError:
+                except OSError as error:
                     namespace.close()
+                    if error.errno == errno.EXFULL:
+                        raise OSError(errno.EXFULL, _full(self._plan.bridge)) from error
                     raise
         finally:
             os.close(home)
         return namespace
+
+
+def _full(bridge: str) -> str:
+    return (
+        f"connect a pod: the bridge {bridge} takes 1023 pods at a time, and has them; end some, "
+        "or set network.namespaces to false in shoal.yaml"
+    )
 
 
 def _enter_new(home_fd: int) -> _Namespace:

@@ -244,6 +244,10 @@ class ShimRuntime:
             await self._networks.keep(self._pods)
         return found
 
+    async def disconnect_pod(self, uid: str) -> None:
+        if self._networks is not None:
+            await self._networks.detach(uid)
+
     async def remove_container(self, key: ContainerKey) -> None:
         await asyncio.to_thread(self._remove_container, key)
 
@@ -261,8 +265,7 @@ class ShimRuntime:
         await asyncio.gather(*starting, return_exceptions=True)
         keys = [key for key in self._shims if key.pod_uid == uid]
         await asyncio.gather(*(self._end(key, self._shims[key]) for key in keys))
-        if self._networks is not None:
-            await self._networks.detach(uid)
+        await self.disconnect_pod(uid)
         await asyncio.to_thread(self._sweep, uid)
 
     async def _end(self, key: ContainerKey, shim: _Shim) -> None:

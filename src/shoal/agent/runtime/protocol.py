@@ -255,6 +255,11 @@ class Runtime(Protocol):
         """Called once, before anything else: everything earlier agents left here."""
         ...
 
+    async def disconnect_pod(self, uid: str) -> None:
+        """Let go of the pod's network: its containers have ended, and none will start again. What
+        it wrote stays. Doing it twice changes nothing."""
+        ...
+
     async def remove_container(self, key: ContainerKey) -> None:
         """Delete the log and records of an attempt that has ended."""
         ...
