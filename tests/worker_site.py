@@ -70,8 +70,10 @@ class Inbox:
     def __init__(self) -> None:
         self.taken: list[tuple[str, bytes]] = []
         self.refusals = 0
+        self.asked = 0
 
     async def post(self, url: str, body: bytes) -> None:
+        self.asked += 1
         if self.refusals:
             self.refusals -= 1
             raise NotifyFailed("there answered status 500")

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from shoal.api.core import EVENTS, SECRETS
+from shoal.api.worker import WORKERS
 from tests.mortal import MortalClient
 from tests.worker_site import NS, WorkerSite, worker_site
 
@@ -52,6 +53,24 @@ async def test_who_does_not_listen_is_told_again_later():
         conditions = {each.type: each for each in worker.status.conditions}
         assert conditions["Notified"].status == "True"
         assert len(site.inbox.taken) == 1
+
+
+async def test_pauses_between_tries_grow_whatever_else_happens_to_the_worker():
+    async with worker_site() as site, site.controllers():
+        site.inbox.refusals = 1000
+        await site.submit(notify={"url": URL})
+        await run_to_end(site)
+        await site.until_phase("Succeeded")
+        await site.settle(1)
+        for index in range(40):
+            label = {"metadata": {"labels": {"seen": str(index)}}}
+            await site.client.patch(WORKERS, "w", label, NS)
+            await site.settle(1)
+        # After 0, 2, 6, 14 and 30 seconds.
+        assert site.inbox.asked <= 5
+        site.inbox.refusals = 0
+        await site.change(notify={"url": "http://other.example"})
+        await site.until("the news", lambda w: w.status.notified_run == 1)
 
 
 async def test_a_url_from_a_secret_is_used_and_never_told():

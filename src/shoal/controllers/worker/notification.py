@@ -7,6 +7,7 @@ control plane that is killed between the two tells it again. URLs from Secrets a
 """
 
 import asyncio
+from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -106,6 +107,15 @@ def news_of(worker: Worker) -> JsonObject:
     }
 
 
+class _Refusal(msgspec.Struct, frozen=True):
+    """News that nobody took."""
+
+    failures: int
+    generation: int
+    """Of the worker, which may name somebody else in another."""
+    again_at: datetime
+
+
 class WorkerNotifier:
     """Reconciles the news that are owed."""
 
@@ -122,7 +132,7 @@ class WorkerNotifier:
         self._messenger = messenger
         self._recorder = recorder
         self._clock = clock
-        self._failures: dict[ObjectKey, int] = {}
+        self._refused: dict[ObjectKey, _Refusal] = {}
         self._posted: dict[ObjectKey, tuple[str, int]] = {}
         """Uid and run of the news that were taken."""
 
@@ -131,8 +141,12 @@ class WorkerNotifier:
         if worker is None:
             self._posted.pop(key, None)
         if worker is None or worker.spec.notify is None or not is_owed(worker):
-            self._failures.pop(key, None)
+            self._refused.pop(key, None)
             return Result()
+        wait_s = self._wait_s(worker)
+        if wait_s > 0:
+            # The worker changes for other reasons, too, and by what is told of the failure.
+            return Result(wait_s)
         told = (worker.metadata.uid, worker.status.run)
         try:
             # The lister may not show yet that it has been told.
@@ -141,16 +155,32 @@ class WorkerNotifier:
                 await self._messenger.post(url, msgspec.json.encode(news_of(worker)))
                 self._posted[key] = told
         except (NotifyFailed, SourceUnavailable) as error:
-            failures = self._failures[key] = self._failures.get(key, 0) + 1
+            pause_s = self._refuse(worker)
             text = f"nobody could be told how run {worker.status.run} ended: {error}"
             self._recorder.record(WORKERS, worker.metadata, EventType.WARNING, "NotifyFailed", text)
             await self._write(worker, _told(worker, text, self._clock))
-            return Result(BACKOFF.delay_s(failures))
-        self._failures.pop(key, None)
+            return Result(pause_s)
+        self._refused.pop(key, None)
         await self._write(
             worker, {"notifiedRun": worker.status.run, **_told(worker, "", self._clock)}
         )
         return Result()
+
+    def _wait_s(self, worker: Worker) -> float:
+        refused = self._refused.get(worker.metadata.key)
+        if refused is None or refused.generation != worker.metadata.generation:
+            return 0.0
+        return (refused.again_at - self._clock.now()).total_seconds()
+
+    def _refuse(self, worker: Worker) -> float:
+        """How long to wait after one more failure."""
+        key = worker.metadata.key
+        before = self._refused.get(key)
+        failures = before.failures + 1 if before is not None else 1
+        pause_s = BACKOFF.delay_s(failures)
+        again_at = self._clock.now() + timedelta(seconds=pause_s)
+        self._refused[key] = _Refusal(failures, worker.metadata.generation, again_at)
+        return pause_s
 
     async def _url(self, notify: Notify, namespace: str) -> str:
         reference = notify.url_from.secret_key_ref if notify.url_from is not None else None
