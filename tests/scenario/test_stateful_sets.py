@@ -171,6 +171,31 @@ async def test_every_pod_has_claims_of_its_own_that_outlive_it():
         assert ("SuccessfulCreate", message) in told
 
 
+async def test_a_claim_that_somebody_else_manages_keeps_its_owner_and_holds_nothing_up():
+    spec = {
+        "volumeClaimTemplates": [claim_template()],
+        "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"},
+    }
+    async with site() as each:
+        owner = {
+            "apiVersion": "b/v1",
+            "kind": "Backup",
+            "name": "b",
+            "uid": "u",
+            "controller": True,
+        }
+        claim = claim_template("data-web-0")
+        claim["metadata"]["ownerReferences"] = [owner]
+        await each.client.create(CLAIMS, claim, NS)
+        await each.client.create(STATEFUL_SETS, stateful_set(replicas=2, **spec), NS)
+        async with each.controllers(stateful_set_controller):
+            await until_settled(each, "web-0", "web-1")
+            claims = {c.metadata.name: c for c in (await each.client.list(CLAIMS, NS)).items}
+            owners = {n: [r.kind for r in c.metadata.owner_references] for n, c in claims.items()}
+            assert owners == {"data-web-0": ["Backup"], "data-web-1": ["StatefulSet"]}
+            assert "ConflictingController" in {reason for reason, _ in await each.told()}
+
+
 async def test_claims_go_with_the_pods_that_are_too_many_where_the_policy_says_so():
     policy = {"whenScaled": "Delete", "whenDeleted": "Delete"}
     spec = {

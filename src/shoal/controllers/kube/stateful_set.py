@@ -127,6 +127,12 @@ class StatefulSetReconciler:
         claim = self._claims.get(ObjectKey(stateful_set.metadata.namespace, name))
         if claim is None:
             return
+        if stateful_set_pods.is_controlled_by_others(stateful_set, pod, claim.metadata):
+            text = (
+                f"PersistentVolumeClaim {name} has a conflicting OwnerReference that acts as a "
+                "managing controller, the retention policy is ignored for this claim"
+            )
+            self._record(stateful_set, EventType.WARNING, "ConflictingController", text)
         references = stateful_set_pods.claim_owners(stateful_set, pod, claim.metadata)
         if references is not None:
             version = claim.metadata.resource_version

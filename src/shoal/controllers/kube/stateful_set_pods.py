@@ -135,14 +135,26 @@ def is_stale(stateful_set: StatefulSet, ordinal: int, claim: PersistentVolumeCla
     )
 
 
+def is_controlled_by_others(stateful_set: StatefulSet, pod: Pod, claim: ObjectMeta) -> bool:
+    """Whether somebody else manages the claim although the set has a say in when it goes: there is
+    room for one controller only."""
+    policy = stateful_set.spec.persistent_volume_claim_retention_policy
+    if _DELETE not in (policy.when_scaled, policy.when_deleted):
+        return False
+    controller = claim.controller
+    ours = (stateful_set.metadata.uid, pod.metadata.uid)
+    return controller is not None and controller.uid not in ours
+
+
 def claim_owners(stateful_set: StatefulSet, pod: Pod, claim: ObjectMeta) -> list[JsonObject] | None:
     """Owners that make a claim go with its set, or with a pod that is one too many, as the
     retention policy says. None where they are right already."""
     policy = stateful_set.spec.persistent_volume_claim_retention_policy
     ordinal = ordinal_of(stateful_set, pod.metadata.name)
     is_condemned = ordinal not in ordinals(stateful_set)
-    goes_with_pod = policy.when_scaled == _DELETE and is_condemned
-    goes_with_set = policy.when_deleted == _DELETE and not goes_with_pod
+    is_free = not is_controlled_by_others(stateful_set, pod, claim)
+    goes_with_pod = is_free and policy.when_scaled == _DELETE and is_condemned
+    goes_with_set = is_free and policy.when_deleted == _DELETE and not goes_with_pod
     wanted: list[tuple[JsonObject, bool]] = [
         (reference_of(stateful_set), goes_with_set),
         (controller_reference(PODS.api_version, PODS.kind, pod.metadata), goes_with_pod),
