@@ -22,7 +22,7 @@ from shoal.controllers.worker.reconciler import (
     WorkerReconciler,
     worker_uid,
 )
-from shoal.controllers.worker.worker_memory import WorkerMemory
+from shoal.controllers.worker.worker_memory import WorkerMemory, gathering_s
 
 COMPONENT = "worker-controller"
 """Who speaks in events."""
@@ -41,7 +41,7 @@ def worker_controller(
     """Follows workers and all that is made for them."""
     queue: WorkQueue[ObjectKey] = WorkQueue(clock)
     memory = WorkerMemory(queue.add)
-    wake = _enqueue_labelled(queue)
+    wake = _enqueue_labelled(queue, memory)
 
     def on_pod(old: Pod | None, new: Pod | None) -> None:
         uid = old.metadata.labels.get(WORKER_UID_LABEL) if old is not None else None
@@ -89,11 +89,12 @@ def _worker_of(obj: Object) -> ObjectKey:
     return ObjectKey(obj.metadata.namespace, obj.metadata.labels.get(WORKER_LABEL, ""))
 
 
-def _enqueue_labelled(queue: WorkQueue[ObjectKey]) -> ObjectHandler:
+def _enqueue_labelled(queue: WorkQueue[ObjectKey], memory: WorkerMemory) -> ObjectHandler:
     def handle(old: Object | None, new: Object | None) -> None:
         obj = new or old
         if obj is not None and WORKER_UID_LABEL in obj.metadata.labels:
-            queue.add(_worker_of(obj))
+            key = _worker_of(obj)
+            queue.add_after(key, gathering_s(memory.of(key).pods))
 
     return handle
 

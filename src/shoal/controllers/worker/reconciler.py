@@ -143,6 +143,8 @@ class WorkerReconciler:
         now = self._clock.now()
         deployment = self._listers.deployments.get(key)
         cron_job = self._listers.cron_jobs.get(key)
+        pods = self._listers.pods.by_index(BY_WORKER, uid)
+        known.pods = len(pods)
         sight = Sight(
             worker=worker,
             choice=choose(worker, has_own_queue=bool(self._own_url(key.namespace))),
@@ -150,7 +152,7 @@ class WorkerReconciler:
             deployment=_if_own(deployment, worker),
             cron_job=_if_own(cron_job, worker),
             jobs=self._listers.jobs.by_index(BY_WORKER, uid),
-            pods=self._listers.pods.by_index(BY_WORKER, uid),
+            pods=pods,
             departed=known.departed_of(uid),
             problem=known.problem,
             refusal=known.refusal_of(worker.metadata.generation),

@@ -13,6 +13,16 @@ from shoal.controllers.worker.progress import ProgressSample, remember
 from shoal.work.protocol import QueueSize
 
 _KEPT_PODS = 50
+_MANY_PODS = 100
+"""From here on, turns are worth saving."""
+_PAUSE_S_PER_POD = 0.0004
+_PAUSE_MAX_S = 2.0
+
+
+def gathering_s(pods: int) -> float:
+    """How long news of a worker's objects are gathered before its turn. A turn looks at all its
+    pods, ended ones, too; one for each change would leave time for nothing else."""
+    return 0.0 if pods < _MANY_PODS else min(_PAUSE_MAX_S, _PAUSE_S_PER_POD * pods)
 
 
 class KnownWorker:
@@ -23,6 +33,8 @@ class KnownWorker:
         """Why its work source could not be used last time."""
         self.size: QueueSize | None = None
         self.samples: list[ProgressSample] = []
+        self.pods = 0
+        """How many it had when it was last looked at."""
         self._asked_at: datetime | None = None
         self._departed: list[tuple[str, Pod]] = []
         self._refusal: tuple[int, str] = (0, "")
