@@ -146,3 +146,49 @@ async def test_a_client_that_goes_away_takes_its_connection_to_the_target_along(
         writer.write(b"x")
         writer.transport.abort()
         await eventually(ended.is_set)
+
+
+async def test_datagrams_of_a_client_that_never_pauses_follow_the_targets(
+    listeners: Listeners,
+) -> None:
+    loop = asyncio.get_running_loop()
+    kind = (socket.AF_INET, socket.SOCK_DGRAM)
+    with socket.socket(*kind) as old, socket.socket(*kind) as new, socket.socket(*kind) as near:
+        for far in (old, new):
+            far.bind(("127.0.0.1", 0))
+            far.setblocking(False)
+        near.setblocking(False)
+        port = free_port()
+        await follow(listeners, port, old.getsockname(), protocol="UDP")
+        await loop.sock_connect(near, (CLUSTER_IP, port))
+        await loop.sock_sendall(near, b"one")
+        assert await asyncio.wait_for(loop.sock_recv(old, 99), 10) == b"one"
+        await follow(listeners, port, new.getsockname(), protocol="UDP")
+        await loop.sock_sendall(near, b"two")
+        assert await asyncio.wait_for(loop.sock_recv(new, 99), 10) == b"two"
+
+
+async def test_an_address_that_was_refused_is_taken_when_it_is_free(listeners: Listeners) -> None:
+    server, target = await echo(b"up:")
+    async with server:
+        with socket.create_server((CLUSTER_IP, 0)) as taken:
+            port = taken.getsockname()[1]
+            forward = Forward(CLUSTER_IP, port, "TCP", (target,))
+            assert await listeners.follow(Instruction("web", (forward,))) is not None
+        await listeners.retry()
+        assert await ask(port, b"x") == b"up:x"
+
+
+async def test_an_address_goes_to_the_next_object_that_wants_it(listeners: Listeners) -> None:
+    (one, first), (two, second) = await echo(b"1:"), await echo(b"2:")
+    async with one, two:
+        port = free_port()
+        await follow(listeners, port, first)
+        forward = Forward(CLUSTER_IP, port, "TCP", (second,))
+        assert await listeners.follow(Instruction("next", (forward,))) is not None
+        await follow(listeners, port)
+        assert await ask(port, b"x") == b"2:x"
+        await listeners.follow(Instruction("next", ()))
+        await listeners.retry()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(CLUSTER_IP, port)

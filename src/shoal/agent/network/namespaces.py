@@ -2,9 +2,9 @@
 
 A namespace lives as long as something holds it: here a file below /run/shoal on which it is
 mounted, so pods keep theirs through restarts and the death of the agent, and a pod without a
-running process keeps its own too, until it has ended for good. Some are made ahead, held by nothing but a descriptor of this
-process; they vanish with it. All calls into the kernel are made by one thread: entering a
-namespace is a thread's matter, and each makes one wait anyway.
+running process keeps its own too, until it has ended for good. Some are made ahead, held by nothing
+but a descriptor of this process; they vanish with it. All calls into the kernel are made by one
+thread: entering a namespace is a thread's matter, and each makes one wait anyway.
 """
 
 import asyncio

@@ -57,8 +57,8 @@ class ServiceProxy:
         """Returns only when cancelled; raises OSError when the proxy ends."""
         for wait_synced in self._synced:
             await wait_synced()
-        self._due |= self._sent.keys()
         self._sent.clear()
+        self._due = self._keys()
         changes = await self._next_changes()
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "shoal.agent.network.proxy",
@@ -74,6 +74,12 @@ class ServiceProxy:
             if process.returncode is None:
                 process.kill()
             await process.wait()
+
+    def _keys(self) -> set[_Key]:
+        """Of all that a proxy that knows nothing may have to be told of."""
+        services = {(SERVICES.kind, each.metadata.key) for each in self._services.list()}
+        pods = {(PODS.kind, each.metadata.key) for each in self._pods.list() if _has_ports(each)}
+        return (services | pods) - {(SERVICES.kind, _API_SERVICE)}
 
     async def _next_changes(self) -> dict[_Key, tuple[Forward, ...]]:
         """Wait until something else is to be done than what was sent."""
@@ -102,7 +108,8 @@ class ServiceProxy:
 
     async def _send(self, process: Process, changes: dict[_Key, tuple[Forward, ...]]) -> None:
         assert process.stdin is not None
-        for key, forwards in changes.items():
+        # What gives addresses up comes first: others may be there to take them.
+        for key, forwards in sorted(changes.items(), key=lambda change: len(change[1])):
             self._sent[key] = forwards
             if not forwards:
                 del self._sent[key]
@@ -142,8 +149,13 @@ class ServiceProxy:
     def _on_pod(self, old: Pod | None, new: Pod | None) -> None:
         seen = new if new is not None else old
         assert seen is not None
-        if any(port.host_port for c in seen.spec.containers for port in c.ports):
+        if _has_ports(seen):
             self._note((PODS.kind, seen.metadata.key))
+
+
+def _has_ports(pod: Pod) -> bool:
+    """Of the node."""
+    return any(port.host_port for each in pod.spec.containers for port in each.ports)
 
 
 def _service_of(each: EndpointSlice) -> list[str]:

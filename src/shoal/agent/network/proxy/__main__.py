@@ -9,7 +9,7 @@ import sys
 import msgspec
 import uvloop
 
-from shoal.agent.network.proxy.listeners import Listeners
+from shoal.agent.network.proxy.listeners import RETRY_S, Listeners
 from shoal.agent.network.proxy.wire import Instruction
 from shoal.agent.runtime.shim.syscalls import name_process
 
@@ -21,11 +21,19 @@ async def _serve() -> None:
     reader = asyncio.StreamReader(limit=_MAX_LINE_BYTES)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
     listeners = Listeners()
+    retrying = asyncio.create_task(_retry(listeners))
     while line := await reader.readline():
         refusal = await listeners.follow(msgspec.json.decode(line, type=Instruction))
         if refusal is not None:
             sys.stdout.buffer.write(msgspec.json.encode(refusal) + b"\n")
             sys.stdout.buffer.flush()
+    retrying.cancel()
+
+
+async def _retry(listeners: Listeners) -> None:
+    while True:
+        await asyncio.sleep(RETRY_S)
+        await listeners.retry()
 
 
 def main() -> None:

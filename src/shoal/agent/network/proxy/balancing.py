@@ -8,13 +8,19 @@ class Balancer:
 
     def __init__(self, forward: Forward) -> None:
         self._forward = forward
+        self._known = frozenset(forward.targets)
         self._turn = 0
         self._had: dict[str, tuple[Target, float]] = {}
 
     def update(self, forward: Forward) -> None:
         self._forward = forward
-        kept = {*forward.targets} if forward.affinity_s else set[Target]()
+        self._known = frozenset(forward.targets)
+        kept = self._known if forward.affinity_s else frozenset[Target]()
         self._had = {client: had for client, had in self._had.items() if had[0] in kept}
+
+    def has(self, target: Target) -> bool:
+        """Whether clients may still be sent there."""
+        return target in self._known
 
     def targets(self, client: str, now_s: float) -> list[Target]:
         """All of them, the one to be tried first at the front."""

@@ -1,4 +1,8 @@
-"""Keeps listening where it is told to: one listener for each forward that has targets."""
+"""Keeps listening where it is told to: one listener for each forward that has targets.
+
+What the machine refuses is tried again, at once when a listener has gone and now and then: the
+address may have been another object's, or another program's, until then.
+"""
 
 import asyncio
 from dataclasses import dataclass
@@ -8,6 +12,7 @@ from shoal.agent.network.proxy.tcp import listen_tcp
 from shoal.agent.network.proxy.udp import UdpListener, listen_udp
 from shoal.agent.network.proxy.wire import Forward, Instruction, ProxyRefusal
 
+RETRY_S = 5.0
 _Place = tuple[str, str, int]
 
 
@@ -20,13 +25,38 @@ class _Listening:
 class Listeners:
     def __init__(self) -> None:
         self._by_name: dict[str, dict[_Place, _Listening]] = {}
+        self._refused: dict[str, Instruction] = {}
+        self._turn = asyncio.Lock()
 
     async def follow(self, instruction: Instruction) -> ProxyRefusal | None:
         """Do for one object what is asked, and nothing else any more."""
+        async with self._turn:
+            has_closed = self._close_unwanted(instruction)
+            refusal = await self._listen(instruction)
+            if has_closed:
+                await self._retry()
+        return refusal
+
+    async def retry(self) -> None:
+        """To be called every RETRY_S."""
+        async with self._turn:
+            await self._retry()
+
+    async def _retry(self) -> None:
+        for instruction in [*self._refused.values()]:
+            await self._listen(instruction)
+
+    def _close_unwanted(self, instruction: Instruction) -> bool:
+        """Whether there was any."""
+        current = self._by_name.get(instruction.name, {})
+        gone = current.keys() - {each.place for each in instruction.forwards if each.targets}
+        for place in gone:
+            current.pop(place).listener.close()
+        return bool(gone)
+
+    async def _listen(self, instruction: Instruction) -> ProxyRefusal | None:
         current = self._by_name.setdefault(instruction.name, {})
         wanted = {each.place: each for each in instruction.forwards if each.targets}
-        for place in current.keys() - wanted.keys():
-            current.pop(place).listener.close()
         refused: list[str] = []
         for place, forward in wanted.items():
             if (known := current.get(place)) is not None:
@@ -41,7 +71,11 @@ class Listeners:
                 )
         if not current:
             del self._by_name[instruction.name]
-        return ProxyRefusal(instruction.name, "; ".join(refused)) if refused else None
+        self._refused.pop(instruction.name, None)
+        if not refused:
+            return None
+        self._refused[instruction.name] = instruction
+        return ProxyRefusal(instruction.name, "; ".join(refused))
 
 
 async def _listen(forward: Forward) -> _Listening:

@@ -3,6 +3,7 @@
 import asyncio
 
 from shoal.agent.network.proxy.balancing import Balancer
+from shoal.agent.network.proxy.wire import Target
 
 _IDLE_S = 60.0
 """A client that is silent for that long is forgotten."""
@@ -15,9 +16,11 @@ Client = tuple[str, int]
 class _Session(asyncio.DatagramProtocol):
     """What comes back for one client."""
 
-    def __init__(self, listener: asyncio.DatagramTransport, client: Client) -> None:
+    def __init__(self, listener: asyncio.DatagramTransport, client: Client, target: Target) -> None:
         self._listener = listener
         self._client = client
+        self.target = target
+        self._is_closed = False
         self._transport: asyncio.DatagramTransport | None = None
         self._waiting: list[bytes] = []
         self.last_used_s = 0.0
@@ -27,6 +30,8 @@ class _Session(asyncio.DatagramProtocol):
         for data in self._waiting:
             transport.sendto(data)
         self._waiting.clear()
+        if self._is_closed:
+            transport.close()
 
     def send(self, data: bytes, now_s: float) -> None:
         self.last_used_s = now_s
@@ -43,6 +48,7 @@ class _Session(asyncio.DatagramProtocol):
         """Nobody listens there: datagrams may be lost."""
 
     def close(self) -> None:
+        self._is_closed = True
         if self._transport is not None:
             self._transport.close()
 
@@ -62,13 +68,17 @@ class UdpListener(asyncio.DatagramProtocol):
         assert self._transport is not None
         now_s = asyncio.get_running_loop().time()
         session = self._sessions.get(addr)
+        if session is not None and not self._balancer.has(session.target):
+            # A client that never pauses would else talk to a pod that has gone for ever.
+            self._sessions.pop(addr).close()
+            session = None
         if session is None:
             targets = self._balancer.targets(addr[0], now_s)
             if not targets:
                 return
             self._balancer.chosen(addr[0], targets[0], now_s)
-            session = self._sessions[addr] = _Session(self._transport, addr)
-            task = asyncio.create_task(self._open(session, targets[0]))
+            session = self._sessions[addr] = _Session(self._transport, addr, targets[0])
+            task = asyncio.create_task(self._open(addr, session))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         session.send(data, now_s)
@@ -83,9 +93,14 @@ class UdpListener(asyncio.DatagramProtocol):
             session.close()
         self._sessions.clear()
 
-    async def _open(self, session: _Session, target: tuple[str, int]) -> None:
+    async def _open(self, client: Client, session: _Session) -> None:
         loop = asyncio.get_running_loop()
-        await loop.create_datagram_endpoint(lambda: session, remote_addr=target)
+        try:
+            await loop.create_datagram_endpoint(lambda: session, remote_addr=session.target)
+        except OSError:
+            # There are too many, or no way there: the client's next datagram tries again.
+            if self._sessions.get(client) is session:
+                del self._sessions[client]
 
     def _forget_idle(self) -> None:
         loop = asyncio.get_running_loop()
