@@ -19,7 +19,7 @@ def default_job(job: JsonObject) -> None:
     spec.setdefault("suspend", False)
     spec.setdefault("manualSelector", False)
     policy = spec.get("podFailurePolicy")
-    spec.setdefault("podReplacementPolicy", "Failed" if policy else "TerminatingOrFailed")
+    spec.setdefault("podReplacementPolicy", "TerminatingOrFailed" if policy is None else "Failed")
     for rule in (policy or {}).get("rules") or ():
         for pattern in rule.get("onPodConditions") or ():
             pattern.setdefault("status", "True")

@@ -52,6 +52,8 @@ def test_a_pod_failure_policy_replaces_only_pods_that_have_ended():
     spec = job(podFailurePolicy={"rules": [rule]})["spec"]
     assert spec["podReplacementPolicy"] == "Failed"
     assert spec["podFailurePolicy"]["rules"][0]["onPodConditions"][0]["status"] == "True"
+    # A policy without rules is a policy, too.
+    assert problems(job(podFailurePolicy={})) == []
 
 
 def test_filling_in_twice_changes_nothing():
