@@ -352,3 +352,17 @@ async def test_a_controller_that_is_killed_leaves_nothing_twice_and_nothing_out(
         assert sorted((await revisions(each)).values()) in (["a", "b"], ["b"])
         assert len((await each.client.list(CLAIMS, NS)).items) == 2
         assert each.made == ["web-0", "web-1"]
+
+
+async def test_claims_that_cannot_be_made_are_told():
+    nameless = {key: value for key, value in claim_template().items() if key != "metadata"}
+    async with running(replicas=1, volumeClaimTemplates=[nameless]) as each:
+
+        async def is_told():
+            return any(
+                reason == "FailedCreate" and "Claim -web-0 Pod web-0" in message
+                for reason, message in await each.told()
+            )
+
+        await each.until(is_told, "why there is no claim")
+        assert await each.pods() == {}

@@ -87,7 +87,8 @@ def pod_body(
 
 
 def _template_name(template: JsonObject) -> str:
-    return template["metadata"]["name"]
+    """Empty where it has none: the API server refuses the claim, and says so."""
+    return (template.get("metadata") or {}).get("name", "")
 
 
 def _claims(stateful_set: StatefulSet, ordinal: int) -> list[tuple[JsonObject, str]]:
@@ -105,7 +106,7 @@ def claim_bodies(stateful_set: StatefulSet, ordinal: int) -> list[JsonObject]:
     """The claims of the pod with this ordinal, also where they exist already."""
     bodies: list[JsonObject] = []
     for template, name in _claims(stateful_set, ordinal):
-        metadata: JsonObject = template["metadata"]
+        metadata: JsonObject = template.get("metadata") or {}
         labels = {
             **(metadata.get("labels") or {}),
             **stateful_set.spec.selector.match_labels,
