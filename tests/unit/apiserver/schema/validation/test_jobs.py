@@ -53,7 +53,7 @@ def test_a_pod_failure_policy_replaces_only_pods_that_have_ended():
     assert spec["podReplacementPolicy"] == "Failed"
     assert spec["podFailurePolicy"]["rules"][0]["onPodConditions"][0]["status"] == "True"
     # A policy without rules is a policy, too.
-    assert problems(job(podFailurePolicy={})) == []
+    assert told(job(podFailurePolicy={})) == []
 
 
 def test_filling_in_twice_changes_nothing():
