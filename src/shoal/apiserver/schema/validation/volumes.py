@@ -1,6 +1,6 @@
 """Rules for the volumes of a pod."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from shoal.api import causes
 from shoal.api.names import config_key, dns_label
@@ -18,6 +18,7 @@ _HOST_PATH_TYPES = (
     "FileOrCreate",
     "Socket",
 )
+_SHORTEST_TOKEN_S, _LONGEST_TOKEN_S = 600, 2**32
 _MODE_TEXT = "must be a number between 0 and 0777 (octal), both inclusive"
 
 
@@ -47,17 +48,19 @@ def _source(kind: str, source: JsonObject, path: str) -> Iterator[Cause]:
         case "secret":
             if not source.get("secretName"):
                 yield causes.required(f"{path}.secretName")
+            yield from _mode(source.get("defaultMode"), f"{path}.defaultMode")
             yield from _files(source, path)
         case "configMap":
             if not source.get("name"):
                 yield causes.required(f"{path}.name")
+            yield from _mode(source.get("defaultMode"), f"{path}.defaultMode")
             yield from _files(source, path)
         case "downwardAPI":
             yield from _mode(source.get("defaultMode"), f"{path}.defaultMode")
-            for index, item in enumerate(source.get("items") or ()):
-                yield from _downward_item(item, f"{path}.items[{index}]")
+            yield from _downward_items(source, path)
         case "projected":
             yield from _mode(source.get("defaultMode"), f"{path}.defaultMode")
+            yield from _projections(source.get("sources") or (), f"{path}.sources")
         case "persistentVolumeClaim":
             if not source.get("claimName"):
                 yield causes.required(f"{path}.claimName")
@@ -86,13 +89,50 @@ def local_path_causes(source: JsonObject, path: str) -> Iterator[Cause]:
 
 def _files(source: JsonObject, path: str) -> Iterator[Cause]:
     """Keys that become files."""
-    yield from _mode(source.get("defaultMode"), f"{path}.defaultMode")
     for index, item in enumerate(source.get("items") or ()):
         place = f"{path}.items[{index}]"
         key: str = item.get("key", "")
         yield from causes.required_of_form(f"{place}.key", key, config_key)
         yield from _file_path(item, f"{place}.path")
         yield from _mode(item.get("mode"), f"{place}.mode")
+
+
+def _projections(sources: Sequence[JsonObject], path: str) -> Iterator[Cause]:
+    for index, source in enumerate(sources):
+        place = f"{path}[{index}]"
+        for kind, part in source.items():
+            yield from _projection(kind, part, f"{place}.{kind}")
+        if len(source) > 1:
+            yield causes.forbidden(place, "may not specify more than 1 volume type")
+
+
+def _projection(kind: str, part: JsonObject, path: str) -> Iterator[Cause]:
+    match kind:
+        case "secret" | "configMap":
+            if not part.get("name"):
+                yield causes.required(f"{path}.name")
+            yield from _files(part, path)
+        case "downwardAPI":
+            yield from _downward_items(part, path)
+        case "serviceAccountToken":
+            yield from _token_time(part.get("expirationSeconds"), f"{path}.expirationSeconds")
+            yield from _file_path(part, f"{path}.path")
+        case _:
+            pass
+
+
+def _token_time(seconds: int | None, path: str) -> Iterator[Cause]:
+    if seconds is not None and seconds < _SHORTEST_TOKEN_S:
+        text = "may not specify a duration less than 10 minutes"
+        yield causes.invalid(path, seconds, text)
+    if seconds is not None and seconds > _LONGEST_TOKEN_S:
+        text = "may not specify a duration larger than 2^32 seconds"
+        yield causes.invalid(path, seconds, text)
+
+
+def _downward_items(source: JsonObject, path: str) -> Iterator[Cause]:
+    for index, item in enumerate(source.get("items") or ()):
+        yield from _downward_item(item, f"{path}.items[{index}]")
 
 
 def _downward_item(item: JsonObject, path: str) -> Iterator[Cause]:
@@ -106,10 +146,14 @@ def _downward_item(item: JsonObject, path: str) -> Iterator[Cause]:
 
 
 def _file_path(item: JsonObject, path: str) -> Iterator[Cause]:
-    if not item.get("path"):
+    """Names that begin with two dots are the node's, by which it changes all files at once."""
+    value: str = item.get("path", "")
+    if not value:
         yield causes.required(path)
-    else:
-        yield from local_descending_path(item["path"], path)
+        return
+    yield from local_descending_path(value, path)
+    if value.startswith("..") and ".." not in value.split("/"):
+        yield causes.invalid(path, value, "must not start with '..'")
 
 
 def _mode(mode: int | None, path: str) -> Iterator[Cause]:
