@@ -15,6 +15,8 @@ from shoal.api.pod import Pod
 from shoal.api.resource import JsonObject
 from shoal.api.worker import (
     ChosenStrategy,
+    FailureCategory,
+    LastError,
     WorkerPhase,
     WorkerProgress,
     WorkerStatus,
@@ -197,7 +199,11 @@ def _of_run(sight: Sight, choice: StrategyChoice, failures: FailureCount) -> Wor
             progress=_run_progress(sight, choice, look) or status.progress,
         )
     if look.is_over and status.finished_at is None:
-        status = msgspec.structs.replace(status, finished_at=sight.now.replace(microsecond=0))
+        status = msgspec.structs.replace(
+            status,
+            finished_at=sight.now.replace(microsecond=0),
+            last_error=_deletion(sight, look) or status.last_error,
+        )
         status = msgspec.structs.replace(status, conditions=_end_conditions(sight, status, look))
     message = _run_sentence(sight, look, phase, status)
     return msgspec.structs.replace(status, phase=phase, message=message)
@@ -237,6 +243,20 @@ def _end_conditions(sight: Sight, status: WorkerStatus, look: RunLook) -> list[C
             _condition(sight, "Complete", good, look.reason, message if is_good else ""),
             _condition(sight, "Failed", bad, look.reason, "" if is_good else message),
         ],
+    )
+
+
+def _deletion(sight: Sight, look: RunLook) -> LastError | None:
+    """Where the one pod of a run was deleted: it is not there to tell of it itself. A pod that was
+    stopped on purpose is no error."""
+    if look.reason != POD_DELETED or sight.worker.spec.suspend:
+        return None
+    return LastError(
+        category=FailureCategory.INFRASTRUCTURE,
+        reason=POD_DELETED,
+        pod=run_name(sight.worker, sight.run),
+        message="the pod was deleted before it had ended",
+        at=sight.now.replace(microsecond=0),
     )
 
 
