@@ -8,6 +8,7 @@ of the data folder whose control plane this is. Blocking; all of it needs root.
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from shoal.agent.network import netlink
 from shoal.agent.network.layout import AddressPlan, hardware_address
@@ -115,15 +116,13 @@ def _open_the_way_out(plan: AddressPlan) -> Iterable[str]:
 
 def _masquerade(plan: AddressPlan) -> str:
     """Why not; empty when it is done."""
-    from pyroute2.netlink.exceptions import NetlinkError
-    from pyroute2.netlink.nfnetlink.nftsocket import Cmp
-    from pyroute2.nftables.expressions import ipv4addr, masq
-    from pyroute2.nftables.main import NFTables
-
+    refused = netlink.library("netlink.exceptions").NetlinkError
+    differs = netlink.library("netlink.nfnetlink.nftsocket").Cmp.NFT_CMP_NEQ
+    rules = netlink.library("nftables.expressions")
     subnet = str(plan.subnet)
     _remove_table(plan.bridge)
     try:
-        with NFTables(nfgen_family=_INET) as tables:
+        with _tables() as tables:
             tables.table("add", name=plan.bridge)
             tables.chain(
                 "add",
@@ -139,12 +138,12 @@ def _masquerade(plan: AddressPlan) -> str:
                 table=plan.bridge,
                 chain="postrouting",
                 expressions=(
-                    ipv4addr(src=subnet),
-                    ipv4addr(dst=subnet, op=Cmp.NFT_CMP_NEQ),
-                    masq(),
+                    rules.ipv4addr(src=subnet),
+                    rules.ipv4addr(dst=subnet, op=differs),
+                    rules.masq(),
                 ),
             )
-    except NetlinkError as error:
+    except refused as error:
         return os.strerror(error.code)
     except OSError as error:
         return error.strerror or str(error)
@@ -152,15 +151,17 @@ def _masquerade(plan: AddressPlan) -> str:
 
 
 def _remove_table(name: str) -> None:
-    from pyroute2.netlink.exceptions import NetlinkError
-    from pyroute2.nftables.main import NFTables
-
+    refused = netlink.library("netlink.exceptions").NetlinkError
     try:
-        with NFTables(nfgen_family=_INET) as tables:
+        with _tables() as tables:
             tables.table("del", name=name)
-    except (NetlinkError, OSError):
+    except (refused, OSError):
         # There was none, or there is no nftables.
         return
+
+
+def _tables() -> Any:
+    return netlink.library("nftables.main").NFTables(nfgen_family=_INET)
 
 
 _INET = 2
