@@ -109,13 +109,21 @@ class LeaseKeeper:
         """The next item to work on; None when there is none: the queue is drained, the keeper was
         stopped, or (without `is_waiting`) others hold all that is left. Raises SourceUnavailable
         when the source has been away for long."""
+        try:
+            return self._take(is_waiting=is_waiting)
+        except SourceUnavailable:
+            if self.is_stopping:
+                return None
+            raise
+
+    def _take(self, *, is_waiting: bool) -> Kept | None:
         looks = 0
         while not self.is_stopping:
             if (kept := self._next_waiting()) is not None:
                 return kept
-            if self._insist(self._lease_more):
+            if self._insist(self._lease_more, ends_on_stop=True):
                 continue
-            size = self._insist(lambda: self._source.size(self._queue))
+            size = self._insist(lambda: self._source.size(self._queue), ends_on_stop=True)
             if size.is_drained or not (size.ready or is_waiting):
                 return None
             looks += 1
@@ -247,9 +255,15 @@ class LeaseKeeper:
             self._held.pop(token, None)
         return len(held) == len(tokens)
 
-    def _insist(self, call: Callable[[], _T], patience_s: float = PATIENCE_S) -> _T:
+    def _insist(
+        self,
+        call: Callable[[], _T],
+        patience_s: float = PATIENCE_S,
+        *,
+        ends_on_stop: bool = False,
+    ) -> _T:
         """The call's answer, under the lock; again with growing pauses while the source does not
-        answer, up to `patience_s`."""
+        answer, up to `patience_s`, or until the keeper is stopped."""
         give_up_s = self._clock.monotonic() + patience_s
         failures = 0
         while True:
@@ -259,7 +273,8 @@ class LeaseKeeper:
             except SourceUnavailable as error:
                 failures += 1
                 pause_s = RETRY.jittered_s(failures, self._rng)
-                if self._clock.monotonic() + pause_s > give_up_s:
+                is_stopped = ends_on_stop and self.is_stopping
+                if is_stopped or self._clock.monotonic() + pause_s > give_up_s:
                     raise
                 if failures == 1:
                     _log.warning("%s; trying again", error)

@@ -1,5 +1,6 @@
 """What a program's keeper does with its items, on a SQLite source in a folder of the test's."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -193,4 +194,19 @@ def test_an_item_that_fails_is_left_alone_for_a_while(
     assert keeper.fail(kept, "no")
     assert source.size(QUEUE) == QueueSize(delayed=1)
     assert keeper.tally.failed == 1
+    keeper.close()
+
+
+def test_a_program_that_is_told_to_go_does_not_wait_for_a_source_that_is_away(
+    source: RestartedSource,
+) -> None:
+    source.put(QUEUE, ["a"])
+    keeper = made(source)
+    keeper.start()
+    source.failures = 10**9
+    stopping = threading.Timer(0.05, keeper.stop)
+    stopping.start()
+    assert keeper.take() is None
+    assert keeper.is_stopping
+    source.failures = 0
     keeper.close()
