@@ -82,6 +82,9 @@ def _time_zone(zone: str | None) -> Iterator[Cause]:
     if zone.lower() == "local":
         text = "timeZone must be an explicit time zone as defined in "
         yield causes.invalid(path, zone, f"{text}https://www.iana.org/time-zones")
+    if zone == "Local":
+        # Go loads it: the machine's own zone.
+        return
     try:
         load_zone(zone)
     except CronError as error:

@@ -84,6 +84,11 @@ def test_what_is_wrong_with_a_field_is_said(spec: JsonObject, text: str):
     assert text in texts(cron_job(**spec))
 
 
+def test_the_machines_own_zone_is_known_but_not_explicit():
+    [told] = texts(cron_job(timeZone="Local"))
+    assert "must be an explicit time zone" in told
+
+
 def test_jobs_must_say_whether_their_pods_start_again():
     assert (
         "spec.jobTemplate.spec.template.spec.restartPolicy: Required value: "
