@@ -20,7 +20,7 @@ from shoal.controllers.worker.reconciler import (
     OwnUrl,
     WorkerListers,
     WorkerReconciler,
-    worker_uid,
+    by_worker,
 )
 from shoal.controllers.worker.worker_memory import WorkerMemory, gathering_s
 
@@ -52,8 +52,8 @@ def worker_controller(
     workers = informers.informer(WORKERS)
     deployments, cron_jobs = informers.informer(DEPLOYMENTS), informers.informer(CRON_JOBS)
     jobs, pods = informers.informer(JOBS), informers.informer(PODS)
-    jobs.add_index(BY_WORKER, worker_uid)
-    pods.add_index(BY_WORKER, worker_uid)
+    jobs.add_index(BY_WORKER, by_worker)
+    pods.add_index(BY_WORKER, by_worker)
     listers = WorkerListers(
         workers=workers.lister,
         deployments=deployments.lister,

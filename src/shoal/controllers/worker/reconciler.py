@@ -52,7 +52,7 @@ from shoal.work.protocol import QueueSize, SourceUnavailable
 from shoal.work.sources import is_file
 
 BY_WORKER = "worker"
-"""Index by uid of the worker, over Jobs and pods."""
+"""Index by namespace and uid of the worker, over Jobs and pods."""
 OwnUrl = Callable[[str], str]
 """The URL of the control plane's own work source for a namespace; empty where it has none."""
 
@@ -143,7 +143,8 @@ class WorkerReconciler:
         now = self._clock.now()
         deployment = self._listers.deployments.get(key)
         cron_job = self._listers.cron_jobs.get(key)
-        pods = self._listers.pods.by_index(BY_WORKER, uid)
+        place = _place(key.namespace, uid)
+        pods = self._listers.pods.by_index(BY_WORKER, place)
         known.pods = len(pods)
         sight = Sight(
             worker=worker,
@@ -151,7 +152,7 @@ class WorkerReconciler:
             now=now,
             deployment=_if_own(deployment, worker),
             cron_job=_if_own(cron_job, worker),
-            jobs=self._listers.jobs.by_index(BY_WORKER, uid),
+            jobs=self._listers.jobs.by_index(BY_WORKER, place),
             pods=pods,
             departed=known.departed_of(uid),
             problem=known.problem,
@@ -350,7 +351,11 @@ async def secret_value(client: Client, reference: KeySelector, namespace: str) -
     return b64decode(encoded).decode(errors="replace").strip()
 
 
-def worker_uid(obj: Object) -> tuple[str, ...]:
-    """For the index `BY_WORKER`."""
+def by_worker(obj: Object) -> tuple[str, ...]:
+    """The index `BY_WORKER`. What bears the labels of a worker in another namespace is not its."""
     uid = obj.metadata.labels.get(WORKER_UID_LABEL)
-    return (uid,) if uid else ()
+    return (_place(obj.metadata.namespace, uid),) if uid else ()
+
+
+def _place(namespace: str, worker_uid: str) -> str:
+    return f"{namespace}/{worker_uid}"
