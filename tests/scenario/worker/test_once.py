@@ -87,7 +87,11 @@ async def test_a_pod_that_is_lost_fails_the_run_on_the_account_of_the_infrastruc
             assert worker.status.application_failures == 0
             error = worker.status.last_error
             assert error is not None
-            assert (error.reason, error.category, error.pod) == ("PodDeleted", "Infrastructure", "w-1")
+            assert (error.reason, error.category, error.pod) == (
+                "PodDeleted",
+                "Infrastructure",
+                "w-1",
+            )
 
 
 async def test_an_eviction_is_told_as_such():
