@@ -55,8 +55,11 @@ def attempts_in(pod: Pod) -> list[WorkerAttempt]:
     found: list[WorkerAttempt] = []
     if status is not None:
         last = status.last_state.terminated
-        if last is not None and status.restart_count:
-            found.append(_ended(pod, status.restart_count - 1, last))
+        if last is not None:
+            # While it waits to be started again, nothing has come after its last end.
+            is_waiting = status.state.terminated is None and status.state.running is None
+            restart = status.restart_count if is_waiting else status.restart_count - 1
+            found.append(_ended(pod, max(restart, 0), last))
         found += _present(pod, status)
     failure = failure_of(pod)
     if failure is not None and not any(each.restart == _count(status) for each in found):
