@@ -1,6 +1,6 @@
 """A worker, followed until it rests: drawn in place on a terminal, a line a change elsewhere."""
 
-import asyncio
+import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
@@ -14,11 +14,14 @@ from shoal.api.worker import WORKERS, Worker, WorkerMode, WorkerPhase
 from shoal.base.clock import SystemClock
 from shoal.cli.output import CliError
 from shoal.cli.worker.picture import ENDED, page, progress_line
-from shoal.client.protocol import Client, WatchEventType
+from shoal.client.protocol import Client, ConnectionFailed, WatchEventType
 
 _BAR_WIDTH = 40
 _AGAIN_S = 0.2
 """Before a watch that ended is opened anew."""
+_PATIENCE_S = 120.0
+"""How long a control plane may be away while something is followed: one that was killed is started
+again, and what it runs has gone on meanwhile."""
 
 
 def is_settled(worker: Worker) -> bool:
@@ -58,10 +61,16 @@ async def _until(
 ) -> Worker:
     async with aclosing(_changes(client, name, namespace)) as changes:
         async for worker in changes:
-            show(worker)
+            if not _is_outdated(worker):
+                show(worker)
             if is_there(worker):
                 return worker
     raise AssertionError("changes never end by themselves")
+
+
+def _is_outdated(worker: Worker) -> bool:
+    """Its status tells of the run before, as the controller has not seen the change yet."""
+    return 0 < worker.status.observed_generation < worker.metadata.generation
 
 
 def _line_printer(console: Console) -> Callable[[Worker], None]:
@@ -89,10 +98,12 @@ def _picture(worker: Worker) -> RenderableType:
 
 async def _changes(client: Client, name: str, namespace: str) -> AsyncGenerator[Worker]:
     """The worker as it is, then each time it changes. Raises CliError where it goes away."""
+    is_known, away_since_s, clock = False, 0.0, SystemClock()
     while True:
-        worker = await client.get(WORKERS, name, namespace)
-        yield worker
         try:
+            worker = await client.get(WORKERS, name, namespace)
+            is_known, away_since_s = True, 0.0
+            yield worker
             async with client.watch(
                 WORKERS,
                 namespace,
@@ -107,4 +118,10 @@ async def _changes(client: Client, name: str, namespace: str) -> AsyncGenerator[
         except ApiError as error:
             if not error.is_expired:
                 raise
-        await asyncio.sleep(_AGAIN_S)
+        except ConnectionFailed:
+            if not is_known or (away_since_s and clock.monotonic() - away_since_s > _PATIENCE_S):
+                raise
+            if not away_since_s:
+                away_since_s = clock.monotonic()
+                print("the control plane does not answer; waiting for it", file=sys.stderr)
+        await clock.sleep(_AGAIN_S)

@@ -11,9 +11,9 @@ from shoal.api.status import ApiError
 from shoal.api.worker import WORKERS
 from shoal.cli.output import CliError, OutputFormat
 from shoal.cli.worker import logs, workers
-from shoal.cli.worker.following import is_settled
+from shoal.cli.worker.following import follow, is_settled
 from shoal.cli.worker.run_flags import WorkerFlags
-from shoal.client.protocol import LogOptions
+from shoal.client.protocol import ConnectionFailed, LogOptions
 from shoal.testing.cluster import memory_cluster
 
 NS = "default"
@@ -65,6 +65,55 @@ async def test_a_worker_that_failed_is_followed_to_exit_code_1(capsys):
             await workers.show_worker(client, "sync", NS, OutputFormat.TABLE, is_followed=True)
     assert ended.value.exit_code == 1
     assert "Worker default/sync is Failed: No luck." in capsys.readouterr().out
+
+
+class Unsteady:
+    """A client whose control plane is killed while it is watched, and back after some asking."""
+
+    def __init__(self, client, on_kill):
+        self._client = client
+        self._on_kill = on_kill
+        self._refusals = 0
+
+    async def get(self, *words):
+        if self._refusals:
+            self._refusals -= 1
+            raise ConnectionFailed("refused")
+        return await self._client.get(*words)
+
+    @asynccontextmanager
+    async def watch(self, *words, **flags):
+        await self._on_kill()
+        self._refusals = 2
+        raise ConnectionFailed("hung up")
+        yield
+
+
+async def test_a_worker_is_followed_over_the_death_of_the_control_plane(capsys):
+    async with cluster() as client:
+        await make(client, status={"phase": "Running"})
+        unsteady = Unsteady(client, lambda: set_status(client, phase="Succeeded"))
+        assert (await follow(unsteady, "sync", NS)).status.phase == "Succeeded"
+    out, err = capsys.readouterr()
+    assert [line.split()[0] for line in out.splitlines()] == ["Running", "Succeeded"]
+    assert err == "the control plane does not answer; waiting for it\n"
+
+
+async def test_a_control_plane_that_never_answered_is_not_waited_for():
+    async with cluster() as client:
+        unsteady = Unsteady(client, lambda: None)
+        unsteady._refusals = 1
+        with pytest.raises(ConnectionFailed):
+            await follow(unsteady, "sync", NS)
+
+
+async def test_what_the_run_before_came_to_is_not_shown_as_that_of_the_new_one(capsys):
+    async with cluster() as client:
+        await make(client, status={"phase": "Failed", "run": 1})
+        await client.patch(WORKERS, "sync", {"spec": {"run": 2}}, NS)
+        unsteady = Unsteady(client, lambda: set_status(client, phase="Succeeded", run=2))
+        await follow(unsteady, "sync", NS)
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["Succeeded"]
 
 
 async def test_a_list_tells_of_the_workers_or_that_there_are_none(capsys):
