@@ -6,6 +6,7 @@
 #     run.sh                     all of it
 #     run.sh databases full      only these steps, in this order
 #     ROWS=1000000 run.sh        with more orders
+#     run.sh remove              nothing is left
 set -euo pipefail
 cd "$(dirname "$0")"
 rows=${ROWS:-50000}
@@ -51,7 +52,7 @@ chunked() {
     fresh chunked-sync
     program clear
     shoal work purge ranges
-    python3 programs/ranges.py "$rows" "$range" | shoal work put ranges --from -
+    program ranges "$range" | shoal work put ranges --from -
     kubectl apply -f workers/chunked.yaml
     until_true "chunked-sync copies" logs_of chunked-sync copied
     kill_program "$(running_pod chunked-sync)"
@@ -66,7 +67,7 @@ incremental() {
     kubectl apply -f workers/incremental.yaml
     until_true "incremental-sync follows" logs_of incremental-sync following
     kubectl delete pod "$(running_pod incremental-sync)" --grace-period=0 --force 2> /dev/null
-    program change "$rows"
+    program change
     program compare 120
     shoal worker list
     fresh incremental-sync
@@ -81,6 +82,15 @@ nightly() {
     job=$(kubectl get jobs -l shoal.io/worker=nightly-sync -o name | tail -1)
     kubectl wait "$job" --for=condition=complete --timeout="${patience_s}s"
     program compare
+}
+
+remove() {
+    say "remove workers, programs, servers and their data"
+    kubectl delete -f workers -f databases.yaml --ignore-not-found
+    kubectl delete configmap sync-programs --ignore-not-found
+    kubectl delete job seed clear ranges change compare --ignore-not-found
+    kubectl delete pvc data-source-0 data-target-0 --ignore-not-found
+    shoal work purge ranges
 }
 
 # Forget a worker of an earlier run.
@@ -157,8 +167,7 @@ kill_program() {
 }
 
 for step in "${@:-${steps[@]}}"; do
-    [[ " ${steps[*]} " == *" $step "* ]] || fail "no step $step; there are ${steps[*]}"
+    [[ " ${steps[*]} remove " == *" $step "* ]] || fail "no step $step; there are ${steps[*]} remove"
     "$step"
 done
-say "done; remove everything with"
-echo "kubectl delete -f workers -f databases.yaml; kubectl delete configmap sync-programs; kubectl delete pvc data-source-0 data-target-0; kubectl delete jobs seed clear change compare"
+[ $# -gt 0 ] || say "done; \`run.sh remove\` removes everything"
