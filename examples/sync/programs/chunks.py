@@ -6,6 +6,7 @@ import os
 import time
 
 from databases import connect
+
 from shoal.worker import work
 
 PAUSE_S = float(os.environ.get("PAUSE_SECONDS", "0"))
