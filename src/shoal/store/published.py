@@ -154,7 +154,7 @@ class Published:
 
     def list(self, prefix: str, after: str, limit: int) -> Page:
         bucket = self._buckets.get(_bucket_name(prefix))
-        if bucket is None:
+        if bucket is None or not bucket.entries:
             return Page((), self.revision, False, 0)
         entries = bucket.entries
         end = entries.bisect_left(_after_prefix(prefix))
