@@ -98,6 +98,16 @@ async def test_containers_share_the_limit_of_their_pod(held: Agents) -> None:
     assert (ended.is_oom_killed, ended.exit_code) == (True, 137)
 
 
+async def test_no_groups_are_left_of_a_pod_that_is_over(held: Agents) -> None:
+    pod = await held.pod(uid=f"over-{os.getpid()}", limits=Limits(memory_bytes=96 * MIB))
+    spec = held.spec(pod, "echo", "done", limits=Limits(memory_bytes=64 * MIB))
+    await held.run(spec)
+    assert groups_of(pod.uid, "*")
+    await held.runtime.release_pod(pod.uid)
+    assert not groups_of(pod.uid, "*")
+    assert held.output(spec.key) == ["done"]
+
+
 async def test_a_fork_bomb_is_held_by_the_limit_of_its_pod(held: Agents) -> None:
     if not held.runtime.capabilities.limits_pids:
         pytest.skip("no pids cgroup")

@@ -158,7 +158,7 @@ async def test_a_pod_that_has_ended_gives_its_place_on_the_bridge_back(
     pod = await agents.pod("pod-1", pod_ip=address(plan, 1))
     key = await agents.start(agents.spec(pod, "echo", "done"))
     await agents.next_exit()
-    await agents.runtime.disconnect_pod("pod-1")
-    await agents.runtime.disconnect_pod("pod-1")
+    await agents.runtime.release_pod("pod-1")
+    await agents.runtime.release_pod("pod-1")
     assert not bridge.is_needed(plan.bridge)
     assert await agents.wait_output(key) == ["done"]

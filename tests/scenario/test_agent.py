@@ -376,21 +376,21 @@ async def test_a_restarted_agent_brings_hosts_up_to_date(world):
         )
 
 
-async def test_a_pod_that_is_over_is_let_go_of_the_network_and_kept_otherwise(world):
+async def test_a_pod_that_is_over_needs_nothing_of_the_machine_but_its_records(world):
     async with world.agent():
         runs = await world.create("runs", run("sleep", "5"), restartPolicy="Never")
         over = await world.create("over", run("true"), restartPolicy="Never")
         await world.until_phase("over", "Succeeded")
         await world.until_phase("runs", "Running")
-        await world.until(lambda: over.metadata.uid in world.machine.disconnected)
-        assert runs.metadata.uid not in world.machine.disconnected
+        await world.until(lambda: over.metadata.uid in world.machine.released)
+        assert runs.metadata.uid not in world.machine.released
         assert over.metadata.uid in world.machine.pods
 
 
-async def test_what_an_earlier_agent_did_not_let_go_of_the_network_goes_later(world):
+async def test_a_pod_that_was_over_when_its_agent_was_killed_is_released_by_the_next(world):
     async with world.agent():
         over = await world.create("over", run("true"), restartPolicy="Never")
         await world.until_phase("over", "Succeeded")
-    world.machine.disconnected.clear()
+    world.machine.released.clear()
     async with world.agent():
-        await world.until(lambda: over.metadata.uid in world.machine.disconnected)
+        await world.until(lambda: over.metadata.uid in world.machine.released)

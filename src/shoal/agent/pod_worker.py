@@ -233,13 +233,13 @@ class PodWorker:
         )
 
     async def _let_go(self) -> None:
-        """Nothing of the pod runs any more. While its object is kept, it neither needs a place on
-        the network, of which there are not many, nor names."""
+        """Nothing of the pod runs any more. While its object is kept, it needs neither names nor
+        what the machine has not much of."""
         if self._preparing is not None:
             await asyncio.wait((self._preparing,))
         if self._hosts is not None:
             self._hosts.cancel()
-        await self._context.runtime.disconnect_pod(self._pod.metadata.uid)
+        await self._context.runtime.release_pod(self._pod.metadata.uid)
 
     async def _keep_volumes(self) -> None:
         while True:

@@ -82,8 +82,8 @@ class FakeMachine:
     )
     starts: list[ContainerKey] = field(default_factory=list[ContainerKey])
     """Every container that really was started, in order."""
-    disconnected: set[str] = field(default_factory=set[str])
-    """Uids of pods that were let go of the network."""
+    released: set[str] = field(default_factory=set[str])
+    """Uids of pods that are over, and need nothing but their records any more."""
     executed: list[tuple[ContainerKey, Sequence[str]]] = field(
         default_factory=list[tuple[ContainerKey, Sequence[str]]]
     )
@@ -151,8 +151,8 @@ class FakeRuntime:
             self._machine.pods[uid] = replace(pod, hosts_text=text)
         return pod is not None
 
-    async def disconnect_pod(self, uid: str) -> None:
-        self._machine.disconnected.add(uid)
+    async def release_pod(self, uid: str) -> None:
+        self._machine.released.add(uid)
 
     async def start(self, spec: ContainerSpec) -> StartResult:
         machine = self._machine

@@ -244,9 +244,11 @@ class ShimRuntime:
             await self._networks.keep(self._pods)
         return found
 
-    async def disconnect_pod(self, uid: str) -> None:
+    async def release_pod(self, uid: str) -> None:
         if self._networks is not None:
             await self._networks.detach(uid)
+        if self._cgroups is not None:
+            await asyncio.to_thread(self._cgroups.remove_pod, uid)
 
     async def remove_container(self, key: ContainerKey) -> None:
         await asyncio.to_thread(self._remove_container, key)
@@ -265,7 +267,7 @@ class ShimRuntime:
         await asyncio.gather(*starting, return_exceptions=True)
         keys = [key for key in self._shims if key.pod_uid == uid]
         await asyncio.gather(*(self._end(key, self._shims[key]) for key in keys))
-        await self.disconnect_pod(uid)
+        await self.release_pod(uid)
         await asyncio.to_thread(self._sweep, uid)
 
     async def _end(self, key: ContainerKey, shim: _Shim) -> None:
@@ -280,8 +282,6 @@ class ShimRuntime:
 
     def _sweep(self, uid: str) -> None:
         """Blocking. All shims are dead; what they could not take along goes now."""
-        if self._cgroups is not None:
-            self._cgroups.remove_pod(uid)
         paths = PodPaths(self._root, uid)
         if not self._confinement.isolates:
             kill_marked(paths.directory)

@@ -255,9 +255,10 @@ class Runtime(Protocol):
         """Called once, before anything else: everything earlier agents left here."""
         ...
 
-    async def disconnect_pod(self, uid: str) -> None:
-        """Let go of the pod's network: its containers have ended, and none will start again. What
-        it wrote stays. Doing it twice changes nothing."""
+    async def release_pod(self, uid: str) -> None:
+        """Let go of what only running containers need, of which the machine has not much: the pod's
+        have ended, and none will start again. What they wrote stays. Doing it twice changes
+        nothing."""
         ...
 
     async def remove_container(self, key: ContainerKey) -> None:
