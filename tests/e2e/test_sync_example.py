@@ -1,0 +1,132 @@
+"""examples/sync/ on `shoal up`: real databases, copied by workers, with something killed each time.
+
+The example's own script runs; what is asserted is what it leaves behind, and the sums it prints.
+"""
+
+import asyncio
+import json
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.kubectl import OF_THE_WHEEL, Kubectl
+from tests.plane import Plane, plane
+from tests.tree import PROJECT
+from tests.waiting import SLOW_PAUSE_S, eventually
+
+pytestmark = [
+    pytest.mark.kubectl,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("sync-example"),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="pods with networks of their own need root"),
+    pytest.mark.skipif(shutil.which("pgrep") is None, reason="the script needs pgrep, of procps"),
+]
+
+SCRIPT = PROJECT / "examples" / "sync" / "run.sh"
+ROWS = 20_000
+PATIENCE_S = 120
+SUM = re.compile(r"^(source|target): (\d+) orders, checksum (\w+)$", re.MULTILINE)
+
+
+class Site:
+    def __init__(self, up: Plane, kubectl: Kubectl) -> None:
+        self.up = up
+        self.kubectl = kubectl
+        self.said = ""
+        """By the script that was started last, so far."""
+
+    async def run(self, *steps: str) -> list[tuple[str, int, str]]:
+        """What the script's last comparison said of source and target."""
+        programs = f"{OF_THE_WHEEL.parent}:{os.environ['PATH']}"
+        script = await asyncio.create_subprocess_exec(
+            SCRIPT, *steps,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+            env={"PATH": programs, "KUBECONFIG": str(self.up.kubeconfig), "ROWS": str(ROWS)},
+        )  # fmt: skip
+        self.said = ""
+        assert script.stdout is not None
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while line := await script.stdout.readline():
+                    self.said += line.decode()
+                assert await script.wait() == 0, self.said
+        finally:
+            if script.returncode is None:
+                script.kill()
+                await script.wait()
+        sums = [(side, int(count), text) for side, count, text in SUM.findall(self.said)]
+        return sums[-2:]
+
+    async def worker(self, name: str) -> dict[str, Any]:
+        return json.loads(await self.kubectl("get", "worker", name, "-o", "json"))["status"]
+
+
+def need_postgresql() -> None:
+    """Skips where it is not installed, but not in CI."""
+    if any(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        return
+    assert not os.environ.get("SHOAL_TESTS_NEED_SERVERS"), "install Debian's postgresql"
+    pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    need_postgresql()
+    async with plane("--node-resources", "cpu=8,memory=8Gi") as up:
+        kubectl = Kubectl(OF_THE_WHEEL, up.kubeconfig, tmp_path_factory.mktemp("home"))
+        each = Site(up, kubectl)
+        await each.run("databases")
+        yield each
+
+
+def are_equal(sums: list[tuple[str, int, str]]) -> bool:
+    source, target = sums
+    return (source[0], target[0]) == ("source", "target") and source[1:] == target[1:]
+
+
+async def test_a_full_copy_that_was_killed_stays_failed_until_it_is_asked_for_again(site: Site):
+    source, target = await site.run("full")
+    assert source[1] == ROWS
+    assert 0 < target[1] < ROWS
+    failed = await site.worker("full-sync")
+    assert (failed["phase"], failed["run"], failed["lastError"]["exitCode"]) == ("Failed", 1, 137)
+    assert are_equal(await site.run("rerun"))
+    assert "the target is empty" in site.said
+
+
+async def test_ranges_are_copied_over_the_death_of_a_pod_the_source_and_the_control_plane(
+    site: Site,
+):
+    script = asyncio.create_task(site.run("chunked"))
+    await eventually(
+        lambda: script.done() or re.search(r"^Running, .* done", site.said, re.MULTILINE),
+        "ranges are copied",
+        pause_s=SLOW_PAUSE_S,
+    )
+    await site.up.kill()
+    await site.up.start()
+    assert are_equal(await script), site.said
+    copied = await site.worker("chunked-sync")
+    assert copied["phase"] == "Succeeded"
+    assert copied["progress"]["done"] == copied["progress"]["total"] == ROWS // 500
+    assert [each["exitCode"] for each in copied["attempts"] if each["exitCode"]] == [137]
+
+
+async def test_a_stream_goes_on_from_its_position_in_another_pod(site: Site):
+    sums = await site.run("incremental")
+    assert are_equal(sums)
+    assert sums[0][1] == ROWS + 1000
+
+
+async def test_the_nightly_copy_can_be_started_by_day_and_nothing_is_left_in_the_end(site: Site):
+    assert are_equal(await site.run("nightly"))
+    await site.run("remove")
+    left = await site.kubectl("get", "all,workers,cronjobs,pvc,pv,secrets", "-o", "name")
+    assert left.split() == ["service/kubernetes"]
