@@ -96,7 +96,7 @@ async def test_the_url_of_a_source_comes_from_its_secret_and_is_never_shown():
 @pytest.mark.parametrize("scheme", ["sqlite", "SQLite", "sql\tite"])
 async def test_a_secret_does_not_open_files_of_the_control_plane(scheme: str):
     async with worker_site() as site, site.controllers():
-        body = {"metadata": {"name": "db"}, "stringData": {"url": f"{scheme}:///work/other.db"}}
+        body = {"metadata": {"name": "db"}, "stringData": {"url": f"{scheme}:///srv/other.db"}}
         await site.client.create(SECRETS, body, NS)
         reference = {"secretKeyRef": {"name": "db", "key": "url"}}
         await site.submit(**queue(urlFrom=reference, items=["a"]))
