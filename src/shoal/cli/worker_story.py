@@ -69,8 +69,8 @@ def _failure_lines(worker: Worker, now: datetime) -> list[str]:
         )
     if status.last_error is not None:
         lines.append(_error_line(status.last_error, now))
-    valid = find_condition(status.conditions, "Failed")
-    if valid is not None and valid.status == "True" and status.attempts:
+    failed = find_condition(status.conditions, "Failed")
+    if failed is not None and failed.status == "True" and status.attempts:
         pod = status.attempts[-1].pod
         lines.append(f"  Its log: shoal logs {pod} -n {worker.metadata.namespace}")
     return lines

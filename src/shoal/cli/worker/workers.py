@@ -114,7 +114,7 @@ async def rerun_worker(client: Client, name: str, namespace: str, *, is_followed
     run = worker.status.run + 1
     changes = {
         "metadata": {"resourceVersion": worker.metadata.resource_version},
-        "spec": {"run": max(run, 1), "suspend": False},
+        "spec": {"run": run, "suspend": False},
     }
     await client.patch(WORKERS, name, changes, namespace)
     print(f"worker {name}: run {run} is started", flush=True)
