@@ -23,9 +23,11 @@ def readable(folder: Path) -> Path:
 
 def started(kind: str, folder: Path) -> DatabaseServer:
     """A server of the kind; the test is skipped where it is not installed, but not in CI."""
-    make = databases.postgresql if kind == "postgresql" else databases.redis
+    place = readable(folder) / kind
     try:
-        server = make(readable(folder) / kind)
+        # Tests kill servers, and count on every answer.
+        is_postgresql = kind == "postgresql"
+        server = databases.postgresql(place) if is_postgresql else databases.redis(place, "always")
     except NoSuchServer as error:
         if os.environ.get("SHOAL_TESTS_NEED_SERVERS"):
             raise

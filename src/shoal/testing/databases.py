@@ -113,15 +113,16 @@ def postgresql(folder: Path) -> DatabaseServer:
     return DatabaseServer(url, command, folder, user)
 
 
-def redis(folder: Path) -> DatabaseServer:
-    """A new server in a folder that is made, which appends each write to a file before it
-    answers (and syncs it every second). Raises NoSuchServer."""
+def redis(folder: Path, fsync: str = "everysec") -> DatabaseServer:
+    """A new server in a folder that is made, which appends each write to a file. With `everysec`
+    it may answer up to two seconds before while a sync takes long; with `always` never. Raises
+    NoSuchServer."""
     server = _program("redis-server", "redis-server")
     folder.mkdir()
     port = free_port()
     configuration = folder / "redis.conf"
     configuration.write_text(
-        f"bind 127.0.0.1\nport {port}\ndir {folder}\nappendonly yes\nappendfsync everysec\n"
+        f"bind 127.0.0.1\nport {port}\ndir {folder}\nappendonly yes\nappendfsync {fsync}\n"
         f'save ""\nrequirepass {PASSWORD}\n'
     )
     url = f"redis://:{PASSWORD}@127.0.0.1:{port}/0"
