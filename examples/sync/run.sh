@@ -166,6 +166,18 @@ kill_program() {
     fail "no process of pod $1 on this machine: it has ended, or shoal up runs elsewhere"
 }
 
+check() {
+    local tool
+    for tool in kubectl shoal pgrep; do
+        command -v "$tool" > /dev/null || fail "$tool is not on PATH"
+    done
+    ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 \
+        || fail "PostgreSQL is not on this machine: apt-get install postgresql"
+    kubectl get --raw /readyz > /dev/null 2>&1 \
+        || fail "no control plane answers: start \`shoal up\` and export KUBECONFIG as it says"
+}
+
+check
 for step in "${@:-${steps[@]}}"; do
     [[ " ${steps[*]} remove " == *" $step "* ]] || fail "no step $step; there are ${steps[*]} remove"
     "$step"

@@ -7,7 +7,7 @@ import time
 
 from databases import connect
 
-BATCH = 5_000
+BATCH = 2_000
 PAUSE_S = float(os.environ.get("PAUSE_SECONDS", "0"))
 """Between two batches: time to watch, or to break it off."""
 
