@@ -36,9 +36,10 @@ SUM = re.compile(r"^(source|target): (\d+) orders, checksum (\w+)$", re.MULTILIN
 
 
 class Site:
-    def __init__(self, up: Plane, kubectl: Kubectl) -> None:
+    def __init__(self, up: Plane, kubectl: Kubectl, home: Path) -> None:
         self.up = up
         self.kubectl = kubectl
+        self.home = home
         self.said = ""
         """By the script that was started last, so far."""
 
@@ -48,7 +49,12 @@ class Site:
         script = await asyncio.create_subprocess_exec(
             SCRIPT, *steps,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-            env={"PATH": programs, "KUBECONFIG": str(self.up.kubeconfig), "ROWS": str(ROWS)},
+            env={
+                "PATH": programs,
+                "HOME": str(self.home),
+                "KUBECONFIG": str(self.up.kubeconfig),
+                "ROWS": str(ROWS),
+            },
         )  # fmt: skip
         self.said = ""
         assert script.stdout is not None
@@ -80,8 +86,8 @@ def need_postgresql() -> None:
 async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     need_postgresql()
     async with plane("--node-resources", "cpu=8,memory=8Gi") as up:
-        kubectl = Kubectl(OF_THE_WHEEL, up.kubeconfig, tmp_path_factory.mktemp("home"))
-        each = Site(up, kubectl)
+        home = tmp_path_factory.mktemp("home")
+        each = Site(up, Kubectl(OF_THE_WHEEL, up.kubeconfig, home), home)
         await each.run("databases")
         yield each
 
