@@ -1,16 +1,15 @@
 """The bridge of a control plane: made when it starts, gone when it ends without pods.
 
-What belongs to it bears its name: the interface, an nftables table that masquerades what pods
-send to the outside world, and a folder below /run/shoal with the namespaces of pods and the path
-of the data folder whose control plane this is. Blocking; all of it needs root.
+What belongs to it bears its name: the interface, its table of the `firewall`, and a folder below
+/run/shoal with the namespaces of pods and the path of the data folder whose control plane this is.
+Blocking; all of it needs root.
 """
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from shoal.agent.network import netlink
+from shoal.agent.network.firewall import remove_table, set_up_table
 from shoal.agent.network.layout import AddressPlan, hardware_address
 from shoal.agent.network.netlink import Netlink
 from shoal.agent.runtime.shim.syscalls import unmount_lazily
@@ -19,7 +18,6 @@ FOLDER = Path("/run/shoal")
 _OWNER_FILE = "owner"
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 _LINKS = Path("/sys/class/net")
-_SOURCE_NAT_PRIORITY = 100
 
 
 def set_up(plan: AddressPlan, owner: str) -> list[str]:
@@ -56,7 +54,7 @@ def take_down(bridge: str) -> None:
     if (index := link_index(bridge)) is not None:
         with Netlink() as connection:
             connection.send([netlink.removal(index)], f"remove {bridge}")
-    _remove_table(bridge)
+    remove_table(bridge)
     (folder / _OWNER_FILE).unlink(missing_ok=True)
     if folder.exists():
         folder.rmdir()
@@ -109,60 +107,4 @@ def _open_the_way_out(plan: AddressPlan) -> Iterable[str]:
     except OSError as error:
         yield f"pods reach no other machines: ip_forward cannot be set: {error.strerror}"
         return
-    refusal = _masquerade(plan)
-    if refusal:
-        yield f"pods reach no other machines: nftables: {refusal}"
-
-
-def _masquerade(plan: AddressPlan) -> str:
-    """Why not; empty when it is done."""
-    refused = netlink.library("netlink.exceptions").NetlinkError
-    differs = netlink.library("netlink.nfnetlink.nftsocket").Cmp.NFT_CMP_NEQ
-    rules = netlink.library("nftables.expressions")
-    subnet = str(plan.subnet)
-    _remove_table(plan.bridge)
-    try:
-        with _tables() as tables:
-            tables.table("add", name=plan.bridge)
-            tables.chain(
-                "add",
-                table=plan.bridge,
-                name="postrouting",
-                hook="postrouting",
-                type="nat",
-                priority=_SOURCE_NAT_PRIORITY,
-                policy=1,
-            )
-            tables.rule(
-                "add",
-                table=plan.bridge,
-                chain="postrouting",
-                expressions=(
-                    rules.ipv4addr(src=subnet),
-                    rules.ipv4addr(dst=subnet, op=differs),
-                    rules.masq(),
-                ),
-            )
-    except refused as error:
-        return os.strerror(error.code)
-    except OSError as error:
-        return error.strerror or str(error)
-    return ""
-
-
-def _remove_table(name: str) -> None:
-    refused = netlink.library("netlink.exceptions").NetlinkError
-    try:
-        with _tables() as tables:
-            tables.table("del", name=name)
-    except (refused, OSError):
-        # There was none, or there is no nftables.
-        return
-
-
-def _tables() -> Any:
-    return netlink.library("nftables.main").NFTables(nfgen_family=_INET)
-
-
-_INET = 2
-"""NFPROTO_IPV4."""
+    yield from set_up_table(plan)
