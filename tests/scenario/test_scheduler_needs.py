@@ -4,7 +4,6 @@ import asyncio
 import random
 from contextlib import AsyncExitStack
 
-from shoal.api.apps import STATEFUL_SETS
 from shoal.api.core import SERVICES
 from shoal.api.node import NODES
 from shoal.api.pod import PODS
@@ -29,7 +28,7 @@ async def test_a_collection_that_the_server_does_not_serve_holds_nobody_up() -> 
         served = {each.resource.group_resource for each in await discover(client)}
         needed = {each.group_resource for each in scheduler.needs}
         assert SERVICES.group_resource in needed & served
-        assert STATEFUL_SETS.group_resource in needed - served
+        assert "replicationcontrollers" in needed - served
         loop = SchedulerLoop(scheduler, client, informers, recorder, clock)
         tasks = [asyncio.create_task(each.run()) for each in (informers, recorder, loop)]
         for task in tasks:
