@@ -91,7 +91,7 @@ def limits_of(variables: Mapping[str, str]) -> QueueLimits:
         limits = QueueLimits(lease_s=float(lease_s), max_attempts=int(attempts))
     except ValueError:
         limits = QueueLimits(lease_s=0, max_attempts=0)
-    if not limits.lease_s > 0 or limits.max_attempts < 1:
+    if not 0 < limits.lease_s < float("inf") or limits.max_attempts < 1:
         raise ValueError(
             f"{environment.LEASE_VARIABLE} must be a number of seconds and "
             f"{environment.MAX_ATTEMPTS_VARIABLE} a number of deliveries, both above 0"

@@ -8,10 +8,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
-from shoal.work.protocol import ItemLease, QueueLimits, QueueSize, UnfitBody, WorkSource
+from shoal.testing.databases import DatabaseServer
+from shoal.work.protocol import (
+    ItemLease,
+    NamedQueue,
+    OtherBatch,
+    QueueLimits,
+    QueueSize,
+    SourceUnavailable,
+    UnfitBody,
+    WorkSource,
+)
 from shoal.work.sources import open_source
 from tests.servers import postgresql, redis
 
@@ -249,6 +260,43 @@ def test_a_batch_put_again_adds_what_is_missing_only(source: WorkSource) -> None
     assert bodies(done) + bodies(take(source, 3000)) == [*batch, "x"]
 
 
+def test_a_batch_of_that_name_with_other_items_is_refused(source: WorkSource) -> None:
+    source.put(QUEUE, ["a", "b", "c"], batch_id="night")
+    for other in (["x"], ["a", "x", "c"], ["x", "b", "c", "d"], ["a", "b"]):
+        with pytest.raises(OtherBatch, match="holds other items"):
+            source.put(QUEUE, other, batch_id="night")
+    assert source.size(QUEUE) == QueueSize(ready=3)
+    assert source.put(QUEUE, ["a", "b", "c", "d"], batch_id="night") == 1
+    assert source.put(QUEUE, ["x"], batch_id="day") == 1
+    assert bodies(take(source, 9)) == ["a", "b", "c", "d", "x"]
+
+
+def test_the_rest_of_an_interrupted_batch_is_refused_where_its_beginning_differs(
+    source: WorkSource,
+) -> None:
+    source.put(QUEUE, (str(number) for number in range(1500)), batch_id="night")
+    other = ["x", *(str(number) for number in range(1, 3000))]
+    with pytest.raises(OtherBatch):
+        source.put(QUEUE, other, batch_id="night")
+    assert source.size(QUEUE).ready == 1500
+
+
+def test_queues_are_listed_with_their_sizes_until_they_are_purged(source: WorkSource) -> None:
+    assert QUEUE not in [each.name for each in source.queues()]
+    source.put(QUEUE, ["a", "b", "c"])
+    source.put("other/orders", ["a"])
+    a, b, _ = take(source, 3)
+    source.ack(QUEUE, [a.token])
+    source.nack(QUEUE, [b.token], reason="later", delay_s=600)
+    own = [each for each in source.queues() if each.name in (QUEUE, "other/orders")]
+    assert own == [
+        NamedQueue(name=QUEUE, size=QueueSize(delayed=1, leased=1, done=1)),
+        NamedQueue(name="other/orders", size=QueueSize(ready=1)),
+    ]
+    source.purge("other/orders")
+    assert [each.name for each in source.queues() if each.name == "other/orders"] == []
+
+
 def test_one_batch_put_twice_at_a_time_is_there_once(url: str, source: WorkSource) -> None:
     batch = [str(number) for number in range(5000)]
     added: list[int] = []
@@ -316,3 +364,13 @@ def test_a_source_that_was_closed_opens_again(source: WorkSource) -> None:
     source.put(QUEUE, ["a"])
     source.close()
     assert bodies(take(source)) == ["a"]
+
+
+def test_redis_without_its_password_says_that_it_wants_one(redis: DatabaseServer) -> None:
+    with_password = urlsplit(redis.url)
+    bare = with_password._replace(netloc=with_password.netloc.rpartition("@")[2]).geturl()
+    with pytest.raises(SourceUnavailable, match="it wants a password; name one in the URL"):
+        open_source(bare).size(QUEUE)
+    wrong = with_password._replace(netloc="u:geheim@" + with_password.netloc.rpartition("@")[2])
+    with pytest.raises(SourceUnavailable, match="it knows no such user with this password"):
+        open_source(wrong.geturl()).size(QUEUE)

@@ -61,6 +61,47 @@ def test_a_batch_is_put_once(shoal: Shoal, tmp_path: Path) -> None:
     assert shoal(*words).startswith("0 items")
 
 
+def test_a_batch_of_that_name_with_other_items_is_refused(shoal: Shoal) -> None:
+    shoal("work", "put", "orders", "--item", "a", "--item", "b", "--batch-id", "night")
+    said = shoal.run("work", "put", "orders", "--item", "x", "--batch-id", "night")
+    assert "batch night of default/orders holds other items; use another" in said.sentence
+    assert size(shoal) == {"ready": 2}
+
+
+def test_queues_are_listed_and_an_unknown_one_is_told(shoal: Shoal) -> None:
+    assert "No queues found" in shoal.run("work", "list").err
+    shoal("work", "put", "orders", "--item", "a")
+    shoal("work", "put", "days", "--item", "a")
+    assert [line.split()[0] for line in shoal("work", "list").splitlines()] == [
+        "QUEUE", "default/days", "default/orders",
+    ]  # fmt: skip
+    listed = [json.loads(line) for line in shoal("work", "list", "--json").splitlines()]
+    assert [(each["queue"], each["ready"]) for each in listed] == [
+        ("default/days", 1), ("default/orders", 1),
+    ]  # fmt: skip
+    for words in (["size", "oders"], ["peek", "oders"], ["get", "oders", "--json"]):
+        said = shoal.run("work", *words)
+        assert said.err.startswith("nobody has put an item into default/oders; `shoal work list`")
+        assert said.code == (3 if words[0] == "get" else 0)
+
+
+def test_ids_that_are_not_dead_are_told(shoal: Shoal) -> None:
+    shoal("work", "put", "orders", "--item", "a")
+    told = json.loads(shoal("work", "get", "orders", "--json"))
+    shoal("work", "nack", told["token"], "--max-attempts", "1")
+    said = shoal.run("work", "revive", "orders", "--id", "99", "--id", str(told["id"]))
+    assert "no dead item of default/orders has the id 99" in said.sentence
+    assert "1 dead item of default/orders revived" in said.sentence
+    assert size(shoal) == {"ready": 1}
+
+
+def test_who_only_looks_makes_no_file(shoal: Shoal, tmp_path: Path) -> None:
+    shoal("work", "size", "q", "--url", f"sqlite://{tmp_path}/no/q.db")
+    assert not (tmp_path / "no").exists()
+    shoal("work", "size", "orders")
+    assert list((tmp_path / "data").iterdir()) == []
+
+
 def test_a_shell_takes_an_item_and_says_what_became_of_it(shoal: Shoal, tmp_path: Path) -> None:
     shoal("work", "put", "orders", "--item", "a")
     token = str(tmp_path / "token")
@@ -159,6 +200,15 @@ def test_a_server_is_named_by_a_variable_or_a_file_and_its_password_never_shown(
         (["put", "q", "--from", "/no/file"], "/no/file cannot be read"),
         (["get", "q"], "keep it with --token-file"),
         (["get", "q", "--json", "--lease", "0"], "--lease must be above 0"),
+        (["get", "q", "--json", "--lease", "nan"], "--lease must be above 0 and at most"),
+        (["get", "q", "--json", "--lease", "inf"], "--lease must be above 0 and at most"),
+        (["nack", "default/q/1-a", "--delay", "nan"], "--delay must be from 0 to"),
+        (["get", "q", "--json", "--max-attempts", "99999999999"], "'--max-attempts'"),
+        (["size", "q", "--url-file", "/"], "/ cannot be read: Is a directory\n"),
+        (
+            ["put", "q", "--item", "a", "--url", "sqlite:////no/folder/x.db"],
+            "a folder that is there",
+        ),
         (["ack"], "name a token"),
         (["ack", "strange"], "is no token"),
         (["ack", "default/q/1-a"], "ran out or was given up"),

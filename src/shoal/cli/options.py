@@ -12,6 +12,9 @@ from shoal.cli.output import CliError, fail
 if TYPE_CHECKING:
     from shoal.client.protocol import Client
 
+MAX_INT32 = 2**31 - 1
+"""The largest number that fields of Kubernetes' objects take."""
+
 Words = Annotated[list[str], typer.Argument(metavar="KIND [NAME]...", show_default=False)]
 Namespace = Annotated[
     str, typer.Option("--namespace", "-n", help="Defaults to the kubeconfig's.", show_default=False)

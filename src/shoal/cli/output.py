@@ -31,6 +31,13 @@ class CliError(Exception):
     """What a user can mend; the text is one sentence."""
 
 
+def reason_of(error: OSError | UnicodeDecodeError) -> str:
+    """Why a file could not be used, without numbers and the file's name again."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return "it is no UTF-8 text"
+
+
 _GOOD = {"Running", "Completed", "Succeeded", "Ready", "Active", "Bound", "True"}
 _BAD = {"Failed", "Error", "CrashLoopBackOff", "OOMKilled", "NotReady", "Evicted", "False"}
 _WAITING = {"Pending", "ContainerCreating", "Terminating", "Unknown", "PodInitializing"}

@@ -43,7 +43,7 @@ from shoal.standalone.executor_pools import ExecutorPools, ploto_options
 from shoal.standalone.scheduler_plugins import plugin_registry
 from shoal.standalone.scheduler_profiles import build_wanted
 from shoal.standalone.volcano_reload import VolcanoReload, reporter, warn_of
-from shoal.work.locations import own_url
+from shoal.work.locations import make_own_folder, own_url
 from shoal.work.sources import open_source
 
 Run = Callable[[], Awaitable[None]]
@@ -136,6 +136,7 @@ class Services:
     def add_workers(self, session: HttpSession, data_dir: Path) -> WorkerControllers:
         """`session` tells others of runs that end; queues that name no source are kept in
         `data_dir`."""
+        make_own_folder(data_dir)
         family = WorkerControllers(
             self._client,
             self.informers,

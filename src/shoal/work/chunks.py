@@ -1,11 +1,14 @@
 """How items are cut into transactions when they are put, and what of them can be kept. Pure."""
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
-from shoal.work.protocol import UnfitBody
+from shoal.work.protocol import OtherBatch, UnfitBody
 
 MAX_ITEMS = 1000
 MAX_CHARACTERS = 1 << 20
+_OTHER = "the batch of this name holds other items; use another batch id"
 
 
 def chunks(bodies: Iterable[str]) -> Iterator[tuple[int, Sequence[str]]]:
@@ -29,6 +32,39 @@ def chunks(bodies: Iterable[str]) -> Iterator[tuple[int, Sequence[str]]]:
         yield start, run
 
 
-def missing(start: int, run: Sequence[str], present: int) -> Sequence[str]:
-    """What of a run, whose first has the index `start`, is not among the first `present`."""
-    return run[max(present - start, 0) :]
+class BatchMark(NamedTuple):
+    """How far a batch is in a queue."""
+
+    items: int = 0
+    """How many of its items."""
+    digest: str = ""
+    """Of their bodies."""
+
+
+def missing(
+    run: Sequence[str], before: BatchMark, present: BatchMark
+) -> tuple[Sequence[str], BatchMark]:
+    """What of a run, which comes after `before`, is not in the queue, where the batch is as far
+    as `present`; and the mark after the run. Raises OtherBatch."""
+    mark = before
+    for body in run:
+        _compare(mark, present)
+        mark = BatchMark(mark.items + 1, _digest(mark.digest, body))
+    _compare(mark, present)
+    return run[max(present.items - before.items, 0) :], mark
+
+
+def check_end(given: BatchMark, present: BatchMark) -> None:
+    """Raises OtherBatch where more items of the batch are in the queue than were given."""
+    if present.items > given.items:
+        raise OtherBatch(_OTHER)
+
+
+def _compare(mark: BatchMark, present: BatchMark) -> None:
+    if mark.items == present.items and mark.digest != present.digest:
+        raise OtherBatch(_OTHER)
+
+
+def _digest(before: str, body: str) -> str:
+    text = before.encode() + body.encode(errors="surrogatepass")
+    return hashlib.sha256(text).hexdigest()

@@ -10,6 +10,11 @@ def own_path(data_dir: Path, namespace: str) -> Path:
     return data_dir.absolute() / "work" / f"{namespace}.db"
 
 
+def make_own_folder(data_dir: Path) -> None:
+    """The folder of these files; the sources make none."""
+    own_path(data_dir, "default").parent.mkdir(exist_ok=True)
+
+
 def own_url(data_dir: Path, namespace: str) -> str:
     """The same for `open_source`."""
     return own_path(data_dir, namespace).as_uri().replace("file:", "sqlite:", 1)

@@ -12,11 +12,12 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from shoal.work.addresses import shown, without_secrets
-from shoal.work.chunks import chunks, missing
+from shoal.work.chunks import BatchMark, check_end, chunks, missing
 from shoal.work.protocol import (
     DeadItem,
     Item,
     ItemLease,
+    NamedQueue,
     QueueLimits,
     QueueSize,
     SourceUnavailable,
@@ -60,21 +61,23 @@ class PostgresqlSource:
         self._hints: dict[str, _Hint] = {}
 
     def put(self, queue: str, bodies: Iterable[str], *, batch_id: str = "") -> int:
-        added = 0
-        for start, run in chunks(bodies):
+        added, mark, present = 0, BatchMark(), BatchMark()
+        for _, run in chunks(bodies):
             with self._speaking() as connection, connection.transaction():
                 lacking = run
                 if batch_id:
                     batch: dict[str, Any] = {"queue": queue, "batch": batch_id}
-                    [(present,)] = self._rows(connection, "lock_batch", batch)
-                    lacking = missing(start, run, present)
+                    [row] = self._rows(connection, "lock_batch", batch)
+                    present = BatchMark(*row)
+                    lacking, mark = missing(run, mark, present)
                     if lacking:
-                        batch["added"] = start + len(run)
+                        batch |= {"added": mark.items, "digest": mark.digest}
                         connection.execute(_statement("write_batch"), batch)
                 if lacking:
                     values = {"queue": queue, "bodies": list(lacking)}
                     connection.execute(_statement("put"), values)
             added += len(lacking)
+        check_end(mark, present)
         return added
 
     def lease(
@@ -137,14 +140,12 @@ class PostgresqlSource:
         return self._held("give_back", queue, tokens, values)
 
     def size(self, queue: str) -> QueueSize:
-        [(added, done, dead, leased, delayed)] = self._asked("size", {"queue": queue})
-        return QueueSize(
-            ready=added - done - dead - leased - delayed,
-            delayed=delayed,
-            leased=leased,
-            done=done,
-            dead=dead,
-        )
+        [row] = self._asked("size", {"queue": queue})
+        return _size(*row)
+
+    def queues(self) -> Sequence[NamedQueue]:
+        rows = self._asked("sizes", {})
+        return [NamedQueue(name=name, size=_size(*figures)) for name, *figures in rows]
 
     def peek(self, queue: str, count: int) -> Sequence[Item]:
         rows = self._asked("peek", {"queue": queue, "count": count})
@@ -215,6 +216,16 @@ class PostgresqlSource:
                 raise
             self._session = session
         return self._session
+
+
+def _size(added: int, done: int, dead: int, leased: int, delayed: int) -> QueueSize:
+    return QueueSize(
+        ready=added - done - dead - leased - delayed,
+        delayed=delayed,
+        leased=leased,
+        done=done,
+        dead=dead,
+    )
 
 
 def _prepare(session: psycopg.Connection[TupleRow]) -> None:

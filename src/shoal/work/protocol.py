@@ -87,6 +87,18 @@ class UnfitBody(Exception):
     """The text of an item that no source can keep. A sentence for people."""
 
 
+class OtherBatch(Exception):
+    """Under the name of the batch there are other items than those given. A sentence for people."""
+
+
+class NamedQueue(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue of a source."""
+
+    name: str
+    """`<namespace>/<name>`."""
+    size: QueueSize
+
+
 class WorkSource(Protocol):
     """The queues of one database. `queue` is `<namespace>/<name>`; one that nobody has put into
     is empty."""
@@ -94,8 +106,9 @@ class WorkSource(Protocol):
     def put(self, queue: str, bodies: Iterable[str], *, batch_id: str = "") -> int:
         """Add items; how many were. Bodies are taken as they come, in bounded memory and in one
         transaction for some hundreds of them, so an interruption leaves a part there. With a
-        `batch_id` the same batch, put again, adds only what is missing. What was put is durable
-        when this returns. Raises UnfitBody for one with a NUL character."""
+        `batch_id` the same batch, put again, adds only what is missing, and one that has grown
+        what has come to its end. What was put is durable when this returns. Raises UnfitBody for
+        an item with a NUL character, OtherBatch where other items came under this `batch_id`."""
         ...
 
     def lease(
@@ -133,6 +146,10 @@ class WorkSource(Protocol):
 
     def size(self, queue: str) -> QueueSize:
         """Exact, as of one moment; costs the same for a million items as for one."""
+        ...
+
+    def queues(self) -> Sequence[NamedQueue]:
+        """All that somebody has put into since they were purged, by name."""
         ...
 
     def peek(self, queue: str, count: int) -> Sequence[Item]:

@@ -14,12 +14,13 @@ from redis.backoff import NoBackoff
 from redis.commands.core import Script
 from redis.retry import Retry
 
-from shoal.work.addresses import shown, without_secrets
-from shoal.work.chunks import chunks
+from shoal.work.addresses import has_password, shown, without_secrets
+from shoal.work.chunks import BatchMark, check_end, chunks, missing
 from shoal.work.protocol import (
     DeadItem,
     Item,
     ItemLease,
+    NamedQueue,
     QueueLimits,
     QueueSize,
     SourceUnavailable,
@@ -34,6 +35,11 @@ _KEYS = (
 _ANSWER_TIMEOUT_S = 60.0
 _CONNECT_TIMEOUT_S = 10.0
 _IDS_PER_CALL = 1000
+_NEEDS_PASSWORD = (
+    "it wants a password; name one in the URL (redis://:PASSWORD@HOST), which a file, a variable "
+    "or a Secret may hold"
+)
+_WRONG_PASSWORD = "it knows no such user with this password; see the URL"
 
 
 class RedisSource:
@@ -45,7 +51,32 @@ class RedisSource:
         self._scripts: dict[str, Script] = {}
 
     def put(self, queue: str, bodies: Iterable[str], *, batch_id: str = "") -> int:
-        return sum(self._run("put", queue, batch_id, start, *run) for start, run in chunks(bodies))
+        added, mark, present = 0, BatchMark(), BatchMark()
+        for _, run in chunks(bodies):
+            if batch_id:
+                count, mark, present = self._put_missing(queue, batch_id, run, mark)
+                added += count
+            else:
+                added += self._run("put", queue, "", "", "", *run)
+        check_end(mark, present)
+        return added
+
+    def _put_missing(
+        self, queue: str, batch_id: str, run: Sequence[str], before: BatchMark
+    ) -> tuple[int, BatchMark, BatchMark]:
+        """How many were put, the mark after the run, and how far the batch was."""
+        while True:
+            written: str = self._run("read_batch", queue, batch_id)
+            count, _, digest = written.partition(" ")
+            present = BatchMark(int(count or 0), digest)
+            lacking, mark = missing(run, before, present)
+            if not lacking:
+                return 0, mark, present
+            after = f"{mark.items} {mark.digest}"
+            # None: somebody else put of the same batch meanwhile.
+            added = self._run("put", queue, batch_id, written, after, *lacking)
+            if added is not None:
+                return added, mark, present
 
     def lease(
         self, queue: str, *, holder: str, count: int, limits: QueueLimits
@@ -86,8 +117,20 @@ class RedisSource:
         )
 
     def size(self, queue: str) -> QueueSize:
+        return self._size(queue)[1]
+
+    def queues(self) -> Sequence[NamedQueue]:
+        with self._speaking() as client:
+            keys: list[str] = list(client.scan_iter(match=_key("*", "counts"), count=1000))
+        head, tail = _key("\n", "counts").split("\n")
+        names = sorted({key[len(head) : -len(tail)] for key in keys})
+        sizes = [(name, *self._size(name)) for name in names]
+        return [NamedQueue(name=name, size=size) for name, added, size in sizes if added]
+
+    def _size(self, queue: str) -> tuple[int, QueueSize]:
+        """With it, how many were put since the queue was purged."""
         added, done, dead, leased, delayed = self._run("size", queue)
-        return QueueSize(
+        return added, QueueSize(
             ready=added - done - dead - leased - delayed,
             delayed=delayed,
             leased=leased,
@@ -143,7 +186,7 @@ class RedisSource:
         return [token_of(*part) for part, is_held in zip(parts, answers, strict=True) if is_held]
 
     def _run(self, name: str, queue: str, *values: Any) -> Any:
-        keys = [f"shoal:work:{{{queue}}}:{each}" for each in _KEYS]
+        keys = [_key(queue, each) for each in _KEYS]
         with self._speaking() as client:
             found = self._scripts.get(name)
             if found is None:
@@ -159,11 +202,21 @@ class RedisSource:
             yield self._client
         except (redis.RedisError, ValueError, OSError) as error:
             self.close()
-            said = without_secrets(str(error), self._url)
             raise SourceUnavailable(
-                f"the work source {shown(self._url)} cannot be used: {said}; see that it runs, and "
-                "that its URL and the user's rights are right"
+                f"the work source {shown(self._url)} cannot be used: {_said(error, self._url)}"
             ) from None
+
+
+def _said(error: Exception, url: str) -> str:
+    """What is wrong, and how to mend it."""
+    text = without_secrets(str(error), url)
+    if isinstance(error, redis.AuthenticationError):
+        return _WRONG_PASSWORD if has_password(url) else _NEEDS_PASSWORD
+    return f"{text}; see that it runs, and that its URL and the user's rights are right"
+
+
+def _key(queue: str, what: str) -> str:
+    return f"shoal:work:{{{queue}}}:{what}"
 
 
 def _connect(url: str) -> redis.Redis:

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from shoal.base.clock import Clock
-from shoal.work.chunks import chunks, missing
+from shoal.work.chunks import BatchMark, check_end, chunks, missing
 from shoal.work.protocol import (
     DeadItem,
     Item,
     ItemLease,
+    NamedQueue,
     QueueLimits,
     QueueSize,
     SourceUnavailable,
@@ -39,7 +40,7 @@ _Row = tuple[int, int, str | None, str]
 
 
 class SqliteSource:
-    """A `WorkSource`."""
+    """A `WorkSource`. Only a put makes the file; without it there is nothing in any queue."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._path = path
@@ -49,24 +50,29 @@ class SqliteSource:
         self._ids: dict[str, int] = {}
 
     def put(self, queue: str, bodies: Iterable[str], *, batch_id: str = "") -> int:
-        added = 0
-        for start, run in chunks(bodies):
+        added, mark, present = 0, BatchMark(), BatchMark()
+        for _, run in chunks(bodies):
             with self._writing(is_durable=True) as run_sql:
                 run_sql("add_queue", queue)
-                number = self._number(queue)
-                present = run_sql("read_batch", number, batch_id).fetchone() if batch_id else None
-                lacking = missing(start, run, present[0]) if present else run
+                number, lacking = self._number(queue), run
+                if batch_id:
+                    row = run_sql("read_batch", number, batch_id).fetchone()
+                    present = BatchMark(*row) if row else BatchMark()
+                    lacking, mark = missing(run, mark, present)
+                    if lacking:
+                        run_sql("write_batch", number, batch_id, *mark)
                 for body in lacking:
                     run_sql("add_item", number, body)
                 run_sql("count_added", len(lacking), number)
-                if batch_id and lacking:
-                    run_sql("write_batch", number, batch_id, start + len(run))
             added += len(lacking)
+        check_end(mark, present)
         return added
 
     def lease(
         self, queue: str, *, holder: str, count: int, limits: QueueLimits
     ) -> Sequence[ItemLease]:
+        if not self._is_there():
+            return []
         with self._writing() as run_sql:
             number = self._number(queue)
             now_s = self._now_s()
@@ -87,6 +93,8 @@ class SqliteSource:
         ]
 
     def renew(self, queue: str, tokens: Sequence[str], lease_s: float) -> Sequence[str]:
+        if not self._is_there():
+            return []
         with self._writing() as run_sql:
             number = self._number(queue)
             until_s = self._now_s() + lease_s
@@ -97,6 +105,8 @@ class SqliteSource:
             ]
 
     def ack(self, queue: str, tokens: Sequence[str]) -> Sequence[str]:
+        if not self._is_there():
+            return []
         with self._writing() as run_sql:
             number = self._number(queue)
             done = [
@@ -119,6 +129,8 @@ class SqliteSource:
         max_attempts: int = 3,
     ) -> Sequence[str]:
         held: list[str] = []
+        if not self._is_there():
+            return held
         with self._writing() as run_sql:
             number = self._number(queue)
             due_s = self._now_s() + delay_s
@@ -135,18 +147,22 @@ class SqliteSource:
         return held
 
     def size(self, queue: str) -> QueueSize:
+        if not self._is_there():
+            return QueueSize()
         with self._speaking():
             row = self._run("size", self._now_s(), queue).fetchone()
-        added, done, dead, leased, delayed = row if row else (0,) * 5
-        return QueueSize(
-            ready=added - done - dead - leased - delayed,
-            delayed=delayed,
-            leased=leased,
-            done=done,
-            dead=dead,
-        )
+        return _size(*row) if row else QueueSize()
+
+    def queues(self) -> Sequence[NamedQueue]:
+        if not self._is_there():
+            return []
+        with self._speaking():
+            rows = self._run("sizes", self._now_s()).fetchall()
+        return [NamedQueue(name=name, size=_size(*figures)) for name, *figures in rows]
 
     def peek(self, queue: str, count: int) -> Sequence[Item]:
+        if not self._is_there():
+            return []
         with self._speaking():
             number = self._number(queue)
             rows: list[_Row] = self._run("returned", number, self._now_s(), count).fetchall()
@@ -154,6 +170,8 @@ class SqliteSource:
         return [Item(id=each, body=body) for each, _, _, body in rows]
 
     def dead_letters(self, queue: str, count: int) -> Sequence[DeadItem]:
+        if not self._is_there():
+            return []
         with self._speaking():
             rows = self._run("dead_letters", self._number(queue), count).fetchall()
         return [
@@ -162,6 +180,8 @@ class SqliteSource:
         ]
 
     def revive(self, queue: str, ids: Sequence[int] | None = None) -> int:
+        if not self._is_there():
+            return 0
         with self._writing() as run_sql:
             number = self._number(queue)
             if ids is None:
@@ -174,6 +194,8 @@ class SqliteSource:
         return revived
 
     def purge(self, queue: str) -> int:
+        if not self._is_there():
+            return 0
         with self._writing() as run_sql:
             number = self._number(queue)
             gone = run_sql("purge_items", number).rowcount + run_sql("purge_dead", number).rowcount
@@ -217,6 +239,9 @@ class SqliteSource:
                 return 0
             self._ids[queue] = row[0]
         return self._ids[queue]
+
+    def _is_there(self) -> bool:
+        return self._database is not None or self._path.exists()
 
     def _now_s(self) -> float:
         return self._clock.now().timestamp()
@@ -271,14 +296,15 @@ class SqliteSource:
             yield
         except (sqlite3.Error, OSError) as error:
             self.close()
+            said = error.strerror if isinstance(error, OSError) else error
             raise SourceUnavailable(
-                f"the work source {self._path} cannot be used: {error}; "
-                "it must be a file of work queues in a folder that this user may write"
+                f"the work source {self._path} cannot be used: {said}; "
+                "it must be a file of work queues in a folder that is there and that this user "
+                "may write"
             ) from error
 
     def _connection(self) -> sqlite3.Connection:
         if self._database is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             self._turn = self._path.with_name(self._path.name + ".lock").open("a")
             database = sqlite3.connect(
                 self._path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False
@@ -294,6 +320,16 @@ class SqliteSource:
                 raise
             self._database = database
         return self._database
+
+
+def _size(added: int, done: int, dead: int, leased: int, delayed: int) -> QueueSize:
+    return QueueSize(
+        ready=added - done - dead - leased - delayed,
+        delayed=delayed,
+        leased=leased,
+        done=done,
+        dead=dead,
+    )
 
 
 def prepare(database: sqlite3.Connection) -> None:

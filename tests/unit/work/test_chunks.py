@@ -1,9 +1,18 @@
 """How items are cut into transactions."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal.work.chunks import MAX_CHARACTERS, MAX_ITEMS, chunks, missing
+from shoal.work.chunks import (
+    MAX_CHARACTERS,
+    MAX_ITEMS,
+    BatchMark,
+    check_end,
+    chunks,
+    missing,
+)
+from shoal.work.protocol import OtherBatch
 
 BODIES = st.lists(st.text(st.characters(exclude_characters="\0"), max_size=5), max_size=20)
 
@@ -37,9 +46,29 @@ def test_bodies_are_taken_as_they_are_needed() -> None:
     assert taken <= MAX_ITEMS + 1
 
 
-@given(BODIES, st.integers(0, 50), st.integers(0, 50))
+def mark_of(bodies: list[str]) -> BatchMark:
+    return missing(bodies, BatchMark(), BatchMark())[1]
+
+
+@given(BODIES, st.integers(0, 20), st.integers(0, 20))
 def test_what_is_missing_of_a_run_is_what_comes_after_those_present(
-    run: list[str], start: int, present: int
+    batch: list[str], start: int, present: int
 ) -> None:
-    expected = [body for place, body in enumerate(run, start) if place >= present]
-    assert missing(start, run, present) == expected
+    start, present = min(start, len(batch)), min(present, len(batch))
+    lacking, mark = missing(batch[start:], mark_of(batch[:start]), mark_of(batch[:present]))
+    assert lacking == batch[max(start, present) :]
+    assert mark == mark_of(batch)
+
+
+@given(BODIES, BODIES)
+def test_a_batch_with_other_items_is_noticed_before_anything_is_added(
+    batch: list[str], other: list[str]
+) -> None:
+    present = mark_of(batch)
+    if other[: len(batch)] == batch:
+        assert missing(other, BatchMark(), present)[0] == other[len(batch) :]
+        return
+    with pytest.raises(OtherBatch, match="use another batch id"):
+        lacking, mark = missing(other, BatchMark(), present)
+        assert lacking == []
+        check_end(mark, present)

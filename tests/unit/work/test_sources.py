@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from shoal.testing.databases import free_port
-from shoal.work.locations import own_url
-from shoal.work.protocol import QueueSize, SourceUnavailable
+from shoal.work.locations import make_own_folder, own_url
+from shoal.work.protocol import QueueLimits, QueueSize, SourceUnavailable
 from shoal.work.sources import open_source
 
 
@@ -27,17 +27,38 @@ def test_a_server_that_does_not_answer_is_told_without_its_password(scheme: str)
     assert "geheim" not in str(refusal.value) and "\n" not in str(refusal.value)
 
 
-def test_the_own_queues_of_a_namespace_are_a_file_that_is_made_when_needed(
+def test_the_own_queues_of_a_namespace_are_a_file_that_the_first_put_makes(
     tmp_path: Path,
 ) -> None:
-    source = open_source(own_url(tmp_path / "with space", "team-a"))
-    assert source.size("team-a/q") == QueueSize()
+    make_own_folder(tmp_path)
+    source = open_source(own_url(tmp_path, "team-a"))
+    assert source.put("team-a/q", ["a"]) == 1
     source.close()
-    assert (tmp_path / "with space" / "work" / "team-a.db").exists()
+    assert (tmp_path / "work" / "team-a.db").exists()
+
+
+def test_who_only_looks_makes_neither_file_nor_folder(tmp_path: Path) -> None:
+    for path in (tmp_path / "q.db", tmp_path / "no" / "q.db"):
+        source = open_source(f"sqlite://{path}")
+        assert source.size("a/b") == QueueSize()
+        assert source.lease("a/b", holder="x", count=1, limits=QueueLimits()) == []
+        assert [source.peek("a/b", 1), source.dead_letters("a/b", 1), source.queues()] == [[]] * 3
+        assert (source.ack("a/b", ["1-a"]), source.revive("a/b"), source.purge("a/b")) == ([], 0, 0)
+        assert source.renew("a/b", ["1-a"], 1) == source.nack("a/b", ["1-a"], reason="no") == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_put_makes_no_folder_of_others(tmp_path: Path) -> None:
+    source = open_source(f"sqlite://{tmp_path}/no/q.db")
+    with pytest.raises(SourceUnavailable, match=r"No such file or directory; .* a folder that is"):
+        source.put("a/b", ["x"])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "q.db").write_text("no database at all, but long enough to be read as one" * 99)
     source = open_source(f"sqlite://{tmp_path}/q.db")
-    with pytest.raises(SourceUnavailable, match=r"q\.db cannot be used: file is not a database"):
+    with pytest.raises(
+        SourceUnavailable, match=r"source /\w.*q\.db cannot be used: file is not a database"
+    ):
         source.size("a/b")

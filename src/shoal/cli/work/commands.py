@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from shoal.cli.options import MAX_INT32
 from shoal.cli.output import CliError, fail
 
 if TYPE_CHECKING:
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from shoal.work.protocol import QueueLimits
 
 app = typer.Typer(help="Work queues: put items in, take them out.", no_args_is_help=True)
+
+MAX_LEASE_S = 31_536_000
+"""A year: of leases and delays."""
+MAX_ID = 10**15
+"""Ids have at most 16 digits."""
 
 _T = TypeVar("_T")
 
@@ -34,10 +40,12 @@ DataDir = Annotated[Path | None, typer.Option(help="That of `shoal up`, for its 
 Lease = Annotated[
     float | None, typer.Option(help="Seconds that an item is held without a sign of life.")
 ]
-MaxAttempts = Annotated[int | None, typer.Option(help="Deliveries before an item is dead.", min=1)]
+MaxAttempts = Annotated[
+    int | None, typer.Option(help="Deliveries before an item is dead.", min=1, max=MAX_INT32)
+]
 TokenFile = Annotated[Path | None, typer.Option(help="File with the token of the item.")]
 Tokens = Annotated[list[str] | None, typer.Argument(metavar="[TOKEN]...", show_default=False)]
-Count = Annotated[int, typer.Option(help="How many at most.", min=1)]
+Count = Annotated[int, typer.Option(help="How many at most.", min=1, max=MAX_INT32)]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, one object a line.")]
 
 
@@ -121,7 +129,7 @@ def nack(
     tokens: Tokens = None,
     token_file: TokenFile = None,
     reason: Annotated[str, typer.Option(help="Kept with the dead.")] = "given back",
-    delay: Annotated[float, typer.Option(help="Seconds before it may be taken again.", min=0)] = 0,
+    delay: Annotated[float, typer.Option(help="Seconds before it may be taken again.")] = 0,
     keep_attempt: Annotated[
         bool, typer.Option("--keep-attempt", help="As if it had not been taken.")
     ] = False,
@@ -134,6 +142,8 @@ def nack(
     """Give an item back; after its last attempt it is put with the dead."""
     which = _which("", url, url_from_env, url_file, data_dir)
     limits = _told(lambda: _limits(None, max_attempts))
+    if not 0 <= delay <= MAX_LEASE_S:
+        fail(f"--delay must be from 0 to {MAX_LEASE_S} seconds")
     _settle(
         which,
         tokens,
@@ -175,7 +185,9 @@ def renew(
 @app.command()
 def each(
     words: Annotated[list[str], typer.Argument(metavar="-- COMMAND...", show_default=False)],
-    count: Annotated[int, typer.Option(help="Items to take; all where absent.", min=0)] = 0,
+    count: Annotated[
+        int, typer.Option(help="Items to take; all where absent.", min=0, max=MAX_INT32)
+    ] = 0,
     lease: Lease = None,
     max_attempts: MaxAttempts = None,
     queue: Annotated[str, typer.Option("--queue", "-q", help="NAME or NAMESPACE/NAME.")] = "",
@@ -188,6 +200,7 @@ def each(
     """Run a command for every item, which it gets as $ITEM and on standard input: exit code 0
     acknowledges it, any other gives it back."""
     from shoal.cli.work.each import CommandLoop
+    from shoal.cli.work.target import namespace_of
     from shoal.worker import pod_name
 
     which = _which(namespace, url, url_from_env, url_file, data_dir)
@@ -195,7 +208,7 @@ def each(
     def run() -> int:
         name = which.queue(queue)
         loop = CommandLoop(
-            which.source(name),
+            which.source(namespace_of(name)),
             name,
             words,
             holder=pod_name(),
@@ -205,6 +218,22 @@ def each(
         return loop.run()
 
     raise typer.Exit(_told(run))
+
+
+@app.command("list")
+def list_all(
+    as_json: AsJson = False,
+    namespace: Namespace = "",
+    url: Url = "",
+    url_from_env: UrlVariable = "",
+    url_file: UrlFile = None,
+    data_dir: DataDir = None,
+) -> None:
+    """List the queues of a source: of a namespace's own, or of all on a server."""
+    from shoal.cli.work import looking
+
+    which = _which(namespace, url, url_from_env, url_file, data_dir)
+    _told(lambda: looking.list_all(which, as_json=as_json))
 
 
 @app.command()
@@ -263,7 +292,9 @@ def dead(
 @app.command()
 def revive(
     queue: Queue = "",
-    ids: Annotated[list[int] | None, typer.Option("--id", help="Only these items.")] = None,
+    ids: Annotated[
+        list[int] | None, typer.Option("--id", help="Only these items.", min=1, max=MAX_ID)
+    ] = None,
     namespace: Namespace = "",
     url: Url = "",
     url_from_env: UrlVariable = "",
@@ -328,8 +359,8 @@ def _limits(lease_s: float | None, max_attempts: int | None) -> "QueueLimits":
         usual = limits_of(os.environ)
     except ValueError as error:
         raise CliError(str(error)) from error
-    if lease_s is not None and lease_s <= 0:
-        raise CliError("--lease must be above 0")
+    if lease_s is not None and not 0 < lease_s <= MAX_LEASE_S:
+        raise CliError(f"--lease must be above 0 and at most {MAX_LEASE_S} seconds")
     return QueueLimits(
         lease_s=lease_s or usual.lease_s, max_attempts=max_attempts or usual.max_attempts
     )
@@ -344,5 +375,7 @@ def _told(call: Callable[[], _T]) -> _T:
     except BrokenPipeError:
         # The reader of our output has gone; there is nobody left to tell.
         os._exit(0)
-    except (CliError, SourceUnavailable, OSError) as error:
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except (CliError, SourceUnavailable) as error:
         fail(str(error))

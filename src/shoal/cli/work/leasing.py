@@ -12,8 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from shoal.cli.output import CliError
-from shoal.cli.work.target import WhichSource
+from shoal.cli.output import CliError, reason_of
+from shoal.cli.work.looking import tell_of_nothing
+from shoal.cli.work.target import WhichSource, namespace_of
 from shoal.work.pacing import POLL
 from shoal.work.protocol import ItemLease, QueueLimits, WorkSource
 
@@ -42,15 +43,17 @@ def get(
             "keep it with --token-file FILE, or print it with --json"
         )
     queue = which.queue(name)
-    with closing(which.source(queue)) as source:
+    with closing(which.source(namespace_of(queue))) as source:
         lease = _leased(source, queue, holder, limits, is_waiting=is_waiting)
         if lease is None:
-            return DRAINED if source.size(queue).is_drained else NOTHING_NOW
+            size = source.size(queue)
+            tell_of_nothing(queue, size)
+            return DRAINED if size.is_drained else NOTHING_NOW
         try:
             _hand_over(queue, lease, token_file, as_json=as_json)
         except OSError as error:
             source.nack(queue, [lease.token], reason="not taken", uses_attempt=False)
-            raise CliError(f"the item cannot be handed over: {error}") from error
+            raise CliError(f"the item cannot be handed over: {reason_of(error)}") from error
     return 0
 
 
@@ -95,7 +98,7 @@ def settle(
     if not tokens:
         raise CliError("name a token, or the file with it with --token-file")
     for queue, of_queue in _by_queue(tokens).items():
-        with closing(which.source(queue)) as source:
+        with closing(which.source(namespace_of(queue))) as source:
             held = act(source, queue, of_queue)
         lost = [token for token in of_queue if token not in held]
         if lost:
@@ -121,4 +124,4 @@ def _kept(token_file: Path | None) -> list[str]:
     try:
         return token_file.read_text("utf-8").split()
     except (OSError, UnicodeDecodeError) as error:
-        raise CliError(f"{token_file} holds no token: {error}") from error
+        raise CliError(f"{token_file} holds no token: {reason_of(error)}") from error

@@ -19,8 +19,8 @@ from rich.progress import (
 )
 
 from shoal.cli.output import CliError
-from shoal.cli.work.target import WhichSource
-from shoal.work.protocol import UnfitBody
+from shoal.cli.work.target import WhichSource, namespace_of
+from shoal.work.protocol import OtherBatch, UnfitBody
 
 _SHOW_EVERY = 500
 
@@ -39,12 +39,19 @@ def put(
     if bool(path) == bool(bodies):
         raise CliError("name the items with --from FILE (- for standard input), or with --item")
     queue = which.queue(name)
-    with closing(which.source(queue)) as source, _opened(path) as file:
+    with (
+        closing(which.source(namespace_of(queue), is_putting=True)) as source,
+        _opened(path) as file,
+    ):
         lines = _shown(file, path) if file is not None else iter(bodies)
         try:
             added = source.put(queue, _items(lines, is_json=is_json), batch_id=batch_id)
         except UnfitBody as error:
             raise CliError(str(error)) from error
+        except OtherBatch as error:
+            raise CliError(
+                f"batch {batch_id} of {queue} holds other items; use another --batch-id"
+            ) from error
         except UnicodeDecodeError as error:
             raise CliError(f"{_named(path)} is no UTF-8 text: {error.reason}") from error
     return f"{added} {'item' if added == 1 else 'items'} put into {queue}"

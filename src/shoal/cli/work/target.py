@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shoal.api import worker as environment
-from shoal.cli.output import CliError
+from shoal.cli.output import CliError, reason_of
 from shoal.work.addresses import has_password
-from shoal.work.locations import own_url
+from shoal.work.locations import make_own_folder, own_url
 from shoal.work.protocol import SourceUnavailable, WorkSource
 from shoal.work.sources import open_source
 
@@ -46,16 +46,31 @@ class WhichSource:
                 raise CliError(f'"{given}" names no queue; use NAME or NAMESPACE/NAME')
         return f"{namespace}/{short}"
 
-    def source(self, queue: str) -> WorkSource:
-        """Raises CliError."""
+    def of_namespace(self) -> str:
+        """Which namespace is meant where no queue is named."""
+        own = os.environ.get(environment.QUEUE_VARIABLE, "").partition("/")[0]
+        namespace = self.namespace or own or "default"
+        if not _NAME.fullmatch(namespace):
+            raise CliError(f'"{namespace}" names no namespace')
+        return namespace
+
+    def source(self, namespace: str, *, is_putting: bool = False) -> WorkSource:
+        """That with the queues of a namespace. `is_putting` makes the folder of the own queues
+        where `shoal up` has not. Raises CliError."""
+        url = self._url()
+        if not url:
+            folder = self._data_dir()
+            if is_putting:
+                make_own_folder(folder)
+            url = own_url(folder, namespace)
         try:
-            return open_source(self.url_of(queue))
+            return open_source(url)
         except SourceUnavailable as error:
             raise CliError(str(error)) from error
 
-    def url_of(self, queue: str) -> str:
-        """By the flags, else the environment, else the file of the control plane on this machine.
-        Raises CliError."""
+    def _url(self) -> str:
+        """By the flags, else the environment; none for the file of the control plane on this
+        machine. Raises CliError."""
         given = [self.url, self.url_variable, self.url_file, self.data_dir]
         if sum(map(bool, given)) > 1:
             raise CliError("give only one of --url, --url-from-env, --url-file and --data-dir")
@@ -70,10 +85,7 @@ class WhichSource:
             return _set(os.environ.get(self.url_variable, ""), f"${self.url_variable}")
         if self.url_file is not None:
             return _set(_read(self.url_file), str(self.url_file))
-        usual = os.environ.get(environment.URL_VARIABLE, "")
-        if usual and self.data_dir is None:
-            return usual
-        return own_url(self._data_dir(), queue.partition("/")[0])
+        return "" if self.data_dir is not None else os.environ.get(environment.URL_VARIABLE, "")
 
     def _data_dir(self) -> Path:
         # Costs time, and pods know their source by the environment.
@@ -84,17 +96,22 @@ class WhichSource:
         folder = self.data_dir or (usual.parent if is_own else default_data_dir())
         if not folder.is_dir():
             raise CliError(
-                f"{folder} is no data folder of `shoal up`; name it with --data-dir, or another "
-                "work source with --url-from-env or --url-file"
+                f"{folder} is no data folder of `shoal up`; start that first, name its folder with "
+                "--data-dir, or another work source with --url-from-env or --url-file"
             )
         return folder
+
+
+def namespace_of(queue: str) -> str:
+    """Of `<namespace>/<name>`."""
+    return queue.partition("/")[0]
 
 
 def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise CliError(f"{path} cannot be read: {error}") from error
+        raise CliError(f"{path} cannot be read: {reason_of(error)}") from error
 
 
 def _set(url: str, where: str) -> str:

@@ -8,9 +8,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
-from shoal.work.protocol import QueueSize, SourceUnavailable, WorkSource
+from shoal.work.protocol import OtherBatch, QueueSize, SourceUnavailable, WorkSource
 
 TIMEOUT_S = 10.0
 _THREADS = 16
@@ -32,9 +33,11 @@ class QueueAccess:
         return await self._ask(url, lambda source: source.size(queue))
 
     async def put(self, url: str, queue: str, items: Sequence[str], batch_id: str) -> None:
-        """Put the items unless that has been done under this `batch_id`. Raises
+        """Put the items unless that has been done under this `batch_id`: what a run does was
+        settled when it began, and items that were changed since are for the next one. Raises
         SourceUnavailable."""
-        await self._ask(url, lambda source: source.put(queue, items, batch_id=batch_id))
+        with suppress(OtherBatch):
+            await self._ask(url, lambda source: source.put(queue, items, batch_id=batch_id))
 
     async def _ask(self, url: str, question: Callable[[WorkSource], T]) -> T:
         if self._stuck[url]:

@@ -1,19 +1,16 @@
--- Batch ('' for none), index of the first body in it, bodies. How many were added.
-local batch, first = ARGV[1], tonumber(ARGV[2])
-local skipped = 0
+-- Batch ('' for none), what is written of it, what is to be, bodies. How many were added; nothing at
+-- all (false) where something else is written of the batch by now.
+local batch = ARGV[1]
 if batch ~= '' then
-    local present = tonumber(redis.call('HGET', BATCHES, batch) or '0')
-    skipped = math.max(present - first, 0)
+    if (redis.call('HGET', BATCHES, batch) or '') ~= ARGV[2] then return false end
+    redis.call('HSET', BATCHES, batch, ARGV[3])
 end
 local added = 0
-for place = 3 + skipped, #ARGV do
+for place = 4, #ARGV do
     local id = string.format('%016d', redis.call('HINCRBY', COUNTS, 'last', 1))
     redis.call('HSET', BODIES, id, ARGV[place])
     redis.call('RPUSH', READY, id)
     added = added + 1
 end
-if added > 0 then
-    redis.call('HINCRBY', COUNTS, 'added', added)
-    if batch ~= '' then redis.call('HSET', BATCHES, batch, first + #ARGV - 2) end
-end
+if added > 0 then redis.call('HINCRBY', COUNTS, 'added', added) end
 return added

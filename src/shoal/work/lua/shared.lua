@@ -11,7 +11,7 @@ local HOLDERS = KEYS[7]   -- hash: id -> who has the lease
 local COUNTS = KEYS[8]    -- hash: last (id), added, done, dead
 local DEAD = KEYS[9]      -- sorted set: id by id
 local REASONS = KEYS[10]  -- hash: id -> why it is dead
-local BATCHES = KEYS[11]  -- hash: batch -> how many of its items are in
+local BATCHES = KEYS[11]  -- hash: batch -> how many of its items are in, and a digest
 
 local function now_us()
     local time = redis.call('TIME')

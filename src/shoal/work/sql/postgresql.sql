@@ -13,12 +13,14 @@ select pg_advisory_xact_lock(7146825580);
 
 -- name: lock_batch
 -- Whoever else puts the same batch waits until this transaction has ended.
-insert into shoal_work_batch as batch (queue, name, added) values (%(queue)s, %(batch)s, 0)
+insert into shoal_work_batch as batch (queue, name, added, digest)
+values (%(queue)s, %(batch)s, 0, '')
 on conflict (queue, name) do update set added = batch.added
-returning added;
+returning added, digest;
 
 -- name: write_batch
-update shoal_work_batch set added = %(added)s where queue = %(queue)s and name = %(batch)s;
+update shoal_work_batch set added = %(added)s, digest = %(digest)s
+where queue = %(queue)s and name = %(batch)s;
 
 -- name: put
 with added as (
@@ -126,6 +128,18 @@ select coalesce(sum(added), 0)::bigint, coalesce(sum(done), 0)::bigint,
      where queue = %(queue)s and nonce is null
         and due_s > extract(epoch from statement_timestamp())::double precision)
 from shoal_work_tally where queue = %(queue)s;
+
+-- name: sizes
+with waiting as (
+    select queue, count(*) filter (where nonce is not null) as leased,
+        count(*) filter (where nonce is null) as delayed
+    from shoal_work_item where due_s > extract(epoch from statement_timestamp())::double precision
+    group by queue
+)
+select queue, sum(added)::bigint, sum(done)::bigint, sum(dead)::bigint,
+    coalesce(max(leased), 0), coalesce(max(delayed), 0)
+from shoal_work_tally left join waiting using (queue)
+group by queue having sum(added) > 0 order by queue collate "C";
 
 -- name: peek
 (select id, body from shoal_work_item

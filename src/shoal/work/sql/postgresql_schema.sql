@@ -43,10 +43,11 @@ create table if not exists shoal_work_tally (
     primary key (queue, slot)
 );
 
--- How many items of a batch are in.
+-- How many items of a batch are in, and which: a digest of their bodies.
 create table if not exists shoal_work_batch (
     queue text not null,
     name text not null,
     added bigint not null,
+    digest text not null,
     primary key (queue, name)
 );

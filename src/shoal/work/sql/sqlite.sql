@@ -17,11 +17,11 @@ update queue set done = done + ? where id = ?;
 update queue set dead = dead + ? where id = ?;
 
 -- name: read_batch
-select added from batch where queue = ? and name = ?;
+select added, digest from batch where queue = ? and name = ?;
 
 -- name: write_batch
-insert into batch (queue, name, added) values (?, ?, ?)
-on conflict (queue, name) do update set added = excluded.added;
+insert into batch (queue, name, added, digest) values (?, ?, ?, ?)
+on conflict (queue, name) do update set added = excluded.added, digest = excluded.digest;
 
 -- name: returned
 -- What came back, and may be leased by now.
@@ -59,6 +59,13 @@ select queue.added, queue.done, queue.dead,
     count(item.id) filter (where item.nonce is null and item.id is not null)
 from queue left join item on item.queue = queue.id and item.due_s > ?
 where queue.name = ? group by queue.id;
+
+-- name: sizes
+select queue.name, queue.added, queue.done, queue.dead,
+    count(item.id) filter (where item.nonce is not null),
+    count(item.id) filter (where item.nonce is null and item.id is not null)
+from queue left join item on item.queue = queue.id and item.due_s > ?
+where queue.added > 0 group by queue.id order by queue.name;
 
 -- name: dead_letters
 select id, body, attempts, reason from dead where queue = ? order by id limit ?;

@@ -37,10 +37,11 @@ create table if not exists dead (
 
 create index if not exists dead_by_queue on dead (queue);
 
--- How many items of a batch are in.
+-- How many items of a batch are in, and which: a digest of their bodies.
 create table if not exists batch (
     queue integer not null,
     name text not null,
     added integer not null,
+    digest text not null,
     primary key (queue, name)
 ) without rowid;
