@@ -9,8 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing, suppress
-from pathlib import Path
+from contextlib import asynccontextmanager, closing, nullcontext, suppress
 from typing import Any
 
 from shoal.api.batch import JOBS
@@ -29,7 +28,7 @@ from tests import fault_program
 from tests.deliveries import Counted, Deliveries, Start, check_deliveries
 from tests.fault_program import POISON
 from tests.plane import Plane, plane
-from tests.servers import started
+from tests.servers import running
 from tests.waiting import SLOW_PAUSE_S, eventually
 
 NAMESPACE = "default"
@@ -278,11 +277,10 @@ class FaultSite:
 
 
 @asynccontextmanager
-async def fault_site(kind: str, folder: Path, seed: int, *flags: str) -> AsyncGenerator[FaultSite]:
+async def fault_site(kind: str, seed: int, *flags: str) -> AsyncGenerator[FaultSite]:
     """`kind` of work source: sqlite, the control plane's own; postgresql or redis, of its own.
     `flags` are those of `shoal up`."""
-    server = None if kind == "sqlite" else await asyncio.to_thread(started, kind, folder)
-    try:
+    with nullcontext() if kind == "sqlite" else running(kind) as server:
         async with plane("--node-resources", "cpu=8,memory=8Gi", *flags) as up:
             url = own_url(up.folder, NAMESPACE) if server is None else server.url
             site = FaultSite(up, url, server, seed)
@@ -291,6 +289,3 @@ async def fault_site(kind: str, folder: Path, seed: int, *flags: str) -> AsyncGe
                 yield site
             finally:
                 await site.client.close()
-    finally:
-        if server is not None:
-            await asyncio.to_thread(server.stop)

@@ -4,7 +4,9 @@ Each worker of the test run starts its own when the first test asks, and ends it
 """
 
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,38 +15,43 @@ from shoal.testing import databases
 from shoal.testing.databases import DatabaseServer, NoSuchServer
 
 
-def readable(folder: Path) -> Path:
-    """Opens the way to a folder of pytest's to the user that PostgreSQL runs as."""
-    for each in (folder, *folder.parents):
-        if each.stat().st_uid == os.geteuid() and not each.stat().st_mode & 0o001:
-            each.chmod(each.stat().st_mode | 0o011)
-    return folder
+@contextmanager
+def running(kind: str) -> Generator[DatabaseServer]:
+    """A server of the kind, in a folder of its own outside of pytest's: other sessions of pytest
+    shut those to the user that PostgreSQL runs as. The test is skipped where the server is not
+    installed, but not in CI."""
+    with tempfile.TemporaryDirectory(prefix="shoal-server-") as made:
+        folder = Path(made)
+        folder.chmod(0o711)
+        try:
+            server = _made(kind, folder / kind)
+        except NoSuchServer as error:
+            if os.environ.get("SHOAL_TESTS_NEED_SERVERS"):
+                raise
+            pytest.skip(str(error))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
-def started(kind: str, folder: Path) -> DatabaseServer:
-    """A server of the kind; the test is skipped where it is not installed, but not in CI."""
-    place = readable(folder) / kind
-    try:
-        # Tests kill servers, and count on every answer.
-        is_postgresql = kind == "postgresql"
-        server = databases.postgresql(place) if is_postgresql else databases.redis(place, "always")
-    except NoSuchServer as error:
-        if os.environ.get("SHOAL_TESTS_NEED_SERVERS"):
-            raise
-        pytest.skip(str(error))
-    server.start()
-    return server
+def _made(kind: str, folder: Path) -> DatabaseServer:
+    # Tests kill servers, and count on every answer.
+    return (
+        databases.postgresql(folder)
+        if kind == "postgresql"
+        else databases.redis(folder, fsync="always")
+    )
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseServer]:
-    server = started("postgresql", tmp_path_factory.mktemp("server"))
-    yield server
-    server.stop()
+def postgresql() -> Iterator[DatabaseServer]:
+    with running("postgresql") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatabaseServer]:
-    server = started("redis", tmp_path_factory.mktemp("server"))
-    yield server
-    server.stop()
+def redis() -> Iterator[DatabaseServer]:
+    with running("redis") as server:
+        yield server
