@@ -21,6 +21,7 @@ from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES
 
 DEFAULT_DATA_DIR = Path("~/.shoal")
 KUBECONFIG_NAME = "kubeconfig"
+_SCHEDULER_FLAG = "--scheduler-config"
 _RUNTIMES = ("auto", "sandbox", "process")
 
 
@@ -74,6 +75,13 @@ class VolcanoSection(
     """Of pods that get a PodGroup where they have none."""
 
 
+_NOT_FOR_BRIDGES = [
+    IPv4Network(each) for each in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")
+]
+"""This host, loopback, link-local, multicast and reserved (IANA's registry of special-purpose IPv4
+addresses)."""
+
+
 class NetworkSection(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"
 ):
@@ -85,8 +93,13 @@ class NetworkSection(
     """Of the bridge: pods get its lower half, Services the upper."""
 
     def __post_init__(self) -> None:
-        if self.subnet is not None and IPv4Network(self.subnet).prefixlen != SUBNET_PREFIX:
+        if self.subnet is None:
+            return
+        subnet = IPv4Network(self.subnet)
+        if subnet.prefixlen != SUBNET_PREFIX:
             raise ValueError(f"`subnet` must be a /{SUBNET_PREFIX}, such as 10.200.0.0/16")
+        if any(subnet.overlaps(each) for each in _NOT_FOR_BRIDGES):
+            raise ValueError(f"`subnet` {subnet} cannot be a bridge's; use such as 10.200.0.0/16")
 
 
 class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -152,7 +165,8 @@ def load(
     file = _read_file(config_file)
     folder = (data_dir or default_data_dir()).expanduser().resolve()
     scheduler_path = scheduler_config or file.scheduler.config
-    scheduling = read_scheduler_file(scheduler_path) if scheduler_path else None
+    named_by = _SCHEDULER_FLAG if scheduler_config else f"{config_file}: scheduler.config"
+    scheduling = read_scheduler_file(scheduler_path, named_by) if scheduler_path else None
     if scheduling is not None:
         _check_files(scheduling)
     volcano_path = file.scheduler.volcano_conf
@@ -182,9 +196,10 @@ def _read_bytes(flag: str, path: Path) -> bytes:
         raise ConfigError(f"{flag} {path} cannot be read: {error.strerror}") from error
 
 
-def read_scheduler_file(path: Path) -> LoadedConfiguration:
-    """Raises ConfigError: a sentence, or a line for each cause."""
-    return load_scheduler_text(_read_bytes("--scheduler-config", path), str(path))
+def read_scheduler_file(path: Path, named_by: str = _SCHEDULER_FLAG) -> LoadedConfiguration:
+    """`named_by` is the flag or the field that names it. Raises ConfigError: a sentence, or a line
+    for each cause."""
+    return load_scheduler_text(_read_bytes(named_by, path), str(path))
 
 
 def load_scheduler_text(text: str | bytes, name: str) -> LoadedConfiguration:
@@ -265,6 +280,8 @@ def parse_resources(text: str) -> dict[str, str]:
             for cause in validate_amount(name, amount, name):
                 raise ConfigError(f"--node-resources: {cause}")
         except quantity.QuantityError as error:
-            raise ConfigError(f'--node-resources: "{amount}" of {name}: {error}') from error
+            raise ConfigError(
+                f'--node-resources: "{amount}" is no amount of {name}, such as 4 or 8Gi'
+            ) from error
         resources[name] = amount
     return resources

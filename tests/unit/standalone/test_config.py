@@ -81,6 +81,11 @@ def test_the_sections_of_the_file_are_read(written, tmp_path: Path) -> None:
             "the folder of ploto.archive, /nowhere/at, does not exist",
         ),
         ("images: [{command: [a]}]", "Object missing required field `match` - at `$.images[0]`"),
+        (
+            "network: {subnet: 127.0.0.0/16}",
+            "`subnet` 127.0.0.0/16 cannot be a bridge's; use such as 10.200.0.0/16"
+            " - at `$.network`",
+        ),
         ("images: 5", "Expected `array`, got `int` - at `$.images`"),
         ("[]", "Expected `object`, got `array`"),
     ],
@@ -114,7 +119,7 @@ def test_broken_yaml_and_missing_files_are_named(written, tmp_path: Path) -> Non
     ("resources", "sentence"),
     [
         ("cpu", '"cpu" is not NAME=QUANTITY'),
-        ("cpu=lots", '"lots" of cpu: quantities must match'),
+        ("cpu=lots", '"lots" is no amount of cpu, such as 4 or 8Gi'),
         ("cpu=-4", 'cpu: Invalid value: "-4": must be greater than or equal to 0'),
         ("nvidia.com/gpu=1.5", 'nvidia.com/gpu: Invalid value: "1.5": must be an integer'),
         ("two words=1", '"two words" is no name of a resource: name part must consist of'),

@@ -77,6 +77,9 @@ def test_all_faults_of_the_file_are_told(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"--scheduler-config .*gone.yaml does not exist"):
         settings(scheduler_config=tmp_path / "gone.yaml")
+    (tmp_path / "shoal.yaml").write_text("scheduler: {config: gone.yaml}")
+    with pytest.raises(ConfigError, match=r"shoal.yaml: scheduler.config .*gone.yaml does not"):
+        settings(config_file=tmp_path / "shoal.yaml")
 
 
 def test_the_references_examples_can_be_used(tmp_path: Path) -> None:
