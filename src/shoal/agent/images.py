@@ -55,7 +55,7 @@ def resolve(container: Container, mappings: Sequence[ImageMapping]) -> Program |
     else:
         message = (
             f'container "{container.name}" has no command and no mapping in shoal.yaml matches '
-            f'its image "{container.image}": set the container\'s command, or add the image to '
-            "`images` in shoal.yaml"
+            f'its image "{container.image}": set the container\'s command (`kubectl run` needs '
+            "--command before it), or add the image to `images` in shoal.yaml"
         )
     return NoProgram(message=message)

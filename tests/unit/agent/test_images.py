@@ -32,6 +32,7 @@ def test_without_a_match_and_a_command_the_container_cannot_run():
     answer = resolve(container("who/knows:1"), [])
     assert isinstance(answer, NoProgram)
     assert "who/knows:1" in answer.message
+    assert "`kubectl run` needs --command before it" in answer.message
 
 
 def test_a_mapping_without_a_command_is_named_as_the_cause():
