@@ -37,6 +37,9 @@ QUEUE_VARIABLE = "SHOAL_WORK_QUEUE"
 LEASE_VARIABLE = "SHOAL_WORK_LEASE_SECONDS"
 MAX_ATTEMPTS_VARIABLE = "SHOAL_WORK_MAX_ATTEMPTS"
 
+_MOST = 2**31 - 1
+"""What counts in the objects take that are made of a worker."""
+
 _ANYTHING: JsonObject = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 _CONTAINER = {**_ANYTHING, "description": "A container of core/v1; its name may be left out."}
 
@@ -118,10 +121,14 @@ class WorkerQueue(ApiStruct):
     ] = None
     items: Annotated[list[str], described("Put into the queue when the worker starts.")] = []
     lease_seconds: Annotated[
-        int, described("How long an item is a pod's without a sign of life.", minimum=1)
+        int,
+        described("How long an item is a pod's without a sign of life.", minimum=1, maximum=_MOST),
     ] = DEFAULT_LEASE_S
     max_attempts: Annotated[
-        int, described("Deliveries of one item before it is put with the dead.", minimum=1)
+        int,
+        described(
+            "Deliveries of one item before it is put with the dead.", minimum=1, maximum=_MOST
+        ),
     ] = DEFAULT_MAX_ATTEMPTS
 
 
@@ -140,7 +147,7 @@ class WorkerSpec(ApiStruct):
     )
     idempotent: Annotated[bool, described("Doing it again does no harm.")] = False
     schedule: Annotated[WorkerSchedule | None, described("Start at set times.")] = None
-    parallelism: Annotated[int, described("Pods at a time.", minimum=0)] = 1
+    parallelism: Annotated[int, described("Pods at a time.", minimum=0, maximum=_MOST)] = 1
     template: Annotated[
         JsonObject | None,
         described("metadata and spec of the pods, as in a Job.", schema=_ANYTHING),
@@ -161,13 +168,18 @@ class WorkerSpec(ApiStruct):
     ] = None
     queue: Annotated[WorkerQueue | None, described("Of mode Queue: the work source.")] = None
     retries: Annotated[
-        int, described("How often the program may fail and be started again.", minimum=0)
+        int,
+        described("How often the program may fail and be started again.", minimum=0, maximum=_MOST),
     ] = DEFAULT_RETRIES
     infrastructure_retries: Annotated[
         int,
-        described("How often its pod may be taken from it and be made again.", minimum=0),
+        described(
+            "How often its pod may be taken from it and be made again.", minimum=0, maximum=_MOST
+        ),
     ] = DEFAULT_INFRASTRUCTURE_RETRIES
-    run: Annotated[int, described("Number of the run that is wanted.", minimum=1)] = 1
+    run: Annotated[
+        int, described("Number of the run that is wanted.", minimum=1, maximum=_MOST)
+    ] = 1
     suspend: Annotated[bool, described("Nothing of it runs.")] = False
     cluster: Annotated[str, described("Where it runs; this cluster where absent.")] = ""
     notify: Annotated[Notify | None, described("Who is told how a run ended.")] = None
