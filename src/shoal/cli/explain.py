@@ -25,6 +25,7 @@ from shoal.api.worker import WORKERS
 from shoal.base.clock import SystemClock
 from shoal.cli.deployment_story import deployment_story, newest_pods_waiting
 from shoal.cli.explain_pod import PodQuestion, explain_pod
+from shoal.cli.options import EXPLAINED
 from shoal.cli.output import DATA_FORMATS, CliError, print_object
 from shoal.cli.phrases import condition_line, counted, event_line, lasting
 from shoal.cli.placement_story import is_failed_attempt
@@ -62,7 +63,6 @@ _SHORT_NAMES = {
     "q": "queue",
     "wk": "worker",
 }
-EXPLAINED = "a pod, task, executor pool, deployment, job, podgroup, queue or worker"
 
 
 async def explain(

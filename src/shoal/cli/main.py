@@ -14,6 +14,7 @@ import typer
 import shoal
 from shoal.cli import bench, plugin, sim
 from shoal.cli.options import (
+    EXPLAINED,
     AllNamespaces,
     Fields,
     Files,
@@ -279,9 +280,7 @@ def delete(
 def explain(
     words: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[KIND] NAME", help="A pod, task, pool, deployment, job, podgroup or queue."
-        ),
+        typer.Argument(metavar="[KIND] NAME", help=f"{EXPLAINED[:1].upper()}{EXPLAINED[1:]}."),
     ] = None,
     namespace: Namespace = "",
     output: Annotated[OutputFormat, typer.Option("--output", "-o")] = OutputFormat.TABLE,
@@ -347,9 +346,7 @@ def explain(
     run_connected(body, namespace, kubeconfig)
 
 
-_NOTHING_NAMED = (
-    "name a pod, task, executor pool, deployment, job, podgroup, queue or worker, or --cases"
-)
+_NOTHING_NAMED = f"name {EXPLAINED}, or --cases"
 
 
 def _answer_cases(path: Path | None, *, with_preemption: bool, is_alone: bool) -> NoReturn:

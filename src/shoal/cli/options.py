@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shoal.cli.output import CliError, fail
+from shoal.cli.output import CliError, fail, sentence_of
 
 if TYPE_CHECKING:
     from shoal.client.protocol import Client
 
 MAX_INT32 = 2**31 - 1
 """The largest number that fields of Kubernetes' objects take."""
+
+EXPLAINED = "a pod, task, executor pool, deployment, job, podgroup, queue or worker"
+"""What `shoal explain` is asked about."""
 
 Words = Annotated[list[str], typer.Argument(metavar="KIND [NAME]...", show_default=False)]
 Namespace = Annotated[
@@ -49,8 +52,10 @@ def run_connected(
 
     try:
         asyncio.run(body())
-    except (CliError, ApiError, OSError) as error:
-        if isinstance(error, BrokenPipeError):
-            # The reader of our output has gone; there is nobody left to tell.
-            os._exit(0)
+    except BrokenPipeError:
+        # The reader of our output has gone; there is nobody left to tell.
+        os._exit(0)
+    except OSError as error:
+        fail(sentence_of(error))
+    except (CliError, ApiError) as error:
         fail(str(error))

@@ -38,6 +38,11 @@ def reason_of(error: OSError | UnicodeDecodeError) -> str:
     return "it is no UTF-8 text"
 
 
+def sentence_of(error: OSError) -> str:
+    """The same with the name of the file, where it is about one."""
+    return f"{error.filename}: {reason_of(error)}" if error.filename else reason_of(error)
+
+
 _GOOD = {"Running", "Completed", "Succeeded", "Ready", "Active", "Bound", "True"}
 _BAD = {"Failed", "Error", "CrashLoopBackOff", "OOMKilled", "NotReady", "Evicted", "False"}
 _WAITING = {"Pending", "ContainerCreating", "Terminating", "Unknown", "PodInitializing"}

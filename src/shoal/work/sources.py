@@ -34,7 +34,7 @@ def open_source(url: str, clock: Clock | None = None) -> WorkSource:
             )
         from shoal.work.sqlite import SqliteSource
 
-        return SqliteSource(Path(path), clock or SystemClock())
+        return SqliteSource(Path("/" + path.lstrip("/")), clock or SystemClock())
     if parts.scheme in ("postgresql", "postgres"):
         from shoal.work.postgresql import PostgresqlSource
 

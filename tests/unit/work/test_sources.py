@@ -62,3 +62,9 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
         SourceUnavailable, match=r"source /\w.*q\.db cannot be used: file is not a database"
     ):
         source.size("a/b")
+
+
+def test_a_file_is_named_with_one_slash(tmp_path: Path) -> None:
+    source = open_source("sqlite:////no/folder/q.db")
+    with pytest.raises(SourceUnavailable, match=r"the work source /no/folder/q\.db cannot"):
+        source.put("a/b", ["x"])

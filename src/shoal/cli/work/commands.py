@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from shoal.cli.options import MAX_INT32
-from shoal.cli.output import CliError, fail
+from shoal.cli.output import CliError, fail, sentence_of
 
 if TYPE_CHECKING:
     from shoal.cli.work.leasing import Act
@@ -376,6 +376,6 @@ def _told(call: Callable[[], _T]) -> _T:
         # The reader of our output has gone; there is nobody left to tell.
         os._exit(0)
     except OSError as error:
-        fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        fail(sentence_of(error))
     except (CliError, SourceUnavailable) as error:
         fail(str(error))

@@ -1,12 +1,20 @@
 """`shoal worker`: its subcommands and their flags."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
-from shoal.cli.options import AllNamespaces, Files, Kubeconfig, Namespace, run_connected
-from shoal.cli.output import CliError, OutputFormat, fail
+from shoal.cli.options import (
+    MAX_INT32,
+    AllNamespaces,
+    Files,
+    Kubeconfig,
+    Namespace,
+    run_connected,
+)
+from shoal.cli.output import CliError, OutputFormat, fail, reason_of
 
 if TYPE_CHECKING:
     from shoal.client.protocol import Client
@@ -21,7 +29,18 @@ Detach = Annotated[
 ]
 
 
-@app.command()
+class NameFirst(TyperCommand):
+    """Takes nothing after `--` for the name, which the parser would where none stands before."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        words = args[args.index("--") + 1 :] if "--" in args else None
+        rest = super().parse_args(ctx, args)
+        if words and [ctx.params["name"], *(ctx.params["command"] or ())] == words:
+            fail("name the worker before --, and give its command after it")
+        return rest
+
+
+@app.command(cls=NameFirst)
 def run(
     name: Annotated[str, typer.Argument(metavar="[NAME]", show_default=False)] = "",
     command: Annotated[
@@ -39,12 +58,18 @@ def run(
     idempotent: Annotated[
         bool, typer.Option("--idempotent", help="Doing it again does no harm.")
     ] = False,
-    parallelism: Annotated[int | None, typer.Option(help="Pods at a time.", min=0)] = None,
-    retries: Annotated[
-        int | None, typer.Option(help="How often the program may fail.", min=0)
+    parallelism: Annotated[
+        int | None, typer.Option(help="Pods at a time.", min=0, max=MAX_INT32)
     ] = None,
-    schedule: Annotated[str, typer.Option(help='Start at set times: "0 2 * * *".')] = "",
-    time_zone: Annotated[str, typer.Option(help="Of the schedule: Europe/Berlin.")] = "",
+    retries: Annotated[
+        int | None, typer.Option(help="How often the program may fail.", min=0, max=MAX_INT32)
+    ] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help='Start at set times: "0 2 * * *".', show_default=False)
+    ] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(help="Of the schedule: Europe/Berlin.", show_default=False)
+    ] = None,
     pattern: Annotated[str, typer.Option(help="drain, item-per-pod or job-per-item.")] = "",
     item: Annotated[list[str] | None, typer.Option(help="An item of the queue.")] = None,
     items_from: Annotated[
@@ -57,7 +82,9 @@ def run(
     kubeconfig: Kubeconfig = None,
 ) -> None:
     """Send out a worker, or those of files, and follow it until it rests."""
-    if bool(name) == bool(filename):
+    if name and filename:
+        fail("the file says all of its worker; leave out the name, or -f")
+    if not (name or filename):
         fail("name the worker, or give its file with -f")
     from shoal.cli.worker import workers
     from shoal.cli.worker.run_flags import WorkerFlags
@@ -96,7 +123,7 @@ def _lines(path: Path | None) -> list[str]:
     try:
         return [line for line in path.read_text().splitlines() if line]
     except (OSError, UnicodeDecodeError) as error:
-        raise CliError(f"--items-from: cannot read {path}: {error}") from error
+        raise CliError(f"--items-from: cannot read {path}: {reason_of(error)}") from error
 
 
 @app.command("list")
@@ -179,6 +206,8 @@ def logs(
     kubeconfig: Kubeconfig = None,
 ) -> None:
     """Print what a worker wrote: its newest attempt, another one, or all its pods."""
+    if attempt == 0:
+        fail("attempts count from 1, or from the newest as -1; `shoal worker show` lists them")
     if every and attempt is not None:
         fail("--all is about all attempts, --attempt about one; leave out one of them")
     from shoal.cli.worker import logs as reading

@@ -1,4 +1,4 @@
-"""A worker, followed until it rests: drawn in place on a terminal, a line a change elsewhere."""
+"""A worker, followed until it rests: drawn in place on a terminal, a line for news elsewhere."""
 
 import sys
 from collections.abc import AsyncGenerator, Callable
@@ -13,7 +13,7 @@ from shoal.api.status import ApiError
 from shoal.api.worker import WORKERS, Worker, WorkerMode, WorkerPhase
 from shoal.base.clock import SystemClock
 from shoal.cli.output import CliError
-from shoal.cli.worker.picture import ENDED, page, progress_line
+from shoal.cli.worker.picture import ENDED, is_news, page, progress_line
 from shoal.client.protocol import Client, ConnectionFailed, WatchEventType
 
 _BAR_WIDTH = 40
@@ -74,15 +74,15 @@ def _is_outdated(worker: Worker) -> bool:
 
 
 def _line_printer(console: Console) -> Callable[[Worker], None]:
-    """Prints a line whenever it differs from the one before."""
-    printed = ""
+    """Prints a line whenever there is news."""
+    clock, told, told_s = SystemClock(), None, 0.0
 
     def show(worker: Worker) -> None:
-        nonlocal printed
-        line = progress_line(worker, SystemClock().now())
-        if line != printed:
-            console.print(line)
-            printed = line
+        nonlocal told, told_s
+        now_s = clock.monotonic()
+        if told is None or is_news(worker.status, told, now_s - told_s):
+            console.print(progress_line(worker, clock.now()))
+            told, told_s = worker.status, now_s
 
     return show
 

@@ -8,8 +8,9 @@ import msgspec
 
 from shoal.api.pod import PODS, Pod
 from shoal.api.status import ApiError
-from shoal.api.worker import WORKER_LABEL, WORKERS, Worker, WorkerAttempt
+from shoal.api.worker import WORKER_LABEL, Worker, WorkerAttempt
 from shoal.cli.output import CliError
+from shoal.cli.worker.workers import named
 from shoal.client.protocol import Client, LogOptions
 
 
@@ -18,7 +19,7 @@ async def attempt_log(
 ) -> None:
     """Copy the log of an attempt; the newest without a number. Numbers count as `show` lists
     them, from 1; those below 0 count from the newest. Raises CliError where there is none."""
-    worker = await client.get(WORKERS, name, namespace)
+    worker = await named(client, name, namespace)
     if number is None and not worker.status.attempts:
         pods = await _pods(client, name, namespace)
         await _copy(client, pods[-1].metadata.name, namespace, options)
@@ -67,7 +68,7 @@ def with_previous(options: LogOptions, is_previous: bool) -> LogOptions:
 
 async def all_logs(client: Client, name: str, namespace: str, options: LogOptions) -> None:
     """Copy the logs of all pods that are left, each line with its pod's name before it."""
-    await client.get(WORKERS, name, namespace)
+    await named(client, name, namespace)
     pods = await _pods(client, name, namespace)
     width = max(len(pod.metadata.name) for pod in pods)
     async with asyncio.TaskGroup() as group:

@@ -10,6 +10,7 @@ from shoal.api.worker import (
     WorkerAttempt,
     WorkerPhase,
     WorkerProgress,
+    WorkerStatus,
 )
 from shoal.apiserver.tables.age import human_duration
 from shoal.cli.phrases import counted
@@ -19,6 +20,8 @@ ATTEMPT_HEADS = ("Run", "Pod", "Restart", "Node", "Started", "Took", "Outcome", 
 
 ENDED = frozenset({WorkerPhase.SUCCEEDED, WorkerPhase.FAILED, WorkerPhase.STOPPED})
 """Phases that a worker leaves only when somebody asks."""
+NEWS_EVERY_S = 2.0
+"""How often a few more items are worth a line."""
 
 
 def list_row(worker: Worker, now: datetime) -> tuple[str, ...]:
@@ -55,6 +58,24 @@ def progress_line(worker: Worker, now: datetime) -> str:
     if status.message and status.phase != WorkerPhase.RUNNING:
         parts.append(status.message)
     return ", ".join(parts)
+
+
+def is_news(now: WorkerStatus, told: WorkerStatus, since_s: float) -> bool:
+    """Whether a line for what is now is worth it, `since_s` seconds after one was printed for
+    `told`. Pods and leases come and go all the time; more items are news when they are many, or
+    some time has passed."""
+    if _headline(now) != _headline(told):
+        return True
+    progress, before = now.progress or WorkerProgress(), told.progress or WorkerProgress()
+    more = abs(progress.done + progress.failed - before.done - before.failed)
+    is_many = progress.total > 0 and more >= progress.total / 100
+    return more > 0 and (is_many or since_s >= NEWS_EVERY_S)
+
+
+def _headline(status: WorkerStatus) -> tuple[str, str, int]:
+    """While it runs the message tells of numbers, too."""
+    is_running = status.phase == WorkerPhase.RUNNING
+    return status.phase, "" if is_running else status.message, status.restarts
 
 
 def _progress_parts(progress: WorkerProgress, now: datetime) -> Iterator[str]:

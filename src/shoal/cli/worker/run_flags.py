@@ -25,8 +25,8 @@ class WorkerFlags:
     is_idempotent: bool = False
     parallelism: int | None = None
     retries: int | None = None
-    cron: str = ""
-    time_zone: str = ""
+    cron: str | None = None
+    time_zone: str | None = None
     pattern: str = ""
     items: Sequence[str] = ()
     queue: str = ""
@@ -62,11 +62,15 @@ class WorkerFlags:
         }
 
     def _schedule(self) -> JsonObject:
-        if self.time_zone and not self.cron:
-            raise CliError("--time-zone is about --schedule; give both")
-        if not self.cron:
+        for flag, text in (("--schedule", self.cron), ("--time-zone", self.time_zone)):
+            # An unset variable must not start at once what is for the night.
+            if text is not None and not text.strip():
+                raise CliError(f"{flag} is empty; fill it in, or leave it out")
+        if self.cron is None:
+            if self.time_zone is not None:
+                raise CliError("--time-zone is about --schedule; give both")
             return {}
-        zone = {"timeZone": self.time_zone} if self.time_zone else {}
+        zone = {"timeZone": self.time_zone} if self.time_zone is not None else {}
         return {"schedule": {"cron": self.cron, **zone}}
 
     def _queue(self, mode: str) -> JsonObject:

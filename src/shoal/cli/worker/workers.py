@@ -7,6 +7,8 @@ import typer
 
 from shoal.api.batch import CRON_JOBS, JOBS
 from shoal.api.owners import controller_reference
+from shoal.api.resource import JsonObject
+from shoal.api.status import ApiError
 from shoal.api.worker import WORKERS, Worker, WorkerMode, WorkerPhase
 from shoal.base.clock import SystemClock
 from shoal.cli import manifests
@@ -25,12 +27,14 @@ from shoal.client.protocol import Client
 
 _INSTANTIATE = {"cronjob.kubernetes.io/instantiate": "manual"}
 """What kubectl writes on a job that was made from a cron job by hand."""
+_BROKEN_RULE = 'Invalid value: "object": '
+"""What API servers write before the sentence of a CEL rule on a whole object."""
 
 
 async def run_flags(
     client: Client, flags: WorkerFlags, namespace: str, *, is_followed: bool
 ) -> None:
-    worker = await client.create(WORKERS, flags.manifest(), namespace, strict=True)
+    worker = await _create(client, flags.manifest(), namespace)
     await _after(client, [worker], is_followed=is_followed)
 
 
@@ -39,17 +43,40 @@ async def run_files(
 ) -> None:
     """Create the workers of the files. Raises CliError where there is anything else in them."""
     found = manifests.read(paths)
+    if not found:
+        raise CliError(f"there is no object in {' and '.join(paths)}")
     for each in found:
         if (each.api_version, each.kind) != (WORKERS.api_version, WORKERS.kind):
             raise CliError(
                 f"{each.source} holds a {each.kind} of {each.api_version}; `worker run` takes"
                 f" Workers of {WORKERS.api_version} only, `shoal apply` takes everything"
             )
-    made = [
-        await client.create(WORKERS, each.body, each.namespace or namespace, strict=True)
-        for each in found
-    ]
+    made = [await _create(client, each.body, each.namespace or namespace) for each in found]
     await _after(client, made, is_followed=is_followed)
+
+
+async def _create(client: Client, body: JsonObject, namespace: str) -> Worker:
+    """Raises CliError with the rules of the kind that it breaks, as sentences of their own."""
+    try:
+        return await client.create(WORKERS, body, namespace, strict=True)
+    except ApiError as error:
+        rules = [str(cause["message"]) for cause in error.details.get("causes") or ()]
+        if not rules or not all(text.startswith(_BROKEN_RULE) for text in rules):
+            raise
+        raise CliError("; ".join(text.removeprefix(_BROKEN_RULE) for text in rules)) from error
+
+
+async def named(client: Client, name: str, namespace: str) -> Worker:
+    """The worker. Raises CliError where there is none."""
+    try:
+        return await client.get(WORKERS, name, namespace)
+    except ApiError as error:
+        if not error.is_not_found:
+            raise
+        raise CliError(
+            f'there is no worker "{name}" in namespace {namespace}; `shoal worker list` shows '
+            "those there are"
+        ) from error
 
 
 async def _after(client: Client, workers: Sequence[Worker], *, is_followed: bool) -> None:
@@ -87,12 +114,12 @@ async def show_worker(
     client: Client, name: str, namespace: str, output: OutputFormat, *, is_followed: bool
 ) -> None:
     if output in DATA_FORMATS:
+        await named(client, name, namespace)
         print_object(await client.request("GET", WORKERS.path(namespace, name)), output)
         return
+    worker = await named(client, name, namespace)
     if is_followed:
         worker = await follow(client, name, namespace)
-    else:
-        worker = await client.get(WORKERS, name, namespace)
     now = SystemClock().now()
     print("\n".join(page(worker, now)))
     if worker.status.attempts:
@@ -105,7 +132,7 @@ async def show_worker(
 async def rerun_worker(client: Client, name: str, namespace: str, *, is_followed: bool) -> None:
     """Start one that has ended afresh; one with a schedule now, beside its schedule. Raises
     CliError where it runs, or never ends."""
-    worker = await client.get(WORKERS, name, namespace)
+    worker = await named(client, name, namespace)
     if worker.spec.schedule is not None and not worker.spec.suspend:
         await _start_scheduled(client, worker)
         return
@@ -157,7 +184,7 @@ async def _start_scheduled(client: Client, worker: Worker) -> None:
 
 async def stop_worker(client: Client, name: str, namespace: str, limit_s: float | None) -> None:
     """End its pods, and keep it. Wait so long until they are gone; None: do not wait."""
-    await client.get(WORKERS, name, namespace)
+    await named(client, name, namespace)
     await client.patch(WORKERS, name, {"spec": {"suspend": True}}, namespace)
     if limit_s is None:
         print(f"worker {name} is asked to stop")

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import pytest
 
 from shoal.api.worker import Worker
-from shoal.cli.worker.picture import attempt_rows, list_row, page, progress_line
+from shoal.cli.worker.picture import attempt_rows, is_news, list_row, page, progress_line
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -119,3 +120,31 @@ def test_attempts_tell_where_they_ran_for_how_long_and_how_they_ended():
         ("1", "sync-1-b", "1", "-", "5m ago", "5m", "-", "-"),
         ("1", "sync-1-c", "0", "-", "-", "-", "-", "-"),
     ]
+
+
+def status(done=0, **more):
+    return worker(progress={"done": done, "total": 1000}, **{"phase": "Running", **more}).status
+
+
+@pytest.mark.parametrize(
+    ("now", "since_s", "expected"),
+    [
+        (status(active=1, done=0), 60, False),
+        (status(done=9), 1.9, False),
+        (status(done=10), 0, True),
+        (status(done=1), 2, True),
+        (status(restarts=1), 0, True),
+        (status(message="1 in flight"), 0, False),
+        (status(phase="Succeeded"), 0, True),
+        (worker(phase="Running", progress={"done": 1}).status, 0, False),
+        (worker(phase="Running", progress={"done": 1}).status, 2, True),
+    ],
+)
+def test_only_more_items_or_another_phase_are_worth_a_line(now, since_s, expected):
+    assert is_news(now, status(), since_s) == expected
+
+
+def test_a_message_of_what_does_not_run_is_news():
+    now = status(phase="Pending", message="b")
+    assert is_news(now, status(phase="Pending", message="a"), 0)
+    assert not is_news(now, now, 60)

@@ -232,5 +232,43 @@ async def test_logs_of_attempts_that_are_gone_or_never_were_are_a_sentence():
             await logs.attempt_log(client, "sync", NS, -1, LogOptions())
         with pytest.raises(CliError, match="worker sync has 1 attempts on record"):
             await logs.attempt_log(client, "sync", NS, 2, LogOptions())
-        with pytest.raises(ApiError):
-            await logs.attempt_log(client, "other", NS, None, LogOptions())
+
+
+async def test_a_worker_that_is_not_there_is_told_with_where_to_look():
+    async with cluster() as client:
+        for call in (
+            workers.show_worker(client, "nope", NS, OutputFormat.TABLE, is_followed=True),
+            workers.show_worker(client, "nope", NS, OutputFormat.YAML, is_followed=False),
+            workers.rerun_worker(client, "nope", NS, is_followed=False),
+            workers.stop_worker(client, "nope", NS, None),
+            logs.attempt_log(client, "nope", NS, None, LogOptions()),
+            logs.all_logs(client, "nope", NS, LogOptions()),
+        ):
+            with pytest.raises(CliError, match='no worker "nope" in namespace default; `shoal wo'):
+                await call
+
+
+async def test_a_rule_of_the_kind_is_told_by_its_sentence_alone():
+    flags = WorkerFlags(name="sync", image="", mode="stream", cron="0 2 * * *")
+    async with cluster() as client:
+        with pytest.raises(CliError) as refusal:
+            await workers.run_flags(client, flags, NS, is_followed=False)
+    assert str(refusal.value) == (
+        "give either spec.template or spec.image with command, args, env and resources; "
+        "a Stream never ends, so it has no schedule"
+    )
+
+
+async def test_numbers_that_no_job_takes_are_refused_by_the_kind():
+    for flags in ({"parallelism": 2**31}, {"retries": 2**31}):
+        async with cluster() as client:
+            with pytest.raises(ApiError, match="less than or equal to 2147483647"):
+                wrong = WorkerFlags(name="sync", image="busybox", **flags)
+                await workers.run_flags(client, wrong, NS, is_followed=False)
+
+
+async def test_a_file_without_a_worker_is_told(tmp_path):
+    (tmp_path / "none.yaml").write_text("# nothing\n")
+    async with cluster() as client:
+        with pytest.raises(CliError, match=r"there is no object in .*none\.yaml"):
+            await workers.run_files(client, [f"{tmp_path}/none.yaml"], NS, is_followed=False)

@@ -73,6 +73,8 @@ def test_a_queue_is_told_its_pattern_in_any_spelling():
         ({"pattern": "drain"}, "are for --mode queue"),
         ({"items": ["a"]}, "are for --mode queue"),
         ({"time_zone": "Europe/Berlin"}, "give both"),
+        ({"cron": ""}, "--schedule is empty; fill it in, or leave it out"),
+        ({"cron": "0 2 * * *", "time_zone": " "}, "--time-zone is empty"),
         ({"env": ["A"]}, '--env takes KEY=VALUE, not "A"'),
         (
             {"mode": "queue", "url_secret": "db"},

@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from shoal.controllers.worker.queue_access import QueueAccess
 from shoal.work.protocol import QueueSize, SourceUnavailable
+from shoal.work.sources import open_source
 from tests.waiting import eventually
 
 URL = "redis://db"
@@ -69,3 +71,12 @@ async def test_a_source_that_hangs_is_not_asked_again_until_it_has_answered(
 async def test_what_a_source_has_against_its_url_is_told(source: HangingSource) -> None:
     with pytest.raises(SourceUnavailable, match="no URL"):
         await QueueAccess(source.open).size("", "abc")
+
+
+async def test_items_that_were_changed_during_a_run_wait_for_the_next_one(tmp_path: Path) -> None:
+    access, url = QueueAccess(open_source), f"sqlite://{tmp_path}/q.db"
+    await access.put(url, "a/b", ["x", "y"], "run-1")
+    await access.put(url, "a/b", ["z"], "run-1")
+    assert await access.size(url, "a/b") == QueueSize(ready=2)
+    await access.put(url, "a/b", ["z"], "run-2")
+    assert await access.size(url, "a/b") == QueueSize(ready=3)
