@@ -24,6 +24,12 @@ app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
+Parallelism = Annotated[int | None, typer.Option(help="Pods at a time.", min=0, max=MAX_INT32)]
+Retries = Annotated[
+    int | None, typer.Option(help="How often the program may fail.", min=0, max=MAX_INT32)
+]
+Schedule = Annotated[str | None, typer.Option(help='Start at set times: "0 2 * * *".')]
+TimeZone = Annotated[str | None, typer.Option(help="Of the schedule: Europe/Berlin.")]
 Detach = Annotated[
     bool, typer.Option("--detach", "-d", help="Return at once instead of following it.")
 ]
@@ -58,18 +64,10 @@ def run(
     idempotent: Annotated[
         bool, typer.Option("--idempotent", help="Doing it again does no harm.")
     ] = False,
-    parallelism: Annotated[
-        int | None, typer.Option(help="Pods at a time.", min=0, max=MAX_INT32)
-    ] = None,
-    retries: Annotated[
-        int | None, typer.Option(help="How often the program may fail.", min=0, max=MAX_INT32)
-    ] = None,
-    schedule: Annotated[
-        str | None, typer.Option(help='Start at set times: "0 2 * * *".', show_default=False)
-    ] = None,
-    time_zone: Annotated[
-        str | None, typer.Option(help="Of the schedule: Europe/Berlin.", show_default=False)
-    ] = None,
+    parallelism: Parallelism = None,
+    retries: Retries = None,
+    schedule: Schedule = None,
+    time_zone: TimeZone = None,
     pattern: Annotated[str, typer.Option(help="drain, item-per-pod or job-per-item.")] = "",
     item: Annotated[list[str] | None, typer.Option(help="An item of the queue.")] = None,
     items_from: Annotated[
