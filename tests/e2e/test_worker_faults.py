@@ -43,7 +43,7 @@ class Trial:
 
 
 DRAIN = Trial("Drain", 220, 1, 0.2, 5, 2, 10)
-ITEM_PER_POD = Trial("ItemPerPod", 44, 0, 0.5, 3, 3, 3)
+ITEM_PER_POD = Trial("ItemPerPod", 64, 0, 0.5, 3, 3, 3)
 RETRIES = 2
 """As often as a program is killed; fewer than pods are deleted."""
 
