@@ -18,7 +18,7 @@ from shoal.testing.databases import DatabaseServer
 from shoal.work.protocol import QueueLimits, QueueSize, WorkSource
 from shoal.work.sources import open_source
 from tests import work_program
-from tests.servers import started
+from tests.servers import running
 
 QUEUE = "default/faults"
 HOLDERS = 4
@@ -71,19 +71,19 @@ class Site:
         for program in self.programs:
             program.kill()
             program.wait()
-        if self.server is not None:
-            self.server.stop()
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "redis"])
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
     if request.param == "sqlite":
         made = Site((tmp_path / "q.db").as_uri().replace("file:", "sqlite:"), tmp_path, None)
-    else:
-        server = started(request.param, tmp_path)
+        yield made
+        made.end()
+        return
+    with running(request.param) as server:
         made = Site(server.url, tmp_path, server)
-    yield made
-    made.end()
+        yield made
+        made.end()
 
 
 def until(holds: Callable[[], bool], what: str) -> None:
