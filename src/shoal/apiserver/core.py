@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from shoal.apiserver.registry import Registry
 from shoal.apiserver.request_counts import RequestCounts
 from shoal.apiserver.service_addresses import ServiceAddresses
 from shoal.apiserver.streams import OpenStreams
+from shoal.apiserver.write_turns import WriteTurns
 from shoal.base.clock import Clock
 from shoal.client.protocol import LogOptions
 from shoal.store.protocol import Store
@@ -88,3 +89,4 @@ class Core:
     admission: Admission
     quotas: QuotaGate
     service_addresses: ServiceAddresses
+    turns: WriteTurns = field(default_factory=WriteTurns)

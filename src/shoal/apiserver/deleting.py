@@ -14,7 +14,7 @@ import msgspec
 
 from shoal.api.meta import timestamp
 from shoal.api.resource import JsonObject
-from shoal.api.status import ApiError, Cause, conflict, invalid, not_found
+from shoal.api.status import ApiError, Cause, invalid, not_found
 from shoal.apiserver.core import Core
 from shoal.apiserver.encoding import encode, head_of, load, restamper, stamper
 from shoal.apiserver.preconditions import check_resource_version, check_uid
@@ -23,7 +23,6 @@ from shoal.apiserver.requests import Deletion, ListOptions, Selection, Target
 from shoal.apiserver.strategies.table import strategy_of
 from shoal.store.protocol import Entry, KeyMissing, RevisionMismatch
 
-_TRIES = 20
 _FOREGROUND = "foregroundDeletion"
 _ORPHAN = "orphan"
 _POLICIES = ("", "Background", "Foreground", "Orphan")
@@ -38,10 +37,16 @@ class Deleted(msgspec.Struct, frozen=True):
 
 
 async def delete(core: Core, target: Target, deletion: Deletion) -> Deleted:
-    """Raises ApiError."""
+    """Whoever writes meanwhile does not stop it, unless it names a resourceVersion. Raises
+    ApiError."""
     _check_policy(deletion)
     strategy_of(target.served).check_delete(target)
-    for _ in range(_TRIES):
+    async with core.turns.of(target.key):
+        return await _delete(core, target, deletion)
+
+
+async def _delete(core: Core, target: Target, deletion: Deletion) -> Deleted:
+    while True:
         entry = get_entry(core, target)
         check_uid(target, entry, deletion.uid)
         check_resource_version(target, entry, deletion.resource_version)
@@ -53,7 +58,6 @@ async def delete(core: Core, target: Target, deletion: Deletion) -> Deleted:
             continue
         except KeyMissing as error:
             raise not_found(target.group_resource, target.name) from error
-    raise conflict(target.group_resource, target.name)
 
 
 async def delete_collection(

@@ -2,11 +2,11 @@
 
     read -> change -> keep what is the server's -> prepare, default, validate -> compare-and-set
 
-A change is tried again when another write comes between. One that names a resourceVersion is
-refused then: it names that of an object which is there no more.
+A change is tried again when another write comes between, as often as it takes: writers of one
+object take turns. One that names a resourceVersion is refused then: that object is no more.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
@@ -26,9 +26,6 @@ from shoal.store.protocol import Entry, KeyMissing, RevisionMismatch
 
 Revise = Callable[[JsonObject], tuple[JsonObject, tuple[str, ...]]]
 """Makes the wanted object, and warnings, from a copy of the present one. Called once a try."""
-
-_TRIES = 100
-"""As many writers of one object may come between; real contention ends long before."""
 
 _KEPT = (
     "uid",
@@ -62,7 +59,12 @@ async def replace(core: Core, target: Target, body: JsonObject, options: WriteOp
 
 async def revise(core: Core, target: Target, change: Revise, options: WriteOptions) -> Written:
     """Changes the stored object. Raises ApiError."""
-    for _ in range(_TRIES):
+    async with core.turns.of(target.key):
+        return await _revise(core, target, change, options)
+
+
+async def _revise(core: Core, target: Target, change: Revise, options: WriteOptions) -> Written:
+    while True:
         entry = get_entry(core, target)
         old = load(target.served, entry.value)
         new, warnings = change(load(target.served, entry.value))
@@ -76,15 +78,20 @@ async def revise(core: Core, target: Target, change: Revise, options: WriteOptio
         stored = await _store(core, target, entry, outcome, old)
         if stored is not None:
             return Written(present(target.served, stored.value), warnings=warnings)
-    raise conflict(target.group_resource, target.name)
 
 
 async def edit(
     core: Core, target: Target, change: Callable[[JsonObject], None], *, dry_run: bool = False
 ) -> Entry:
     """A change that the server itself makes: no rules of the kind apply. Raises ApiError."""
+    async with core.turns.of(target.key):
+        return await _edit(core, target, change, dry_run=dry_run)
 
-    async def once() -> Entry | None:
+
+async def _edit(
+    core: Core, target: Target, change: Callable[[JsonObject], None], *, dry_run: bool
+) -> Entry:
+    while True:
         entry = get_entry(core, target)
         obj = load(target.served, entry.value)
         change(obj)
@@ -93,18 +100,9 @@ async def edit(
             return msgspec.structs.replace(entry, value=stamper(unstamped)(entry.revision))
         if stamper(unstamped)(entry.revision) == entry.value:
             return entry
-        return await _store(core, target, entry, _Outcome(unstamped, True, False), obj)
-
-    return await retried(target, once)
-
-
-async def retried(target: Target, once: Callable[[], Awaitable[Entry | None]]) -> Entry:
-    """Calls `once` until no other write comes between (None); gives up with a conflict."""
-    for _ in range(_TRIES):
-        entry = await once()
-        if entry is not None:
-            return entry
-    raise conflict(target.group_resource, target.name)
+        stored = await _store(core, target, entry, _Outcome(unstamped, True, False), obj)
+        if stored is not None:
+            return stored
 
 
 async def _store(

@@ -1,6 +1,9 @@
 """delete: at once, with finalizers, with grace, under conditions; namespaces and definitions."""
 
 import asyncio
+import contextlib
+import itertools
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +13,8 @@ from shoal.api.resource import JsonObject
 from shoal.api.status import ApiError
 from shoal.apiserver.bootstrap import CRDS
 from shoal.client.protocol import Client, DeleteOptions
-from shoal.testing.cluster import MemoryCluster
+from shoal.store.sqlite import SqliteStore
+from shoal.testing.cluster import MemoryCluster, memory_cluster
 from tests.unit.apiserver.cron_tabs import CRON_TABS, cron_tab, definition
 
 MAPS = CONFIG_MAPS.untyped()
@@ -41,6 +45,38 @@ async def test_what_nothing_holds_goes_at_once(client: Client):
     assert await is_gone(client)
     with pytest.raises(ApiError, match='configmaps "c" not found'):
         await client.delete(MAPS, "c", "default")
+
+
+async def write_until_it_is_gone(client: Client, name: str, written: list[int]) -> None:
+    with contextlib.suppress(ApiError):
+        for number in itertools.count():
+            await client.patch(MAPS, name, {"data": {"n": str(number)}}, "default")
+            written.append(number)
+
+
+@pytest.mark.parametrize("writers", [1, 4])
+async def test_an_object_that_is_written_all_the_time_can_be_changed_and_deleted(
+    tmp_path: Path, writers: int
+):
+    store = await SqliteStore.open(tmp_path / "data.db")
+    async with asyncio.timeout(60), memory_cluster(store=store) as cluster:
+        client = cluster.client
+        # Others keep the store busy, so that writes wait for each other.
+        names = [*["c"] * writers, *(f"other-{number}" for number in range(8))]
+        written: dict[str, list[int]] = {name: [] for name in names}
+        for name in written:
+            await make(client, name)
+        tasks = [
+            asyncio.create_task(write_until_it_is_gone(client, name, written[name]))
+            for name in names
+        ]
+        for number in range(20):
+            await client.patch(MAPS, "c", {"metadata": {"labels": {"n": str(number)}}}, "default")
+        for name in written:
+            await client.delete(MAPS, name, "default")
+            assert await is_gone(client, name)
+        await asyncio.gather(*tasks)
+        assert len(written["c"]) <= 21 * writers
 
 
 async def test_a_finalizer_holds_an_object_until_it_is_removed(client: Client):
