@@ -1,8 +1,12 @@
 """Queues: items are put before pods start, progress is told, and a source that is away is said."""
 
+import asyncio
+
 import pytest
 
 from shoal.api.core import SECRETS
+from shoal.api.meta import timestamp
+from shoal.api.pod import PODS
 from shoal.work.protocol import QueueSize
 from tests.mortal import MortalClient
 from tests.worker_site import NS, worker_site
@@ -151,3 +155,47 @@ async def test_each_item_has_one_job_whenever_the_controller_is_killed(writes: i
             await live(6)
             await site.until_phase("Succeeded")
         assert len(uids) == 2
+
+
+@pytest.mark.parametrize("parallelism", [1, 4])
+async def test_fifty_jobs_at_the_same_second_end_and_then_nothing_is_written(parallelism: int):
+    async with worker_site() as site, site.controllers():
+        items = [f"item-{number}" for number in range(50)]
+        await site.submit(parallelism=parallelism, **queue(items=items, pattern="JobPerItem"))
+        second = {"startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:00Z"}
+        ended: set[str] = set()
+        while len(ended) < len(items):
+            begun = set(await site.jobs()) - ended
+            for name in begun:
+                await site.job_pod(name, f"{name}-a")
+                await site.run_pod(f"{name}-a")
+                await site.end_pod(f"{name}-a", **second)
+                await site.end_job(name)
+            ended |= begun
+            await site.settle(1)
+        worker = await site.until_phase("Succeeded")
+        assert worker.status.succeeded_items == "0-49"
+        assert worker.status.tallies == []
+        await site.settle(5)
+        rested = (await site.worker()).metadata.resource_version
+        for name in ended:
+            touched = {"metadata": {"annotations": {"now": timestamp(site.clock.now())}}}
+            await site.client.patch(PODS, f"{name}-a", touched, NS)
+        await site.settle(5)
+        assert (await site.worker()).metadata.resource_version == rested
+
+
+async def test_news_of_items_do_not_make_more_than_two_writes_a_second():
+    async with worker_site() as site, site.controllers():
+        items = [f"item-{number}" for number in range(40)]
+        await site.submit(parallelism=40, **queue(items=items, pattern="JobPerItem"))
+        await site.until_job("w-1-39")
+        await site.settle(2)
+        versions = set[str]()
+        for name in sorted(await site.jobs()):
+            await site.end_job(name)
+            await site.clock.advance(0.05)
+            await asyncio.sleep(0.001)
+            versions.add((await site.worker()).metadata.resource_version)
+        assert len(versions) <= 7
+        await site.until_phase("Succeeded")

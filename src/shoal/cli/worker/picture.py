@@ -86,8 +86,10 @@ def _progress_parts(progress: WorkerProgress, now: datetime) -> Iterator[str]:
         yield f"{progress.in_flight} in flight"
     if progress.items_per_minute:
         yield f"{progress.items_per_minute:.0f} a minute"
-    if progress.estimated_end is not None and progress.estimated_end > now:
-        yield f"about {human_duration(progress.estimated_end - now)} left"
+    is_all = progress.total > 0 and progress.done + progress.failed >= progress.total
+    end = progress.estimated_end
+    if end is not None and not is_all and (end - now).total_seconds() >= 1:
+        yield f"about {human_duration(end - now)} left"
 
 
 def page(worker: Worker, now: datetime) -> list[str]:

@@ -44,7 +44,10 @@ def attempts(
                 category=FailureCategory.INFRASTRUCTURE,
                 finished_at=now.replace(microsecond=0),
             )
-    order = sorted(found.values(), key=lambda each: (each.started_at or _EPOCH, each.restart))
+    # A total order: those that would take turns at the end of it would be told without end.
+    order = sorted(
+        found.values(), key=lambda each: (each.started_at or _EPOCH, each.pod, each.restart)
+    )
     return order[-KEPT_ATTEMPTS:]
 
 
@@ -132,7 +135,7 @@ def newest_error(before: LastError | None, pods: Sequence[Pod], now: datetime) -
         for failure in (failure_of(pod) or trouble(pod) or last_restart(pod),)
         if failure is not None
     ]
-    newest = max(found, key=lambda each: each.at or _EPOCH, default=None)
+    newest = max(found, key=lambda each: (each.at or _EPOCH, each.pod), default=None)
     if newest is None or (before is not None and _is_same(before, newest)):
         return before
     if before is not None and before.at is not None and newest.at is not None:

@@ -28,8 +28,13 @@ def remember(samples: Sequence[ProgressSample], done: int, now: datetime) -> lis
     return [*(each for each in samples if now - each.at <= WINDOW), ProgressSample(now, done)]
 
 
-def with_rate(progress: WorkerProgress, samples: Sequence[ProgressSample]) -> WorkerProgress:
-    """The rate over the samples, and the end at that rate; none while nothing was done."""
+def with_rate(
+    progress: WorkerProgress, samples: Sequence[ProgressSample], now: datetime
+) -> WorkerProgress:
+    """The rate over the samples and what is done now, and the end at that rate; none while nothing
+    was done."""
+    if not samples or samples[-1].done != progress.done:
+        samples = remember(samples, progress.done, now)
     if len(samples) < 2 or progress.total < 2:
         return progress
     first, last = samples[0], samples[-1]

@@ -2,7 +2,8 @@
 
 Each turn tells first and does then: a status that is not up to date is written, with the
 resourceVersion that it was decided from, and the turn ends; the next one, on the status as it
-stands, acts. Before a run is started the worker is read anew, as the lister may lag behind.
+stands, acts. Only news that nothing is decided from may wait, so that they are not written all the
+time. Before a run is started the worker is read anew, as the lister may lag behind.
 """
 
 from base64 import b64decode
@@ -45,7 +46,7 @@ from shoal.controllers.worker.planning import (
 from shoal.controllers.worker.pod_template import queue_of
 from shoal.controllers.worker.queue_access import QueueAccess
 from shoal.controllers.worker.sight import Sight, is_own, standing_choice
-from shoal.controllers.worker.status import status_patch
+from shoal.controllers.worker.status import is_small, status_patch
 from shoal.controllers.worker.strategy import Shape, StrategyChoice, choose
 from shoal.controllers.worker.worker_memory import WorkerMemory
 from shoal.work.protocol import QueueSize, SourceUnavailable
@@ -101,8 +102,10 @@ class WorkerReconciler:
         planned = plan(sight, own_url)
         self._note_progress(sight, planned.status)
         patch = status_patch(worker.status, planned.status)
-        if patch:
+        wait_s = self._untold_s(worker, patch)
+        if patch and not wait_s:
             await self._write(worker, patch)
+            self._memory.of(key).note_told(self._clock.monotonic())
             self._tell(worker, planned.status.phase, planned.status.message)
             # The worker's own change brings it back, to act on what is told now.
             return Result(planned.look_again_in_s)
@@ -116,7 +119,14 @@ class WorkerReconciler:
         if sight.problem and not wants_size(sight):
             self._memory.of(key).problem = ""
             return Result(0)
-        return Result(planned.look_again_in_s)
+        return Result(wait_s or planned.look_again_in_s)
+
+    def _untold_s(self, worker: Worker, patch: JsonObject) -> float:
+        """How long the news have to wait; 0 where they are to be told at once."""
+        if not patch or not is_small(patch):
+            return 0.0
+        items = len(worker.spec.queue.items) if worker.spec.queue is not None else 0
+        return self._memory.of(worker.metadata.key).untold_s(items, self._clock.monotonic())
 
     def _note_progress(self, sight: Sight, status: WorkerStatus) -> None:
         """Of what is not counted by a queue."""
@@ -144,7 +154,7 @@ class WorkerReconciler:
         deployment = self._listers.deployments.get(key)
         cron_job = self._listers.cron_jobs.get(key)
         place = _place(key.namespace, uid)
-        pods = self._listers.pods.by_index(BY_WORKER, place)
+        pods = _in_order(self._listers.pods.by_index(BY_WORKER, place))
         known.pods = len(pods)
         sight = Sight(
             worker=worker,
@@ -152,7 +162,7 @@ class WorkerReconciler:
             now=now,
             deployment=_if_own(deployment, worker),
             cron_job=_if_own(cron_job, worker),
-            jobs=self._listers.jobs.by_index(BY_WORKER, place),
+            jobs=_in_order(self._listers.jobs.by_index(BY_WORKER, place)),
             pods=pods,
             departed=known.departed_of(uid),
             problem=known.problem,
@@ -337,6 +347,11 @@ class WorkerReconciler:
 
 def _if_own(obj: ObjectT | None, worker: Worker) -> ObjectT | None:
     return obj if obj is not None and is_own(obj, worker) else None
+
+
+def _in_order(objects: Sequence[ObjectT]) -> list[ObjectT]:
+    """So that what is told of them does not depend on which of them changed last."""
+    return sorted(objects, key=lambda each: each.metadata.name)
 
 
 async def secret_value(client: Client, reference: KeySelector, namespace: str) -> str:

@@ -163,6 +163,14 @@ def _held_shape(sight: Sight, choice: StrategyChoice) -> Shape | None:
     return choice.shape if is_alike else Shape.REPEATABLE
 
 
+_SHOWN_RANGES = 10
+
+
+def _first(indexes: Indexes) -> str:
+    text = str(msgspec.structs.replace(indexes, runs=indexes.runs[:_SHOWN_RANGES]))
+    return f"{text} and more" if len(indexes.runs) > _SHOWN_RANGES else text
+
+
 class RunStage(StrEnum):
     """How far one run is."""
 
@@ -296,7 +304,7 @@ def _look_at_items(sight: Sight) -> RunLook:
     if len(succeeded) + len(failed) < count or active:
         return look
     if len(failed):
-        text = f"{len(failed)} of {count} items failed: {failed}"
+        text = f"{len(failed)} of {count} items failed: {_first(failed)}"
         return msgspec.structs.replace(
             look, stage=RunStage.FAILED, reason="ItemsFailed", message=text
         )

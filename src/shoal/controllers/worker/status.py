@@ -342,21 +342,21 @@ def _run_progress(sight: Sight, choice: StrategyChoice, look: RunLook) -> Worker
             failed=len(look.failed),
             in_flight=len(look.jobs),
         )
-        return with_rate(progress, sight.samples)
+        return with_rate(progress, sight.samples, sight.now)
     if choice.shape in (Shape.DRAIN, Shape.ITEM_PER_POD):
         return _queue_progress(sight)
     job = next(
         (j for j in sight.own_jobs if j.metadata.name == run_name(sight.worker, sight.run)), None
     )
     progress = progress_of_job(job) if job is not None else None
-    return with_rate(progress, sight.samples) if progress is not None else None
+    return with_rate(progress, sight.samples, sight.now) if progress is not None else None
 
 
 def _queue_progress(sight: Sight) -> WorkerProgress | None:
     if sight.size is None:
         return sight.status.progress
     progress = progress_of_queue(sight.size)
-    return with_rate(progress, sight.samples)
+    return with_rate(progress, sight.samples, sight.now)
 
 
 def _with_conditions(sight: Sight, status: WorkerStatus) -> WorkerStatus:
@@ -391,6 +391,26 @@ def _condition(sight: Sight, type: str, status: str, reason: str, message: str) 
 def _merged(before: Sequence[Condition], after: Sequence[Condition]) -> list[Condition]:
     found = {each.type: each for each in before} | {each.type: each for each in after}
     return list(found.values())
+
+
+_SMALL = frozenset(
+    (
+        "active",
+        "attempts",
+        "failedItems",
+        "lastError",
+        "message",
+        "progress",
+        "succeededItems",
+        "tallies",
+    )
+)
+"""What nothing is decided from that its objects do not tell as well."""
+
+
+def is_small(patch: JsonObject) -> bool:
+    """Whether all that is new may wait a moment."""
+    return patch.keys() <= _SMALL
 
 
 def status_patch(before: WorkerStatus, after: WorkerStatus) -> JsonObject:

@@ -17,6 +17,10 @@ _MANY_PODS = 100
 """From here on, turns are worth saving."""
 _PAUSE_S_PER_POD = 0.0004
 _PAUSE_MAX_S = 2.0
+_TELL_PERIOD_S = 0.5
+_TELL_PERIOD_S_PER_ITEM = 0.0005
+"""Items are part of the worker: each write of its status stores them all again."""
+_TELL_PERIOD_MAX_S = 10.0
 
 
 def gathering_s(pods: int) -> float:
@@ -36,6 +40,7 @@ class KnownWorker:
         self.pods = 0
         """How many it had when it was last looked at."""
         self._asked_at: datetime | None = None
+        self._told_at_s: float | None = None
         self._departed: list[tuple[str, Pod]] = []
         self._refusal: tuple[int, str] = (0, "")
 
@@ -56,6 +61,15 @@ class KnownWorker:
         if size is not None:
             self.size = size
             self.note_done(size.done, now)
+
+    def note_told(self, now_s: float) -> None:
+        """The status was written."""
+        self._told_at_s = now_s
+
+    def untold_s(self, items: int, now_s: float) -> float:
+        """How long small news have to wait for their turn to be written; 0 for not at all."""
+        pause_s = min(_TELL_PERIOD_MAX_S, max(_TELL_PERIOD_S, _TELL_PERIOD_S_PER_ITEM * items))
+        return 0.0 if self._told_at_s is None else max(0.0, self._told_at_s + pause_s - now_s)
 
     def note_done(self, done: int, now: datetime) -> None:
         self.samples = remember(self.samples, done, now)

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shoal.api.pod import Pod
 from shoal.controllers.worker.attempts import POD_DELETED, attempts, attempts_in
@@ -53,3 +55,28 @@ def test_an_end_that_was_seen_is_kept_when_the_pod_shows_later_ones_only():
 def test_an_attempt_whose_pod_is_gone_ended_with_it():
     (only,) = attempts(attempts([], [pod(0, RUNS)], NOW), [], NOW)
     assert (only.outcome, only.finished_at) == (POD_DELETED, NOW)
+
+
+_ENDS = [
+    {"terminated": {"exitCode": 0, "startedAt": f"2026-01-01T00:00:0{second}Z"}}
+    for second in (0, 1)
+]
+
+
+def many(states: list[dict[str, Any]]) -> list[Pod]:
+    """A pod for each state."""
+    return [
+        msgspec.structs.replace(
+            each, metadata=msgspec.structs.replace(each.metadata, name=f"p-{number}")
+        )
+        for number, each in enumerate(pod(0, state) for state in states)
+    ]
+
+
+@given(st.lists(st.sampled_from(_ENDS), max_size=30).map(many), st.randoms(use_true_random=False))
+def test_what_has_been_told_of_attempts_is_told_again_whatever_their_order(
+    pods: list[Pod], rng: Any
+):
+    told = attempts([], pods, NOW)
+    rng.shuffle(pods)
+    assert attempts(told, pods, NOW) == told
