@@ -25,6 +25,7 @@ def worker_story(worker: Worker, now: datetime) -> list[str]:
         condition_line(condition, now)
         for condition in status.conditions
         if condition.status != _GOOD.get(condition.type, condition.status)
+        and not (condition.message and condition.message == status.message)
     ]
     lines += _failure_lines(worker, now)
     if isinstance(choice, StrategyChoice):
@@ -38,7 +39,8 @@ def worker_story(worker: Worker, now: datetime) -> list[str]:
 def _choice_lines(worker: Worker, choice: StrategyChoice | NoStrategy) -> list[str]:
     chosen = worker.status.strategy
     if isinstance(choice, NoStrategy):
-        return [f"  No object can be chosen: {choice.message}."]
+        is_told = choice.message == worker.status.message
+        return [] if is_told else [f"  No object can be chosen: {choice.message}."]
     if chosen is None:
         return [f"  It will be a {choice.kind} with {choice.restart_policy}: {choice.reason}"]
     reason = chosen.reason.rstrip(".")

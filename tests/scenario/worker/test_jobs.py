@@ -3,6 +3,7 @@
 import pytest
 
 from shoal.api.batch import JOBS
+from shoal.api.pod import PODS
 from shoal.client.protocol import DeleteOptions
 from tests.mortal import MortalClient
 from tests.worker_site import NS, WorkerSite, worker_site
@@ -118,6 +119,23 @@ async def test_a_suspended_job_is_held_and_goes_on():
         await site.settle(2)
         assert not (await site.jobs())["w-1"].spec.suspend
         assert (await site.worker()).status.infrastructure_failures == 0
+
+
+async def test_a_stop_that_was_asked_for_is_no_failure():
+    async with worker_site() as site, site.controllers():
+        await started(site)
+        await site.change(suspend=True)
+        await site.until_phase("Stopped")
+        await site.client.delete(PODS, "w-1-a", NS, DeleteOptions(grace_period_s=30))
+        await site.end_pod("w-1-a", 143)
+        await site.settle(2)
+        await site.delete_pod("w-1-a")
+        await site.change(suspend=False)
+        await site.until_phase("Pending")
+        await site.settle(2)
+        worker = await site.worker()
+        assert worker.status.last_error is None
+        assert "PodDeleted" not in worker.status.message
 
 
 async def test_a_job_that_somebody_deleted_is_made_again_when_its_pods_are_gone():

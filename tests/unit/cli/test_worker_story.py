@@ -63,3 +63,15 @@ def test_what_the_next_run_will_be_is_said_where_the_spec_has_changed():
 
 def test_what_no_object_can_do_is_said_with_what_helps():
     assert "leave it out" in story({"cluster": "far"})
+
+
+def test_why_no_object_can_be_chosen_is_said_once():
+    why = "pattern JobPerItem makes a Job of each of spec.queue.items; list some"
+    invalid = {"type": "Valid", "status": "False", "reason": "NoItems", "message": why}
+    told = story(
+        {"mode": "Queue", "queue": {"pattern": "JobPerItem"}},
+        phase="Invalid",
+        message=why,
+        conditions=[invalid],
+    )
+    assert told.count(why) == 1

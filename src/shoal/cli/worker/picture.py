@@ -8,6 +8,7 @@ from shoal.api.worker import (
     LastError,
     Worker,
     WorkerAttempt,
+    WorkerMode,
     WorkerPhase,
     WorkerProgress,
     WorkerStatus,
@@ -104,14 +105,22 @@ def page(worker: Worker, now: datetime) -> list[str]:
         lines.append("  Progress: " + ", ".join(_progress_parts(status.progress, now)))
     if status.run:
         lines.append(f"  Run {status.run}{_when(worker, now)}")
-    lines.append(
-        f"  Failures of the program: {status.application_failures} of {worker.spec.retries}"
-        f" retries used; pods taken from it: {status.infrastructure_failures} of"
-        f" {worker.spec.infrastructure_retries}"
-    )
+    lines.append(_failures_line(worker))
     if status.last_error is not None:
         lines.append("  Last error: " + error_text(status.last_error, now))
     return lines
+
+
+def _failures_line(worker: Worker) -> str:
+    """With the budgets, where there are any: what always or never starts again has none."""
+    spec, status = worker.spec, worker.status
+    program, machines = f"{status.application_failures}", f"{status.infrastructure_failures}"
+    kind = status.strategy.kind if status.strategy is not None else ""
+    is_once = spec.mode == WorkerMode.BATCH and not (spec.resumable or spec.idempotent)
+    if kind == "Job" or (kind == "CronJob" and not is_once):
+        program += f" of {spec.retries} retries used"
+        machines += f" of {spec.infrastructure_retries}"
+    return f"  Failures of the program: {program}; pods taken from it: {machines}"
 
 
 def _when(worker: Worker, now: datetime) -> str:

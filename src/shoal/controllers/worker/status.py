@@ -24,7 +24,12 @@ from shoal.api.worker import (
 from shoal.controllers.worker.actions import hindrance
 from shoal.controllers.worker.attempts import attempts, newest_error
 from shoal.controllers.worker.budgets import FailureCount, budget_sentence
-from shoal.controllers.worker.failures import POD_DELETED, failure_sentence, is_running
+from shoal.controllers.worker.failures import (
+    POD_DELETED,
+    failure_of,
+    failure_sentence,
+    is_running,
+)
 from shoal.controllers.worker.manifests import run_name
 from shoal.controllers.worker.phase import WorkerEvent, phase_after
 from shoal.controllers.worker.progress import progress_of_job, progress_of_queue, with_rate
@@ -90,9 +95,19 @@ def _basic(sight: Sight, choice: StrategyChoice, failures: FailureCount) -> Work
         application_failures=failures.application,
         infrastructure_failures=failures.infrastructure,
         tallies=list(failures.tallies),
-        last_error=newest_error(status.last_error, of_run, now),
+        last_error=newest_error(
+            status.last_error, [pod for pod in of_run if not _is_stopped(sight, pod)], now
+        ),
         attempts=attempts(status.attempts, pods, now),
     )
+
+
+def _is_stopped(sight: Sight, pod: Pod) -> bool:
+    """Whether the pod was deleted as somebody asked: that is no failure. Of one that is gone, what
+    it was deleted for has been told before."""
+    failure = failure_of(pod)
+    is_deleted = failure is not None and failure.reason == POD_DELETED
+    return is_deleted and (sight.worker.spec.suspend or pod in sight.departed)
 
 
 def _strategy(sight: Sight, choice: StrategyChoice) -> ChosenStrategy:

@@ -94,6 +94,11 @@ def test_the_page_tells_the_choice_with_its_reason_and_the_budgets():
     ]
 
 
+def test_what_has_no_budget_is_told_the_number_of_its_failures_only():
+    it = worker(strategy={**STRATEGY, "kind": "Pod"}, applicationFailures=1)
+    assert "  Failures of the program: 1; pods taken from it: 0" in page(it, NOW)
+
+
 def test_a_pod_that_was_taken_away_is_not_blamed_on_the_program():
     it = worker(lastError={"category": "Infrastructure", "reason": "Evicted"})
     assert page(it, NOW)[-1] == "  Last error: Evicted; the program is not to blame"
