@@ -84,8 +84,9 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
         )
         pods = services.informers.informer(PODS)
         agent = running["agent"] = Agent(context, own_nodes, read_machine(), pods)
-        services.add_service_proxy(machine.network.plan.host)
-        await _add_parts(stack, settings, api, session, services, metrics)
+        await _add_parts(
+            stack, settings, machine.network.plan.host, api, session, services, metrics
+        )
         await stack.enter_async_context(services.running())
         await stack.enter_async_context(_running(agent))
         yield ControlPlane(
@@ -148,12 +149,14 @@ def _node_context(
 async def _add_parts(
     stack: AsyncExitStack,
     settings: Settings,
+    host_ip: str,
     api: ServedApi,
     session: HttpSession,
     services: Services,
     metrics: Metrics,
 ) -> None:
-    """Scheduler, proxy and controllers, and what shows them to whoever measures."""
+    """Scheduler, proxy and controllers, and what shows them to whoever measures. `host_ip` is
+    where pods reach this machine."""
     conf = settings.volcano_conf
     scheduler = services.add_scheduler(settings.scheduler, settings.scheduling, session, conf)
     await publish(
@@ -161,12 +164,13 @@ async def _add_parts(
         settings.scheduling.text if settings.scheduling else None,
         conf.text if conf else None,
     )
+    services.add_service_proxy(host_ip)
     pools = services.add_executor_pools(HttpAdviser(api.client, session), settings.ploto)
     families = (
         services.add_kube_controllers(settings.data_dir.absolute() / "volumes"),
         services.add_volcano_controllers(settings.volcano),
         pools,
-        services.add_workers(session, settings.data_dir),
+        services.add_workers(session, settings.data_dir, host_ip),
     )
     services.add("cleanup of custom kinds", CustomCleanup(api.core).run)
     controllers = [each for family in families for each in family.controllers]

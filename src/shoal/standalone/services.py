@@ -12,7 +12,7 @@ from pathlib import Path
 
 from shoal.agent.network.service_proxy import ServiceProxy
 from shoal.agent.service_names import ServiceNames
-from shoal.api.core import ENDPOINTS, SERVICES, EventType, Service
+from shoal.api.core import ENDPOINTS, NAMESPACES, SERVICES, EventType, Namespace, Service
 from shoal.api.pod import PODS, Pod
 from shoal.api.volcano.pod_group import POD_GROUPS
 from shoal.base.clock import Clock
@@ -43,7 +43,7 @@ from shoal.standalone.executor_pools import ExecutorPools, ploto_options
 from shoal.standalone.scheduler_plugins import plugin_registry
 from shoal.standalone.scheduler_profiles import build_wanted
 from shoal.standalone.volcano_reload import VolcanoReload, reporter, warn_of
-from shoal.work.locations import make_own_folder, own_url
+from shoal.work.locations import make_own_folder, own_url, remove_own
 from shoal.work.sources import open_source
 
 Run = Callable[[], Awaitable[None]]
@@ -133,10 +133,18 @@ class Services:
         self.add("executor pool controllers", pools.run)
         return pools
 
-    def add_workers(self, session: HttpSession, data_dir: Path) -> WorkerControllers:
+    def add_workers(
+        self, session: HttpSession, data_dir: Path, machine_address: str
+    ) -> WorkerControllers:
         """`session` tells others of runs that end; queues that name no source are kept in
-        `data_dir`."""
+        `data_dir`; pods reach this machine at `machine_address`."""
         make_own_folder(data_dir)
+
+        def on_namespace(old: Namespace | None, new: Namespace | None) -> None:
+            if old is not None and new is None:
+                remove_own(data_dir, old.metadata.name)
+
+        self.informers.informer(NAMESPACES).add_handler(on_namespace)
         family = WorkerControllers(
             self._client,
             self.informers,
@@ -145,6 +153,7 @@ class Services:
             queues=QueueAccess(open_source),
             own_url=lambda namespace: own_url(data_dir, namespace),
             messenger=HttpMessenger(session),
+            machine_address=machine_address,
         )
         self.add("worker controllers", family.run)
         return family

@@ -18,3 +18,10 @@ def make_own_folder(data_dir: Path) -> None:
 def own_url(data_dir: Path, namespace: str) -> str:
     """The same for `open_source`."""
     return own_path(data_dir, namespace).as_uri().replace("file:", "sqlite:", 1)
+
+
+def remove_own(data_dir: Path, namespace: str) -> None:
+    """Forget the queues of a namespace that is gone: one of the same name begins anew."""
+    path = own_path(data_dir, namespace)
+    for suffix in ("", "-wal", "-shm", ".lock"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

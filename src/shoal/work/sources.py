@@ -11,14 +11,6 @@ KNOWN = "sqlite:///absolute/path.db, postgresql://host/database, redis://host or
 _FILE_SCHEME = "sqlite"
 
 
-def is_file(url: str) -> bool:
-    """Whether `open_source` would open a file, whatever that file is."""
-    try:
-        return urlsplit(url).scheme == _FILE_SCHEME
-    except ValueError:
-        return False
-
-
 def open_source(url: str, clock: Clock | None = None) -> WorkSource:
     """The source at `url`; nothing is asked of it before the first call. `clock` is that of
     SQLite; servers have their own. Raises SourceUnavailable for a URL of no known kind."""

@@ -4,6 +4,7 @@ import asyncio
 
 from shoal.api.apps import DEPLOYMENTS
 from shoal.api.batch import CRON_JOBS, JOBS
+from shoal.api.core import ENDPOINTS, SERVICES
 from shoal.api.meta import Object, ObjectKey
 from shoal.api.pod import PODS, Pod
 from shoal.api.worker import WORKER_LABEL, WORKER_UID_LABEL, WORKERS
@@ -15,6 +16,7 @@ from shoal.client.workqueue import WorkQueue
 from shoal.controllers.runner import Controller, ObjectHandler, enqueue_owner, enqueue_self
 from shoal.controllers.worker.notification import Messenger, WorkerNotifier
 from shoal.controllers.worker.queue_access import QueueAccess
+from shoal.controllers.worker.queue_urls import ServiceDirectory
 from shoal.controllers.worker.reconciler import (
     BY_WORKER,
     OwnUrl,
@@ -37,6 +39,7 @@ def worker_controller(
     clock: Clock,
     queues: QueueAccess,
     own_url: OwnUrl,
+    machine_address: str,
 ) -> Controller:
     """Follows workers and all that is made for them."""
     queue: WorkQueue[ObjectKey] = WorkQueue(clock)
@@ -61,7 +64,14 @@ def worker_controller(
         jobs=jobs.lister,
         pods=pods.lister,
     )
-    reconciler = WorkerReconciler(client, listers, memory, queues, own_url, recorder, clock)
+    directory = ServiceDirectory(
+        informers.informer(SERVICES).lister.get,
+        informers.informer(ENDPOINTS).lister.get,
+        machine_address,
+    )
+    reconciler = WorkerReconciler(
+        client, listers, memory, queues, own_url, directory, recorder, clock
+    )
     workers.add_handler(enqueue_self(queue))
     deployments.add_handler(enqueue_owner(queue, WORKERS.kind))
     cron_jobs.add_handler(enqueue_owner(queue, WORKERS.kind))
@@ -112,9 +122,11 @@ class WorkerControllers:
         queues: QueueAccess,
         own_url: OwnUrl,
         messenger: Messenger,
+        machine_address: str = "127.0.0.1",
     ) -> None:
+        """`machine_address` is what pods mean by `host.shoal.internal`."""
         self.controllers: list[Controller] = [
-            worker_controller(client, informers, recorder, clock, queues, own_url),
+            worker_controller(client, informers, recorder, clock, queues, own_url, machine_address),
             worker_notifier(client, informers, recorder, clock, messenger),
         ]
         self._informers = informers

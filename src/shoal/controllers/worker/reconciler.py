@@ -45,12 +45,12 @@ from shoal.controllers.worker.planning import (
 )
 from shoal.controllers.worker.pod_template import queue_of
 from shoal.controllers.worker.queue_access import QueueAccess
+from shoal.controllers.worker.queue_urls import ServiceDirectory, as_pods_see_it, opens_files
 from shoal.controllers.worker.sight import Sight, is_own, standing_choice
 from shoal.controllers.worker.status import is_small, status_patch
 from shoal.controllers.worker.strategy import Shape, StrategyChoice, choose
 from shoal.controllers.worker.worker_memory import WorkerMemory
 from shoal.work.protocol import QueueSize, SourceUnavailable
-from shoal.work.sources import is_file
 
 BY_WORKER = "worker"
 """Index by namespace and uid of the worker, over Jobs and pods."""
@@ -80,6 +80,7 @@ class WorkerReconciler:
         memory: WorkerMemory,
         queues: QueueAccess,
         own_url: OwnUrl,
+        directory: ServiceDirectory,
         recorder: EventRecorder,
         clock: Clock,
     ) -> None:
@@ -89,6 +90,7 @@ class WorkerReconciler:
         self._memory = memory
         self._queues = queues
         self._own_url = own_url
+        self._directory = directory
         self._recorder = recorder
         self._clock = clock
 
@@ -190,13 +192,13 @@ class WorkerReconciler:
         if reference is None:
             return self._own_url(namespace)
         url = await secret_value(self._client, reference, namespace)
-        if is_file(url):
+        if opens_files(url):
             # Who may write a Secret may not open any file that the control plane may.
             raise SourceUnavailable(
                 f'secret "{reference.name}" names a file; use the URL of a server, or leave out'
                 " spec.queue.urlFrom for the queues of this namespace"
             )
-        return url
+        return as_pods_see_it(url, namespace, self._directory)
 
     async def _write(self, worker: Worker, patch: JsonObject) -> None:
         meta = worker.metadata

@@ -1,0 +1,89 @@
+"""The URL of a work source, as the control plane of one machine has to read it."""
+
+import msgspec
+import pytest
+
+from shoal.api.core import Endpoints, Service
+from shoal.api.meta import ObjectKey
+from shoal.controllers.worker.queue_urls import ServiceDirectory, as_pods_see_it, opens_files
+
+SERVICES = {
+    ObjectKey("team", "redis"): {"spec": {"clusterIP": "10.9.0.7"}},
+    ObjectKey("other", "redis"): {"spec": {"clusterIP": "10.9.0.8"}},
+    ObjectKey("team", "db"): {"spec": {"clusterIP": "None"}},
+    ObjectKey("team", "empty"): {"spec": {"clusterIP": "None"}},
+}
+ENDPOINTS = {
+    ObjectKey("team", "db"): {"subsets": [{"addresses": [{"ip": "10.8.0.5"}, {"ip": "10.8.0.6"}]}]}
+}
+DIRECTORY = ServiceDirectory(
+    lambda key: msgspec.convert(SERVICES[key], Service) if key in SERVICES else None,
+    lambda key: msgspec.convert(ENDPOINTS[key], Endpoints) if key in ENDPOINTS else None,
+    "10.8.0.1",
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "wanted"),
+    [
+        ("redis://redis:6379/0", "redis://10.9.0.7:6379/0"),
+        ("redis://:redis@redis.other/1", "redis://:redis@10.9.0.8/1"),
+        ("redis://redis.other.svc:1/0", "redis://10.9.0.8:1/0"),
+        ("redis://redis.team.svc.cluster.local/0", "redis://10.9.0.7/0"),
+        ("redis://host.shoal.internal:6379", "redis://10.8.0.1:6379"),
+        ("postgresql://u:p@db/shop", "postgresql://u:p@db/shop?hostaddr=10.8.0.5"),
+        (
+            "postgres://u@host.shoal.internal:5433/shop?sslmode=verify-full",
+            "postgres://u@host.shoal.internal:5433/shop?sslmode=verify-full&hostaddr=10.8.0.1",
+        ),
+    ],
+)
+def test_names_that_only_pods_know_get_their_addresses(url, wanted):
+    assert as_pods_see_it(url, "team", DIRECTORY) == wanted
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://redis.example.com:6379/0",
+        "redis://10.1.2.3:6379/0",
+        "postgresql://u@empty/shop",
+        "postgresql://[::1/shop",
+        "sqlite:///srv/a.db",
+    ],
+)
+def test_other_hosts_are_left_to_whoever_opens_the_source(url):
+    assert as_pods_see_it(url, "team", DIRECTORY) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///srv/a.db",
+        "postgresql:///shop",
+        "postgresql://%2Fvar%2Frun%2Fpostgresql/shop",
+        "postgresql://u@:5432/shop",
+        "postgresql:///shop?host=/var/run/postgresql",
+        "postgresql://u@db/shop?passfile=/root/.pgpass",
+        "postgres://u@db/shop?sslkey=/srv/key.pem",
+        "postgresql://u@db/shop?sslrootcert=/srv/ca.pem",
+        "postgresql://u@db/shop?service=admin",
+    ],
+)
+def test_urls_that_would_open_files_of_the_control_plane_are_known(url):
+    assert opens_files(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p@db:5432/shop?sslmode=require",
+        "postgresql://u@db/shop?sslmode=verify-full&sslrootcert=system",
+        "postgresql:///shop?host=db&port=5432",
+        "redis://db/0",
+        "rediss://:p@db:6380/0",
+        "no URL at all",
+    ],
+)
+def test_urls_of_servers_open_no_files(url):
+    assert not opens_files(url)
