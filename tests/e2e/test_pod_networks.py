@@ -136,6 +136,8 @@ async def test_pods_with_the_same_port_are_found_by_the_names_of_their_services(
 
 
 async def test_the_machine_reaches_pods_and_services(up: Plane, kubectl: Kubectl) -> None:
+    # Other modules may run in between, and end the plane of the test before.
+    await kubectl("apply", "-f", "-", stdin=SERVICES)
     await apply(kubectl, pod("one", sys.executable, "-c", SERVER, hostname="one", subdomain="set"))
     address = await kubectl("get", "service", "one", "-o", "jsonpath={.spec.clusterIP}")
     assert await answered(address) == "one"
