@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 
 from shoal.agent.environment import hostname
 from shoal.agent.runtime.protocol import Runtime
-from shoal.agent.service_names import CLUSTER_DOMAIN, HostEntry, ServiceNames
+from shoal.agent.service_names import HostEntry, ServiceNames
+from shoal.api.cluster_names import CLUSTER_DOMAIN
 from shoal.api.pod import Pod
 from shoal.base.clock import Clock
 

@@ -13,13 +13,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from shoal.api.cluster_names import CLUSTER_DOMAIN, HOST_NAME
 from shoal.api.core import EndpointAddress, Endpoints, Service
 from shoal.base.clock import Clock
 from shoal.client.informer import Informer
 
-CLUSTER_DOMAIN = "cluster.local"
-HOST_NAME = "host.shoal.internal"
-"""The machine, as pods call it."""
 OTHERS_SETTLE_S = 3.0
 """How long changes are gathered before pods of other namespaces hear of them."""
 

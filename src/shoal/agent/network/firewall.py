@@ -7,7 +7,7 @@ the subnet could open connections to pods, Services and the API server there. Bl
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from shoal.agent.network import netlink
@@ -48,7 +48,7 @@ def remove_table(name: str) -> None:
         return
 
 
-def _attempt(plan: AddressPlan, make: Any) -> str:
+def _attempt(plan: AddressPlan, make: Callable[[Any, AddressPlan], None]) -> str:
     """Why not; empty when it is done."""
     refused = netlink.library("netlink.exceptions").NetlinkError
     try:

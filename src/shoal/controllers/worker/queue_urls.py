@@ -8,11 +8,11 @@ Source of PostgreSQL's parameters: libpq 17, section "Parameter Key Words".
 from collections.abc import Callable
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
+from shoal.api.cluster_names import CLUSTER_DOMAIN, HOST_NAME
 from shoal.api.core import Endpoints, Service
 from shoal.api.meta import ObjectKey
 
-MACHINE_NAME = "host.shoal.internal"
-_DOMAINS = (".svc.cluster.local", ".svc")
+_DOMAINS = (f".svc.{CLUSTER_DOMAIN}", ".svc")
 _FILE_SCHEME = "sqlite"
 _POSTGRESQL = ("postgresql", "postgres")
 _FILE_PARAMETERS = frozenset(
@@ -58,7 +58,7 @@ class ServiceDirectory:
 
     def address(self, host: str, namespace: str) -> str:
         """Of what a pod of the namespace means by `host`; empty where that is no name of ours."""
-        if host == MACHINE_NAME:
+        if host == HOST_NAME:
             return self._machine_address
         for domain in _DOMAINS:
             host = host.removesuffix(domain)
