@@ -100,6 +100,9 @@ class Site:
     def end(self) -> None:
         self._servers.close()
         for name in (self.pod, self.neighbour):
+            # The kernel takes a namespace down later, a link at once: the next test's link may
+            # bear the same name.
+            subprocess.run(["ip", "link", "del", f"{name}h"], capture_output=True)
             subprocess.run(["ip", "netns", "del", name], capture_output=True)
         bridge.take_down(self.plan.bridge)
 
