@@ -27,6 +27,8 @@ class OwnedPods(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """Of the object."""
     pods: Sequence[Pod]
+    gone: Sequence[Pod] = ()
+    """As they were last seen: some may have come and gone between two looks."""
     counts_deleted: bool = True
     """Whether a pod that is deleted was taken from the run: not where it is suspended or over, as
     its pods are deleted on purpose then."""
@@ -69,14 +71,15 @@ def tally_of(before: ObjectTally, owned: OwnedPods) -> ObjectTally:
     known = {each.uid: each for each in before.pods}
     application, infrastructure = before.application_failures, before.infrastructure_failures
     total_restarts, pods = before.restarts, list[PodTally]()
-    for pod in owned.pods:
+    gone = {each.metadata.uid for each in owned.gone}
+    for pod in (*owned.pods, *owned.gone):
         seen = known.pop(pod.metadata.uid, PodTally(uid=pod.metadata.uid))
         restarted = max(restarts(pod) - seen.restarts, 0)
         unseen = 1 if restarted and _is_infrastructure_restart(pod) else 0
         application += restarted - unseen
         infrastructure += unseen
         total_restarts += restarted
-        is_over = seen.is_over or pod.is_finished
+        is_over = seen.is_over or pod.is_finished or seen.uid in gone
         if is_over and not seen.is_over:
             category = _category(pod, counts_deleted=owned.counts_deleted)
             application += category is FailureCategory.APPLICATION
@@ -101,6 +104,10 @@ def _is_infrastructure_restart(pod: Pod) -> bool:
 
 
 def _category(pod: Pod, *, counts_deleted: bool) -> FailureCategory | None:
+    """Whose fault it is that the pod is over; None where it is nobody's."""
+    if not pod.is_finished:
+        # It is gone with a program that was at work.
+        return FailureCategory.INFRASTRUCTURE if counts_deleted else None
     failure = failure_of(pod)
     if failure is None or (pod.is_deleting and not counts_deleted):
         return None

@@ -99,10 +99,13 @@ def _failures(sight: Sight, choice: StrategyChoice) -> FailureCount:
     elif sight.has_ended:
         return count_failures(status, [])
     if choice.shape is Shape.ONCE:
-        pods = [pod for pod in _all_pods(sight) if pod.metadata.uid == status.pod_uid]
-        name = run_name(sight.worker, sight.run)
-        counts = not sight.worker.spec.suspend
-        return count_failures(status, [OwnedPods(name=name, pods=pods, counts_deleted=counts)])
+        owned = OwnedPods(
+            name=run_name(sight.worker, sight.run),
+            pods=[pod for pod in sight.pods if pod.metadata.uid == status.pod_uid],
+            gone=[pod for pod in sight.departed if pod.metadata.uid == status.pod_uid],
+            counts_deleted=not sight.worker.spec.suspend,
+        )
+        return count_failures(status, [owned])
     told = look_at_run(msgspec.structs.replace(sight, jobs=()), choice)
     jobs = [
         job
@@ -113,20 +116,19 @@ def _failures(sight: Sight, choice: StrategyChoice) -> FailureCount:
     return count_failures(status, [_below(sight, job) for job in jobs])
 
 
-def _all_pods(sight: Sight) -> list[Pod]:
-    """With those that are gone and had ended before: what they tell still counts."""
-    return [*sight.pods, *(pod for pod in sight.departed if pod.is_finished)]
-
-
 def _below(sight: Sight, job: Job) -> OwnedPods:
-    uid = job.metadata.uid
-    pods = [
-        pod
-        for pod in _all_pods(sight)
-        if (owner := pod.metadata.controller) is not None and owner.uid == uid
-    ]
     is_calm = job.spec.suspend or job.metadata.deletion_timestamp is not None or _is_ending(job)
-    return OwnedPods(name=job.metadata.name, pods=pods, counts_deleted=not is_calm)
+    return OwnedPods(
+        name=job.metadata.name,
+        pods=[pod for pod in sight.pods if _is_below(pod, job)],
+        gone=[pod for pod in sight.departed if _is_below(pod, job)],
+        counts_deleted=not is_calm,
+    )
+
+
+def _is_below(pod: Pod, job: Job) -> bool:
+    owner = pod.metadata.controller
+    return owner is not None and owner.uid == job.metadata.uid
 
 
 _ENDINGS = (

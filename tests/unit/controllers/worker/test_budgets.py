@@ -1,5 +1,6 @@
 """Counting failures: nothing is counted twice, nothing is forgotten, and each has its budget."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -31,8 +32,10 @@ def make_pod(uid: str, phase: str = "Running", restarts: int = 0, **more: Any) -
     return msgspec.convert(manifest, Pod)
 
 
-def after(status: WorkerStatus, *pods: Pod, counts_deleted: bool = True) -> WorkerStatus:
-    owned = OwnedPods(name="w-1", pods=pods, counts_deleted=counts_deleted)
+def after(
+    status: WorkerStatus, *pods: Pod, gone: Sequence[Pod] = (), counts_deleted: bool = True
+) -> WorkerStatus:
+    owned = OwnedPods(name="w-1", pods=pods, gone=gone, counts_deleted=counts_deleted)
     count = count_failures(status, [owned])
     return WorkerStatus(
         application_failures=count.application,
@@ -71,6 +74,27 @@ def test_a_pod_that_is_gone_is_one_unless_it_went_on_purpose():
     status = after(WorkerStatus(), make_pod("a"))
     assert numbers(after(status)) == (0, 1)
     assert numbers(after(status, counts_deleted=False)) == (0, 0)
+
+
+def test_a_pod_that_came_and_went_between_two_looks_is_counted_once():
+    gone = [make_pod("a"), make_pod("b", "Failed"), make_pod("c", "Succeeded")]
+    status = after(WorkerStatus(), gone=gone)
+    assert numbers(status) == (1, 1)
+    assert numbers(after(status, gone=gone)) == (1, 1)
+    assert numbers(after(status)) == (1, 1)
+
+
+def test_a_pod_that_was_known_is_not_counted_again_when_it_is_gone():
+    status = after(WorkerStatus(), make_pod("a"), make_pod("b"))
+    gone = [make_pod("a"), make_pod("b", "Failed")]
+    assert numbers(after(status, gone=gone)) == (1, 1)
+
+
+def test_what_went_on_purpose_is_not_counted_later_either():
+    status = after(WorkerStatus(), make_pod("a"))
+    gone = [make_pod("a"), make_pod("b")]
+    status = after(status, gone=gone, counts_deleted=False)
+    assert numbers(after(status, gone=gone)) == (0, 0)
 
 
 def test_a_program_that_had_ended_before_its_pod_was_deleted_failed_by_itself():
