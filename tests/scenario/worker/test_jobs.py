@@ -86,6 +86,18 @@ async def test_restarts_of_a_pod_that_is_gone_stay_in_the_count():
         assert worker.status.restarts == 3
 
 
+async def test_a_pod_that_came_and_went_between_two_looks_uses_up_its_budget():
+    async with worker_site() as site, site.controllers():
+        await started(site)
+        for _ in range(3):
+            await site.job_pod("w-1", "w-1-b")
+            await site.delete_pod("w-1-b")
+        worker = await site.until("a count", lambda w: w.status.infrastructure_failures == 3 and w)
+        assert worker.status.application_failures == 0
+        await site.settle(3)
+        assert (await site.worker()).status.infrastructure_failures == 3
+
+
 @pytest.mark.parametrize("writes", range(8))
 async def test_failures_are_counted_once_whenever_the_controller_is_killed(writes: int):
     async with worker_site() as site:
