@@ -16,6 +16,7 @@ from typing import BinaryIO
 from shoal.agent.lifecycle.container import CONTAINER_ID_SCHEME
 from shoal.agent.runtime.paths import PodPaths
 from shoal.agent.runtime.protocol import ContainerKey
+from shoal.agent.runtime.shim.container_log import KEPT_FILES
 from shoal.api.pod import ContainerStatus, Pod
 from shoal.api.status import bad_request
 from shoal.base.clock import Clock
@@ -117,10 +118,16 @@ class Tail:
         lines = self._drain()
         # Look for rotation only at the end of the old file: nothing of it is left out.
         if not lines and self._is_rotated():
+            # What was written between the look at its end and the rotation.
+            lines = self._drain()
             self.close()
             self._open()
-            lines = self._drain()
+            lines += self._drain()
         return lines
+
+    def inode(self) -> int | None:
+        """Of the file that is open."""
+        return os.fstat(self._file.fileno()).st_ino if self._file is not None else None
 
     def close(self) -> None:
         if self._file is not None:
@@ -179,14 +186,24 @@ def parse_time(text: bytes) -> datetime:
 
 
 def _read_files(paths: PodPaths, key: ContainerKey, tail: Tail) -> tuple[list[bytes], list[bytes]]:
-    """Entries of rotated files, oldest first, and of the newest file. The newest is opened
-    first: a rotation in between can show an entry twice, but hide none."""
+    """Entries of rotated files, oldest first, and of the newest file.
+
+    The files may be rotated meanwhile. Each moves up by one, and the look goes the same way from
+    the newest on, so it meets every file, some twice; a place in between may be empty for a
+    moment."""
     newest = tail.read_lines()
     older: list[bytes] = []
-    age = 1
-    while (path := paths.rotated_log(key, age)).exists():
-        older = path.read_bytes().split(b"\n")[:-1] + older
-        age += 1
+    seen = {tail.inode()}
+    for age in range(1, KEPT_FILES):
+        try:
+            file = paths.rotated_log(key, age).open("rb")
+        except FileNotFoundError:
+            continue
+        with file:
+            inode = os.fstat(file.fileno()).st_ino
+            if inode not in seen:
+                seen.add(inode)
+                older = file.read().split(b"\n")[:-1] + older
     return older, newest
 
 

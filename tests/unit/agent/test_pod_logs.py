@@ -88,6 +88,23 @@ async def test_rotated_files_come_first(logs):
     assert await logs.read() == "1\n2\n3\n"
 
 
+async def test_the_older_files_are_shown_while_they_move_up(logs):
+    """Between two steps of a rotation one place is empty."""
+    logs.write(line("4"))
+    logs.write(line("2"), age=2)
+    logs.write(line("1"), age=4)
+    assert await logs.read() == "1\n2\n4\n"
+
+
+async def test_a_file_that_is_met_again_as_it_moved_up_is_shown_once(logs):
+    logs.write(line("2"))
+    logs.write(line("1"), age=2)
+    paths = PodPaths(logs.root, "u")
+    paths.rotated_log(FIRST, 1).hardlink_to(paths.log(FIRST))
+    paths.rotated_log(FIRST, 3).hardlink_to(paths.rotated_log(FIRST, 2))
+    assert await logs.read() == "1\n2\n"
+
+
 @pytest.mark.parametrize(("tail", "shown"), [(0, ""), (1, "3\n"), (2, "2\n3\n"), (9, "1\n2\n3\n")])
 async def test_a_tail_reaches_over_rotated_files(logs, tail, shown):
     logs.write(line("3"))
