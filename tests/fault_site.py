@@ -7,9 +7,11 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing, nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
 from shoal.api.batch import JOBS
@@ -21,7 +23,7 @@ from shoal.client.connection import load_connection
 from shoal.client.http import HttpClient
 from shoal.client.protocol import ConnectionFailed, DeleteOptions
 from shoal.testing.databases import DatabaseServer
-from shoal.work.locations import own_url
+from shoal.work.locations import make_own, own_url
 from shoal.work.protocol import QueueSize
 from shoal.work.sources import open_source
 from tests import fault_program
@@ -42,13 +44,15 @@ PATIENCE_S = 180
 class FaultSite:
     """One Worker, whose queue is filled before it is made."""
 
-    def __init__(self, up: Plane, url: str, server: DatabaseServer | None, seed: int) -> None:
+    def __init__(
+        self, up: Plane, notes: Path, url: str, server: DatabaseServer | None, seed: int
+    ) -> None:
         self.up = up
         self.url = url
         self.server = server
         self.rng = random.Random(seed)
-        self.deliveries = Deliveries(up.folder / "deliveries")
-        self.deliveries.folder.mkdir()
+        # Pods do not see the data folder.
+        self.deliveries = Deliveries(notes)
         self.client: HttpClient
         self.killed: set[str] = set()
         """Logs and pods whose programs were ended without a word."""
@@ -280,10 +284,14 @@ class FaultSite:
 async def fault_site(kind: str, seed: int, *flags: str) -> AsyncGenerator[FaultSite]:
     """`kind` of work source: sqlite, the control plane's own; postgresql or redis, of its own.
     `flags` are those of `shoal up`."""
-    with nullcontext() if kind == "sqlite" else running(kind) as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="shoal-notes-") as notes,
+        nullcontext() if kind == "sqlite" else running(kind) as server,
+    ):
         async with plane("--node-resources", "cpu=8,memory=8Gi", *flags) as up:
+            make_own(up.folder, NAMESPACE)
             url = own_url(up.folder, NAMESPACE) if server is None else server.url
-            site = FaultSite(up, url, server, seed)
+            site = FaultSite(up, Path(notes), url, server, seed)
             await site.connect()
             try:
                 yield site

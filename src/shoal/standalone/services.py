@@ -43,7 +43,7 @@ from shoal.standalone.executor_pools import ExecutorPools, ploto_options
 from shoal.standalone.scheduler_plugins import plugin_registry
 from shoal.standalone.scheduler_profiles import build_wanted
 from shoal.standalone.volcano_reload import VolcanoReload, reporter, warn_of
-from shoal.work.locations import make_own_folder, own_url, remove_own
+from shoal.work.locations import make_own, own_url, prepare_own, remove_own
 from shoal.work.sources import open_source
 
 Run = Callable[[], Awaitable[None]]
@@ -138,11 +138,16 @@ class Services:
     ) -> WorkerControllers:
         """`session` tells others of runs that end; queues that name no source are kept in
         `data_dir`; pods reach this machine at `machine_address`."""
-        make_own_folder(data_dir)
+        prepare_own(data_dir)
 
         def on_namespace(old: Namespace | None, new: Namespace | None) -> None:
             if old is not None and new is None:
                 remove_own(data_dir, old.metadata.name)
+
+        def url_of(namespace: str) -> str:
+            # There before the pods that are told of it, whatever runs them.
+            make_own(data_dir, namespace)
+            return own_url(data_dir, namespace)
 
         self.informers.informer(NAMESPACES).add_handler(on_namespace)
         family = WorkerControllers(
@@ -151,7 +156,7 @@ class Services:
             self.recorder_of(WORKER_COMPONENT),
             self._clock,
             queues=QueueAccess(open_source),
-            own_url=lambda namespace: own_url(data_dir, namespace),
+            own_url=url_of,
             messenger=HttpMessenger(session),
             machine_address=machine_address,
         )

@@ -28,6 +28,7 @@ from shoal.work.protocol import (
     QueueSize,
     SourceUnavailable,
 )
+from shoal.work.shared_files import make_shared, open_lock, past_links
 from shoal.work.statements import script, statements
 from shoal.work.tokens import new_nonce, parts_of, token_of
 
@@ -241,7 +242,10 @@ class SqliteSource:
         return self._ids[queue]
 
     def _is_there(self) -> bool:
-        return self._database is not None or self._path.exists()
+        if self._database is not None:
+            return True
+        with self._speaking():
+            return self._path.exists()
 
     def _now_s(self) -> float:
         return self._clock.now().timestamp()
@@ -305,19 +309,21 @@ class SqliteSource:
 
     def _connection(self) -> sqlite3.Connection:
         if self._database is None:
-            self._turn = self._path.with_name(self._path.name + ".lock").open("a")
-            database = sqlite3.connect(
-                self._path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False
-            )
+            path = past_links(self._path)
+            self._turn = open_lock(path.with_name(path.name + ".lock"))
+            self._take_turn()
             try:
-                self._take_turn()
+                make_shared(path)
+                database = sqlite3.connect(
+                    path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False
+                )
                 try:
                     prepare(database)
-                finally:
-                    self._end_turn()
-            except BaseException:
-                database.close()
-                raise
+                except BaseException:
+                    database.close()
+                    raise
+            finally:
+                self._end_turn()
             self._database = database
         return self._database
 
@@ -337,3 +343,7 @@ def prepare(database: sqlite3.Connection) -> None:
     with closing(database.execute("pragma journal_mode = wal")):
         pass
     database.executescript(script("sql/sqlite_schema.sql"))
+    columns = {row[1] for row in database.execute("pragma table_info(batch)").fetchall()}
+    if "digest" not in columns:
+        # A file of the time before batches were told apart by what they hold.
+        database.execute("alter table batch add column digest text not null default ''")

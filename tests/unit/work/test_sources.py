@@ -1,12 +1,10 @@
 """Which source a URL opens, and what is said of those that do not answer."""
 
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from shoal.testing.databases import free_port
-from shoal.work.locations import make_own_folder, own_url, remove_own
 from shoal.work.protocol import QueueLimits, QueueSize, SourceUnavailable
 from shoal.work.sources import open_source
 
@@ -26,16 +24,6 @@ def test_a_server_that_does_not_answer_is_told_without_its_password(scheme: str)
     with pytest.raises(SourceUnavailable, match="see that it runs") as refusal:
         source.size("a/b")
     assert "geheim" not in str(refusal.value) and "\n" not in str(refusal.value)
-
-
-def test_the_own_queues_of_a_namespace_are_a_file_that_the_first_put_makes(
-    tmp_path: Path,
-) -> None:
-    make_own_folder(tmp_path)
-    source = open_source(own_url(tmp_path, "team-a"))
-    assert source.put("team-a/q", ["a"]) == 1
-    source.close()
-    assert (tmp_path / "work" / "team-a.db").exists()
 
 
 def test_who_only_looks_makes_neither_file_nor_folder(tmp_path: Path) -> None:
@@ -69,15 +57,3 @@ def test_a_file_is_named_with_one_slash(tmp_path: Path) -> None:
     source = open_source("sqlite:////no/folder/q.db")
     with pytest.raises(SourceUnavailable, match=r"the work source /no/folder/q\.db cannot"):
         source.put("a/b", ["x"])
-
-
-def test_the_queues_of_a_namespace_that_is_gone_are_forgotten(tmp_path: Path):
-    make_own_folder(tmp_path)
-    for namespace in ("team", "other"):
-        with closing(open_source(own_url(tmp_path, namespace))) as source:
-            source.put(f"{namespace}/days", ["a"])
-    remove_own(tmp_path, "team")
-    remove_own(tmp_path, "never-used")
-    assert [each.name for each in (tmp_path / "work").glob("team*")] == []
-    with closing(open_source(own_url(tmp_path, "other"))) as source:
-        assert source.size("other/days").ready == 1

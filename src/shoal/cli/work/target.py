@@ -12,7 +12,7 @@ from pathlib import Path
 from shoal.api import worker as environment
 from shoal.cli.output import CliError, reason_of
 from shoal.work.addresses import has_password
-from shoal.work.locations import make_own_folder, own_url
+from shoal.work.locations import make_own, own_url
 from shoal.work.protocol import SourceUnavailable, WorkSource
 from shoal.work.sources import open_source
 
@@ -61,7 +61,7 @@ class WhichSource:
         if not url:
             folder = self._data_dir()
             if is_putting:
-                make_own_folder(folder)
+                _make_own(folder, namespace)
             url = own_url(folder, namespace)
         try:
             return open_source(url)
@@ -105,6 +105,16 @@ class WhichSource:
 def namespace_of(queue: str) -> str:
     """Of `<namespace>/<name>`."""
     return queue.partition("/")[0]
+
+
+def _make_own(data_dir: Path, namespace: str) -> None:
+    try:
+        make_own(data_dir, namespace)
+    except OSError as error:
+        raise CliError(
+            f"{data_dir} cannot take queues: {reason_of(error)}; name a data folder of `shoal up` "
+            "that this user may write"
+        ) from error
 
 
 def _read(path: Path) -> str:
