@@ -36,6 +36,7 @@ from shoal.client.protocol import Client
 from shoal.controllers.ploto.webhook import HttpAdviser
 from shoal.standalone.api import ServedApi, served_api
 from shoal.standalone.config import Settings
+from shoal.standalone.hidden_files import host_view
 from shoal.standalone.images import own_images
 from shoal.standalone.metrics import Metrics, Parts
 from shoal.standalone.ploto_server import ploto_served
@@ -107,7 +108,9 @@ class _Machine:
 
 
 async def _machine(stack: AsyncExitStack, settings: Settings, clock: Clock) -> _Machine:
-    choice = await RuntimeChooser(clock).choose(settings.runtime, settings.data_dir / "pods")
+    choice = await RuntimeChooser(clock).choose(
+        settings.runtime, settings.data_dir / "pods", host_view(settings)
+    )
     network = await stack.enter_async_context(
         pod_network(settings.data_dir, settings.network, choice.network_refusal)
     )

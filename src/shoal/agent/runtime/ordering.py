@@ -8,6 +8,7 @@ from pathlib import Path
 
 from shoal.agent.runtime.cgroups import Cgroups
 from shoal.agent.runtime.confinement import Confinement
+from shoal.agent.runtime.host_view import shut_folders
 from shoal.agent.runtime.paths import PodPaths
 from shoal.agent.runtime.protocol import ContainerSpec
 from shoal.agent.runtime.sandbox import TERMINATION_FILE
@@ -48,7 +49,7 @@ def write_order(
         groups=_groups(spec),
         capabilities=program.capabilities,
         has_no_new_privileges=not spec.privileges.can_gain,
-        isolation=_with_account(_with_resolver(program.isolation, network), spec, directory),
+        isolation=_isolation(program.isolation, spec, directory, network),
         cgroup=cgroup,
         falls_back_to_logs=spec.falls_back_to_logs,
         network=network,
@@ -59,10 +60,35 @@ def write_order(
     file.write_bytes(order.encode())
 
 
-def _with_resolver(isolation: Isolation | None, network: str) -> Isolation | None:
+def _isolation(
+    isolation: Isolation | None, spec: ContainerSpec, directory: Path, network: str
+) -> Isolation | None:
+    """With what depends on the container's user and network."""
+    if isolation is None:
+        return None
+    isolation = _with_passage(isolation, spec)
+    return _with_account(_with_resolver(isolation, network), spec, directory)
+
+
+def _with_passage(isolation: Isolation, spec: ContainerSpec) -> Isolation:
+    """Whoever the container runs as can come to what it is shown of what is hidden. In a user
+    namespace it runs as the agent."""
+    if spec.user_id is None or isolation.has_user_namespace:
+        return isolation
+    group = _group(spec)
+    groups = {*_groups(spec), 0 if group is None else group}
+    partly_shown = [
+        path
+        for path in isolation.hidden
+        if any(Path(bind.target).is_relative_to(path) for bind in isolation.binds)
+    ]
+    return replace(isolation, shut=shut_folders(partly_shown, spec.user_id, groups))
+
+
+def _with_resolver(isolation: Isolation, network: str) -> Isolation:
     """A DNS server on the machine's loopback is out of reach for a pod with a network of its own;
     systemd keeps the list of those behind it."""
-    if isolation is None or not network:
+    if not network:
         return isolation
     if not (_RESOLVER.exists() and _BEHIND_LOOPBACK.exists()):
         return isolation
@@ -74,14 +100,12 @@ def _with_resolver(isolation: Isolation | None, network: str) -> Isolation | Non
     return replace(isolation, binds=[*isolation.binds, bind])
 
 
-def _with_account(
-    isolation: Isolation | None, spec: ContainerSpec, directory: Path
-) -> Isolation | None:
+def _with_account(isolation: Isolation, spec: ContainerSpec, directory: Path) -> Isolation:
     """A user that the host does not know gets a line in the container's /etc/passwd: initdb, ssh
     and others refuse to run as somebody without a name. Podman v5 does the same
     (podman-run(1), `--passwd`)."""
     user_id = os.geteuid() if spec.user_id is None else spec.user_id
-    if isolation is None or any(bind.target == str(_ACCOUNTS) for bind in isolation.binds):
+    if any(bind.target == str(_ACCOUNTS) for bind in isolation.binds):
         return isolation
     try:
         pwd.getpwuid(user_id)

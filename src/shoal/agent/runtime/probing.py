@@ -12,6 +12,7 @@ from pathlib import Path
 
 from shoal.agent.runtime.cgroups import CgroupFindings, find_cgroups
 from shoal.agent.runtime.containers import ShimRuntime
+from shoal.agent.runtime.host_view import HostView
 from shoal.agent.runtime.process import ProcessConfinement
 from shoal.agent.runtime.protocol import ContainerKey, ContainerSpec, PodSandbox, StartFailed
 from shoal.agent.runtime.sandbox import SandboxConfinement
@@ -93,9 +94,10 @@ class RuntimeChooser:
         self._sandbox: SandboxFindings | None = None
         self._cgroups: CgroupFindings | None = None
 
-    async def choose(self, wanted: str, root: Path) -> Choice:
+    async def choose(self, wanted: str, root: Path, view: HostView = HostView()) -> Choice:
         """`wanted` is `auto`, `sandbox` or `process`. `root` will hold the pods' directories, and
-        is one agent's alone. Raises RuntimeUnavailableError."""
+        is one agent's alone; a sandbox shows the host as `view` says. Raises
+        RuntimeUnavailableError."""
         async with self._probing:
             if self._cgroups is None:
                 self._cgroups = probe_cgroups()
@@ -105,8 +107,9 @@ class RuntimeChooser:
         confinement: SandboxConfinement | ProcessConfinement = ProcessConfinement()
         if wanted != "process" and self._sandbox is not None:
             sentence = self._sandbox.sentence
-            if self._sandbox.confinement is not None:
-                confinement = self._sandbox.confinement
+            found = self._sandbox.confinement
+            if found is not None:
+                confinement = SandboxConfinement(found.has_user_namespace, view)
             elif wanted == "sandbox":
                 raise RuntimeUnavailableError(sentence)
         runtime = ShimRuntime(

@@ -8,6 +8,7 @@ from shoal.agent.runtime.confinement import (
     ConfinedProgram,
     base_environment,
 )
+from shoal.agent.runtime.host_view import HostView
 from shoal.agent.runtime.paths import PodPaths
 from shoal.agent.runtime.privileges import granted
 from shoal.agent.runtime.protocol import ContainerSpec, Mount, Verdict
@@ -19,10 +20,11 @@ DEFAULT_TERMINATION_PATH = "/dev/termination-log"
 
 
 class SandboxConfinement:
-    """Namespaces; the host's files are the image."""
+    """Namespaces; the host's files are the image, but for what `view` hides."""
 
-    def __init__(self, has_user_namespace: bool) -> None:
+    def __init__(self, has_user_namespace: bool, view: HostView = HostView()) -> None:
         self._has_user_namespace = has_user_namespace
+        self._view = view
 
     @property
     def has_user_namespace(self) -> bool:
@@ -78,6 +80,7 @@ class SandboxConfinement:
 
     def confine(self, spec: ContainerSpec, paths: PodPaths) -> ConfinedProgram:
         own = [
+            *self._view.shown(spec.pod.namespace),
             Mount(source=paths.etc / "hosts", target="/etc/hosts"),
             Mount(source=paths.etc / "hostname", target="/etc/hostname"),
             Mount(
@@ -98,6 +101,7 @@ class SandboxConfinement:
                 binds=_binds([*own, *spec.mounts]),
                 has_user_namespace=self._has_user_namespace,
                 read_only_root=spec.read_only_root,
+                hidden=[str(path) for path in self._view.hidden],
             ),
         )
 

@@ -6,6 +6,9 @@ the host is out of the question; so its nearest existing parent is mirrored in t
 holds a bind for each entry, and now has room for one more. (An overlay would do that in one mount,
 but would divert writes to everything below it, results in a home directory included.)
 
+What is hidden, the control plane's own files, is an empty tmpfs of its own, wherever it would come
+into view: at its place, and in volumes that hold it. Volumes may lie in it all the same.
+
 Runs as process 1 of its own mount and process namespaces, before anything of the user's.
 """
 
@@ -44,7 +47,8 @@ def build_root(isolation: Isolation, scratch: str, working_dir: str) -> None:
     root.mirror_entries("/", re.compile(r"proc|dev|\.shoal-host"))
     _mount_proc()
     root.make_devices()
-    root.place(isolation.binds, working_dir)
+    root.place(isolation, working_dir)
+    root.seal()
     syscalls.unmount_lazily(_HOST)
     os.rmdir(_HOST)
     if isolation.read_only_root:
@@ -109,6 +113,8 @@ class _Root:
     def __init__(self) -> None:
         self._made_devices = {os.stat("/").st_dev}
         """File systems that are ours, in which directories may be made."""
+        self._emptied: list[int] = []
+        """Open directories: those that hide something of the host."""
 
     def mirror_entries(self, directory: str, unwanted: re.Pattern[str] | None = None) -> None:
         with os.scandir(_HOST + directory) as entries:
@@ -126,24 +132,50 @@ class _Root:
         syscalls.mount("devpts", "/dev/pts", "devpts", flags, "newinstance,ptmxmode=0666,mode=620")
         os.symlink("pts/ptmx", "/dev/ptmx")
 
-    def place(self, binds: list[BindMount], working_dir: str) -> None:
-        """Bind the volumes, parents before children, and see to it that the working directory
-        exists."""
-        ordered = sorted(binds, key=lambda bind: bind.target)
+    def place(self, isolation: Isolation, working_dir: str) -> None:
+        """Bind the volumes, parents before children, hide what is to be hidden, and see to it that
+        the working directory exists."""
+        ordered = sorted(isolation.binds, key=lambda bind: bind.target)
         targets = [os.path.realpath(bind.target) for bind in ordered]
-        wanted = [*targets, os.path.realpath(working_dir)]
+        hidden = [*isolation.shut, *isolation.hidden]
+        self._make_rooms([*targets, os.path.realpath(working_dir)], {*targets, *hidden})
+        # After that, which shows what is in the parents of what is missing.
+        for path in hidden:
+            self._hide(path)
+        for bind, target in zip(ordered, targets, strict=True):
+            _place(bind, target)
+            for path in isolation.hidden:
+                # A volume that is hidden itself was asked for by its name.
+                if path != bind.source and is_within(path, bind.source):
+                    self._hide(os.path.join(target, os.path.relpath(path, bind.source)))
+        os.makedirs(working_dir, exist_ok=True)
+
+    def seal(self) -> None:
+        """Nothing more is made in what hides something."""
+        for fd in self._emptied:
+            # By descriptor: a volume may have been placed over it.
+            _make_read_only(f"/proc/self/fd/{fd}")
+            os.close(fd)
+
+    def _make_rooms(self, wanted: list[str], covered: set[str]) -> None:
+        """See to it that every wanted path can be made, unless something that covers it comes to
+        be mounted above it."""
         outermost = [
             target
             for target in wanted
-            if not any(target != other and is_within(target, other) for other in targets)
+            if not any(target != other and is_within(target, other) for other in covered)
         ]
         # Shortest first, or mirroring a parent would hide what was made in the child.
         for ancestor in sorted({_nearest_existing(target) for target in outermost}, key=len):
             if ancestor not in outermost:
                 self._make_room(ancestor)
-        for bind, target in zip(ordered, targets, strict=True):
-            _place(bind, target)
-        os.makedirs(working_dir, exist_ok=True)
+
+    def _hide(self, path: str) -> None:
+        if os.path.isdir(path):
+            _mount_tmpfs(path, 0o755)
+            self._emptied.append(os.open(path, os.O_RDONLY | os.O_DIRECTORY))
+        elif os.path.lexists(path):
+            _bind(_HOST + os.devnull, path)
 
     def _make_room(self, ancestor: str) -> None:
         """Let new entries be made in a directory of the host without making them there."""

@@ -30,6 +30,12 @@ class Isolation:
     has_user_namespace: bool
     """An ordinary user needs one; it maps a single user."""
     read_only_root: bool
+    hidden: list[str] = field(default_factory=list[str])
+    """Folders and files of the host that look empty, but for what is bound there. Absolute,
+    without symbolic links."""
+    shut: list[str] = field(default_factory=list[str])
+    """Folders above those which the container's user may not enter on the host: empty as well, or
+    what is bound below them would be out of reach."""
 
 
 @dataclass(frozen=True, kw_only=True)
