@@ -250,6 +250,22 @@ class ObjectTally(ApiStruct):
     pods: Annotated[list[PodTally], described("Those there are.", list_key="uid")] = []
 
 
+class WorkerStart(ApiStruct):
+    """One start of a schedule that has ended."""
+
+    uid: Annotated[str, described("Of its Job.", required=True)]
+    job: Annotated[str, described("Of that name.")] = ""
+    phase: Annotated[str, described("Succeeded or Failed.")] = ""
+    message: Annotated[str, described("The same for people, with the reason.")] = ""
+    restarts: Annotated[int, described("Of containers.")] = 0
+    application_failures: Annotated[int, described("Out of `retries`.")] = 0
+    infrastructure_failures: Annotated[int, described("Out of `infrastructureRetries`.")] = 0
+    last_error: Annotated[LastError | None, described("The newest of its pods.")] = None
+    started_at: Annotated[datetime | None, described("When it began.")] = None
+    finished_at: Annotated[datetime | None, described("When it ended.")] = None
+    is_owed: Annotated[bool, described("Whether somebody is still to be told.")] = False
+
+
 class WorkerStatus(ApiStruct):
     observed_generation: Annotated[int, described("Which spec this is about.")] = 0
     phase: Annotated[str, described("How far it is.")] = ""
@@ -280,6 +296,13 @@ class WorkerStatus(ApiStruct):
     failed_items: Annotated[str, described("The same of those that were given up.")] = ""
     started_at: Annotated[datetime | None, described("When the run began.")] = None
     finished_at: Annotated[datetime | None, described("When it ended.")] = None
+    next_start_at: Annotated[
+        datetime | None, described("The next time of its schedule; none while it is held.")
+    ] = None
+    starts: Annotated[
+        list[WorkerStart],
+        described("Those of its schedule that ended and are kept, oldest first.", list_key="uid"),
+    ] = []
     notified_run: Annotated[int, described("The last run whose end was told.")] = 0
     conditions: Annotated[
         list[Condition], described("Why it waits, or how it ended.", list_key="type")
@@ -327,6 +350,7 @@ KIND = CustomKind(
         PrinterColumn("Total", "integer", ".status.progress.total"),
         PrinterColumn("Restarts", "integer", ".status.restarts"),
         AGE,
+        PrinterColumn("Next", "string", ".status.nextStartAt", priority=1),
         PrinterColumn("Message", "string", ".status.message", priority=1),
     ),
     rules=_RULES,

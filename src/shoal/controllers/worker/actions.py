@@ -6,13 +6,14 @@ run twice is made behind a gate, which is lifted when the status names the pod; 
 between, a second pod of that run stays behind its gate.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from shoal.api.apps import DEPLOYMENTS
 from shoal.api.batch import CRON_JOBS, JOBS, Job
+from shoal.api.job_indexes import Indexes
 from shoal.api.meta import Object, ObjectMeta, find_condition
 from shoal.api.pod import PODS, Pod
 from shoal.api.resource import JsonObject, Resource
@@ -31,6 +32,7 @@ from shoal.controllers.worker.sight import (
     Sight,
     ending_of,
     is_own,
+    item_index,
     look_at_run,
     run_of,
 )
@@ -309,17 +311,11 @@ def _give_up(sight: Sight, job: Job, failures: FailureCount) -> Iterator[Action]
 
 
 def _more_items(sight: Sight, look: RunLook) -> Iterator[Action]:
-    made = {job.metadata.name for job in sight.own_jobs}
+    made = Indexes.of(
+        index
+        for job in sight.own_jobs
+        if run_of(job) == sight.run and (index := item_index(job)) is not None
+    )
     room = sight.worker.spec.parallelism - len(look.jobs)
-    for index in range(len(sight.items)):
-        if room <= 0:
-            return
-        is_known = run_name(sight.worker, sight.run, index) in made
-        if not is_known and index not in look.succeeded and index not in look.failed:
-            yield StartRun(run=sight.run, item=index)
-            room -= 1
-
-
-def notes_of(found: Sequence[Action]) -> list[str]:
-    """What people are told of the actions."""
-    return [each.note for each in found if isinstance(each, Amend) and each.note]
+    for index in (made | look.succeeded | look.failed).absent(room, len(sight.items)):
+        yield StartRun(run=sight.run, item=index)

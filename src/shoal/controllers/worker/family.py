@@ -2,9 +2,9 @@
 
 import asyncio
 
-from shoal.api.apps import DEPLOYMENTS
-from shoal.api.batch import CRON_JOBS, JOBS
-from shoal.api.core import ENDPOINTS, SERVICES
+from shoal.api.apps import DEPLOYMENTS, REPLICA_SETS
+from shoal.api.batch import CRON_JOBS, JOBS, Job
+from shoal.api.core import ENDPOINTS, EVENTS, SERVICES, Event
 from shoal.api.meta import Object, ObjectKey
 from shoal.api.pod import PODS, Pod
 from shoal.api.worker import WORKER_LABEL, WORKER_UID_LABEL, WORKERS
@@ -15,15 +15,11 @@ from shoal.client.protocol import Client
 from shoal.client.workqueue import WorkQueue
 from shoal.controllers.runner import Controller, ObjectHandler, enqueue_owner, enqueue_self
 from shoal.controllers.worker.notification import Messenger, WorkerNotifier
+from shoal.controllers.worker.observing import WorkerInformers, WorkerObserver
 from shoal.controllers.worker.queue_access import QueueAccess
 from shoal.controllers.worker.queue_urls import ServiceDirectory
-from shoal.controllers.worker.reconciler import (
-    BY_WORKER,
-    OwnUrl,
-    WorkerListers,
-    WorkerReconciler,
-    by_worker,
-)
+from shoal.controllers.worker.reconciler import WorkerReconciler
+from shoal.controllers.worker.sources import OwnUrl, WorkerSources
 from shoal.controllers.worker.worker_memory import WorkerMemory, gathering_s
 
 COMPONENT = "worker-controller"
@@ -44,7 +40,36 @@ def worker_controller(
     """Follows workers and all that is made for them."""
     queue: WorkQueue[ObjectKey] = WorkQueue(clock)
     memory = WorkerMemory(queue.add)
+    directory = ServiceDirectory(
+        informers.informer(SERVICES).lister.get,
+        informers.informer(ENDPOINTS).lister.get,
+        machine_address,
+    )
+    sources = WorkerSources(client, queues, own_url, directory)
+    followed = WorkerInformers(
+        workers=informers.informer(WORKERS),
+        deployments=informers.informer(DEPLOYMENTS),
+        replica_sets=informers.informer(REPLICA_SETS),
+        cron_jobs=informers.informer(CRON_JOBS),
+        jobs=informers.informer(JOBS),
+        pods=informers.informer(PODS),
+        failed_creates=informers.informer(EVENTS, field_selector="reason=FailedCreate"),
+    )
+    observer = WorkerObserver(followed, memory, sources, clock)
+    reconciler = WorkerReconciler(client, observer, memory, sources, recorder, clock)
+    _enqueue(followed, queue, memory)
+    return Controller("worker", reconciler, queue, workers=_WORKERS)
+
+
+def _enqueue(followed: WorkerInformers, queue: WorkQueue[ObjectKey], memory: WorkerMemory) -> None:
+    """What changes gives its worker a turn, and the memory what it has to know."""
     wake = _enqueue_labelled(queue, memory)
+
+    def on_job(old: Job | None, new: Job | None) -> None:
+        job = new or old
+        if job is not None and WORKER_UID_LABEL in job.metadata.labels:
+            memory.of(_worker_of(job)).note_job(old, new)
+        wake(old, new)
 
     def on_pod(old: Pod | None, new: Pod | None) -> None:
         uid = old.metadata.labels.get(WORKER_UID_LABEL) if old is not None else None
@@ -52,32 +77,24 @@ def worker_controller(
             memory.of(_worker_of(old)).depart(uid, old)
         wake(old, new)
 
-    workers = informers.informer(WORKERS)
-    deployments, cron_jobs = informers.informer(DEPLOYMENTS), informers.informer(CRON_JOBS)
-    jobs, pods = informers.informer(JOBS), informers.informer(PODS)
-    jobs.add_index(BY_WORKER, by_worker)
-    pods.add_index(BY_WORKER, by_worker)
-    listers = WorkerListers(
-        workers=workers.lister,
-        deployments=deployments.lister,
-        cron_jobs=cron_jobs.lister,
-        jobs=jobs.lister,
-        pods=pods.lister,
-    )
-    directory = ServiceDirectory(
-        informers.informer(SERVICES).lister.get,
-        informers.informer(ENDPOINTS).lister.get,
-        machine_address,
-    )
-    reconciler = WorkerReconciler(
-        client, listers, memory, queues, own_url, directory, recorder, clock
-    )
-    workers.add_handler(enqueue_self(queue))
-    deployments.add_handler(enqueue_owner(queue, WORKERS.kind))
-    cron_jobs.add_handler(enqueue_owner(queue, WORKERS.kind))
-    jobs.add_handler(wake)
-    pods.add_handler(on_pod)
-    return Controller("worker", reconciler, queue, workers=_WORKERS)
+    def on_failed_create(_: Event | None, new: Event | None) -> None:
+        # One that has expired is followed by another while there is still something to tell.
+        subject = new.involved_object if new is not None else None
+        if subject is None:
+            return
+        key = ObjectKey(subject.namespace, subject.name)
+        if subject.kind == JOBS.kind:
+            wake(None, followed.jobs.lister.get(key))
+        elif subject.kind == CRON_JOBS.kind:
+            wake(None, followed.cron_jobs.lister.get(key))
+
+    followed.workers.add_handler(enqueue_self(queue))
+    followed.deployments.add_handler(enqueue_owner(queue, WORKERS.kind))
+    followed.replica_sets.add_handler(wake)
+    followed.cron_jobs.add_handler(enqueue_owner(queue, WORKERS.kind))
+    followed.jobs.add_handler(on_job)
+    followed.pods.add_handler(on_pod)
+    followed.failed_creates.add_handler(on_failed_create)
 
 
 def worker_notifier(

@@ -1,12 +1,16 @@
-"""Tells somebody outside how a run ended: a POST with JSON, at least once.
+"""Tells somebody outside how a run, or a start of a schedule, ended: a POST with JSON, at least
+once.
 
     POST url   {"worker", "namespace", "run", "phase", "message", ...}   any 2xx is enough
+               {"worker", "namespace", "job", "phase", "message", ...}   of a start
 
-The run that was told of stands in `status.notifiedRun`; it is written after the answer, so a
-control plane that is killed between the two tells it again. URLs from Secrets are never logged.
+The run that was told of stands in `status.notifiedRun`, starts that are owed in `status.starts`.
+Both are written after the answer, so a control plane that is killed between the two tells it again.
+URLs from Secrets are never logged.
 """
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -16,7 +20,7 @@ import msgspec
 from shoal.api.core import EventType
 from shoal.api.meta import Condition, ObjectKey, find_condition, held_since
 from shoal.api.resource import JsonObject
-from shoal.api.worker import WORKERS, Notify, Worker, WorkerPhase
+from shoal.api.worker import WORKERS, Notify, Worker, WorkerPhase, WorkerStart, WorkerStatus
 from shoal.base.backoff import Backoff
 from shoal.base.clock import Clock
 from shoal.client.events import EventRecorder
@@ -24,7 +28,9 @@ from shoal.client.http_session import HttpSession
 from shoal.client.informer import Lister
 from shoal.client.protocol import Client
 from shoal.controllers.reconciler import Result
-from shoal.controllers.worker.reconciler import secret_value
+from shoal.controllers.worker.acting import write_status
+from shoal.controllers.worker.sources import secret_value
+from shoal.controllers.worker.starts import is_wanted
 from shoal.work.protocol import SourceUnavailable
 
 TIMEOUT_S = 10.0
@@ -69,41 +75,72 @@ class HttpMessenger:
             raise NotifyFailed(f"{host} cannot be reached ({type(error).__name__})") from error
 
 
-def is_owed(worker: Worker) -> bool:
-    """Whether a run has ended that somebody is to be told of."""
+class News(msgspec.Struct, frozen=True, kw_only=True):
+    """One end that somebody is to be told of."""
+
+    id: str
+    """Tells it from the worker's others."""
+    about: str
+    """For people."""
+    body: JsonObject
+    told: JsonObject
+    """Of the status, when it has been told."""
+
+
+def news_of(worker: Worker) -> News | None:
+    """What is to be told next; None where nobody is owed anything."""
     wanted, status = worker.spec.notify, worker.status
-    return (
-        wanted is not None
-        and status.finished_at is not None
+    if wanted is None:
+        return None
+    is_run_owed = (
+        status.finished_at is not None
         and status.notified_run < status.run
         and status.phase in _ENDED
-        and (not wanted.on or status.phase in wanted.on)
+        and is_wanted(worker, status.phase)
     )
+    if is_run_owed:
+        return News(
+            id=f"run {status.run}",
+            about=f"run {status.run}",
+            body=_body(worker, status, _OF_RUN),
+            told={"notifiedRun": status.run},
+        )
+    for index, start in enumerate(status.starts):
+        if start.is_owed:
+            settled = [*status.starts]
+            settled[index] = msgspec.structs.replace(start, is_owed=False)
+            return News(
+                id=start.uid,
+                about=f"Job {start.job}",
+                body=_body(worker, start, _OF_START),
+                told={"starts": msgspec.to_builtins(settled)},
+            )
+    return None
 
 
-def news_of(worker: Worker) -> JsonObject:
-    """The body."""
-    meta, status = worker.metadata, worker.status
-    told = (
-        "run",
-        "phase",
-        "message",
-        "restarts",
-        "applicationFailures",
-        "infrastructureFailures",
-        "strategy",
-        "progress",
-        "lastError",
-        "startedAt",
-        "finishedAt",
-    )
-    fields = msgspec.to_builtins(status)
-    zeros = {"restarts": 0, "applicationFailures": 0, "infrastructureFailures": 0}
+_OF_BOTH = (
+    "phase",
+    "message",
+    "restarts",
+    "applicationFailures",
+    "infrastructureFailures",
+    "lastError",
+    "startedAt",
+    "finishedAt",
+)
+_OF_RUN = ("run", "strategy", "progress", *_OF_BOTH)
+_OF_START = ("job", *_OF_BOTH)
+
+
+def _body(worker: Worker, told: WorkerStatus | WorkerStart, names: Sequence[str]) -> JsonObject:
+    fields = msgspec.to_builtins(told)
     return {
-        "worker": meta.name,
-        "namespace": meta.namespace,
-        **zeros,
-        **{name: fields[name] for name in told if name in fields},
+        "worker": worker.metadata.name,
+        "namespace": worker.metadata.namespace,
+        "restarts": 0,
+        "applicationFailures": 0,
+        "infrastructureFailures": 0,
+        **{name: fields[name] for name in names if name in fields},
     }
 
 
@@ -133,36 +170,39 @@ class WorkerNotifier:
         self._recorder = recorder
         self._clock = clock
         self._refused: dict[ObjectKey, _Refusal] = {}
-        self._posted: dict[ObjectKey, tuple[str, int]] = {}
-        """Uid and run of the news that were taken."""
+        self._posted: dict[ObjectKey, tuple[str, str]] = {}
+        """Uid of the worker, and which of its news were taken last."""
 
     async def reconcile(self, key: ObjectKey) -> Result:
         worker = self._workers.get(key)
-        if worker is None:
-            self._posted.pop(key, None)
-        if worker is None or worker.spec.notify is None or not is_owed(worker):
+        news = news_of(worker) if worker is not None else None
+        if worker is None or news is None:
             self._refused.pop(key, None)
+            if worker is None:
+                self._posted.pop(key, None)
             return Result()
         wait_s = self._wait_s(worker)
         if wait_s > 0:
             # The worker changes for other reasons, too, and by what is told of the failure.
             return Result(wait_s)
-        told = (worker.metadata.uid, worker.status.run)
+        told = (worker.metadata.uid, news.id)
         try:
             # The lister may not show yet that it has been told.
             if self._posted.get(key) != told:
-                url = await self._url(worker.spec.notify, key.namespace)
-                await self._messenger.post(url, msgspec.json.encode(news_of(worker)))
+                url = await self._url(worker, key.namespace)
+                await self._messenger.post(url, msgspec.json.encode(news.body))
                 self._posted[key] = told
         except (NotifyFailed, SourceUnavailable) as error:
             pause_s = self._refuse(worker)
-            text = f"nobody could be told how run {worker.status.run} ended: {error}"
+            text = f"nobody could be told how {news.about} ended: {error}"
             self._recorder.record(WORKERS, worker.metadata, EventType.WARNING, "NotifyFailed", text)
-            await self._write(worker, _told(worker, text, self._clock))
+            before = find_condition(worker.status.conditions, "Notified")
+            if before is None or (before.status, before.message) != ("False", text):
+                await write_status(self._client, worker, _notified(worker, text, self._clock))
             return Result(pause_s)
         self._refused.pop(key, None)
-        await self._write(
-            worker, {"notifiedRun": worker.status.run, **_told(worker, "", self._clock)}
+        await write_status(
+            self._client, worker, {**news.told, **_notified(worker, "", self._clock)}
         )
         return Result()
 
@@ -182,7 +222,8 @@ class WorkerNotifier:
         self._refused[key] = _Refusal(failures, worker.metadata.generation, again_at)
         return pause_s
 
-    async def _url(self, notify: Notify, namespace: str) -> str:
+    async def _url(self, worker: Worker, namespace: str) -> str:
+        notify = worker.spec.notify or Notify()
         reference = notify.url_from.secret_key_ref if notify.url_from is not None else None
         if reference is not None:
             return await secret_value(self._client, reference, namespace)
@@ -190,19 +231,8 @@ class WorkerNotifier:
             raise NotifyFailed("spec.notify has neither url nor urlFrom; give one of them")
         return notify.url
 
-    async def _write(self, worker: Worker, status: JsonObject) -> None:
-        meta = worker.metadata
-        before = find_condition(worker.status.conditions, "Notified")
-        if "notifiedRun" not in status and before is not None:
-            told = next(c for c in status["conditions"] if c["type"] == "Notified")
-            if (before.status, before.message) == (told["status"], told.get("message", "")):
-                return
-        precondition = {"uid": meta.uid, "resourceVersion": meta.resource_version}
-        body = {"metadata": precondition, "status": status}
-        await self._client.patch(WORKERS, meta.name, body, meta.namespace, subresource="status")
 
-
-def _told(worker: Worker, problem: str, clock: Clock) -> JsonObject:
+def _notified(worker: Worker, problem: str, clock: Clock) -> JsonObject:
     status = "False" if problem else "True"
     before = find_condition(worker.status.conditions, "Notified")
     condition = Condition(

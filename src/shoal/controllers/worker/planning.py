@@ -1,22 +1,22 @@
 """One look at a Worker: its status now, and what is to be done once that has been told."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 import msgspec
 
 from shoal.api.batch import Job, JobConditionType
 from shoal.api.meta import is_condition_true
-from shoal.api.pod import Pod
 from shoal.api.worker import WorkerStatus
-from shoal.controllers.worker.actions import Action, actions
+from shoal.controllers.schedule import CLOCK_ALLOWANCE_S
+from shoal.controllers.worker.actions import Action, Make, StartRun, actions
 from shoal.controllers.worker.budgets import FailureCount, OwnedPods, count_failures
 from shoal.controllers.worker.manifests import run_name
 from shoal.controllers.worker.sight import (
     RunStage,
     Sight,
-    ending_of,
+    by_owner,
     is_own,
-    item_index,
     look_at_run,
     run_of,
     standing_choice,
@@ -30,6 +30,15 @@ PROBLEM_PERIOD_S = 10.0
 """How often is tried again what a work source did not answer."""
 
 
+class SizeWish(StrEnum):
+    """Whether the queue is to be asked how far it is."""
+
+    NONE = "None"
+    NOW_AND_THEN = "NowAndThen"
+    LAST = "Last"
+    """At once: the run has just ended, and what its queue says now is told for good."""
+
+
 class WorkerPlan(msgspec.Struct, frozen=True):
     """What comes of a look."""
 
@@ -37,6 +46,9 @@ class WorkerPlan(msgspec.Struct, frozen=True):
     actions: Sequence[Action] = ()
     """For when the status has been written."""
     look_again_in_s: float | None = None
+    wants_size: bool = False
+    is_held_back: bool = False
+    """Whether something would be made, but for what was in the way a moment ago."""
 
 
 def plan(sight: Sight, own_url: str = "") -> WorkerPlan:
@@ -47,39 +59,44 @@ def plan(sight: Sight, own_url: str = "") -> WorkerPlan:
     failures = _failures(sight, choice)
     status = status_of(sight, choice, failures)
     todo = [] if sight.refusal else actions(sight, choice, failures, own_url)
-    return WorkerPlan(status, todo, _look_again(sight, choice))
+    allowed = todo
+    if sight.held_back_s:
+        allowed = [action for action in todo if not isinstance(action, StartRun | Make)]
+    wants_size = size_wish(sight) is not SizeWish.NONE
+    is_held_back = len(allowed) < len(todo)
+    waits = [
+        PROBLEM_PERIOD_S if sight.problem else None,
+        POLL_PERIOD_S if wants_size and not sight.worker.spec.suspend else None,
+        sight.held_back_s if is_held_back else None,
+        _next_start_in_s(sight, status),
+    ]
+    again_s = min((wait for wait in waits if wait is not None), default=None)
+    return WorkerPlan(status, allowed, again_s, wants_size, is_held_back)
 
 
-def wants_size(sight: Sight) -> bool:
+def _next_start_in_s(sight: Sight, status: WorkerStatus) -> float | None:
+    """When the status is to tell of another start."""
+    if status.next_start_at is None:
+        return None
+    return (status.next_start_at - sight.now).total_seconds() + CLOCK_ALLOWANCE_S
+
+
+def size_wish(sight: Sight) -> SizeWish:
     """Whether the queue has to be asked how far it is."""
     choice = standing_choice(sight)
     if isinstance(choice, NoStrategy) or sight.worker.spec.queue is None:
-        return False
-    if choice.shape is Shape.JOB_PER_ITEM:
-        return False
+        return SizeWish.NONE
     if choice.kind is WorkloadKind.CRON_JOB:
-        return (
-            any(ending_of(job) is None for job in sight.scheduled_jobs) or sight.status.active > 0
-        )
-    is_told = sight.has_ended and not sight.is_to_begin
-    return not is_told and look_at_run(sight, choice).stage is not RunStage.WAITING
-
-
-def wants_last_size(sight: Sight) -> bool:
-    """Whether the run has just ended: what its queue says now is told for good."""
-    choice = standing_choice(sight)
-    return (
-        isinstance(choice, StrategyChoice)
-        and choice.kind is WorkloadKind.JOB
-        and not sight.has_ended
-        and look_at_run(sight, choice).is_over
-    )
-
-
-def _look_again(sight: Sight, choice: StrategyChoice) -> float | None:
-    if sight.problem:
-        return PROBLEM_PERIOD_S
-    return POLL_PERIOD_S if wants_size(sight) and not sight.worker.spec.suspend else None
+        goes_on = any(not job.is_finished for job in sight.scheduled_jobs)
+        return SizeWish.NOW_AND_THEN if goes_on or sight.status.active else SizeWish.NONE
+    if choice.shape not in (Shape.DRAIN, Shape.ITEM_PER_POD):
+        return SizeWish.NONE
+    if sight.has_ended and not sight.is_to_begin:
+        return SizeWish.NONE
+    look = look_at_run(sight, choice)
+    if look.stage is RunStage.WAITING:
+        return SizeWish.NONE
+    return SizeWish.LAST if look.is_over and not sight.has_ended else SizeWish.NOW_AND_THEN
 
 
 def _failures(sight: Sight, choice: StrategyChoice) -> FailureCount:
@@ -90,7 +107,7 @@ def _failures(sight: Sight, choice: StrategyChoice) -> FailureCount:
         # Pods come and go as it is rolled out and scaled.
         return count_failures(status, [OwnedPods(name=name, pods=pods, counts_deleted=False)])
     if choice.kind is WorkloadKind.CRON_JOB:
-        return count_failures(status, [_below(sight, job) for job in sight.scheduled_jobs])
+        return count_failures(status, _below(sight, sight.scheduled_jobs))
     if sight.is_to_begin:
         if look_at_run(sight, choice).stage is RunStage.WAITING:
             return count_failures(status, [])
@@ -106,29 +123,23 @@ def _failures(sight: Sight, choice: StrategyChoice) -> FailureCount:
             counts_deleted=not sight.worker.spec.suspend,
         )
         return count_failures(status, [owned])
-    told = look_at_run(msgspec.structs.replace(sight, jobs=()), choice)
-    jobs = [
-        job
-        for job in sight.own_jobs
-        if run_of(job) == sight.run
-        and not ((index := item_index(job)) is not None and index in (told.succeeded | told.failed))
+    jobs = [job for job in sight.own_jobs if run_of(job) == sight.run]
+    return count_failures(status, _below(sight, jobs))
+
+
+def _below(sight: Sight, jobs: Sequence[Job]) -> list[OwnedPods]:
+    pods, gone = by_owner(sight.pods), by_owner(sight.departed)
+    return [
+        OwnedPods(
+            name=job.metadata.name,
+            pods=pods.get(job.metadata.uid, ()),
+            gone=gone.get(job.metadata.uid, ()),
+            counts_deleted=not (
+                job.spec.suspend or job.metadata.deletion_timestamp is not None or _is_ending(job)
+            ),
+        )
+        for job in jobs
     ]
-    return count_failures(status, [_below(sight, job) for job in jobs])
-
-
-def _below(sight: Sight, job: Job) -> OwnedPods:
-    is_calm = job.spec.suspend or job.metadata.deletion_timestamp is not None or _is_ending(job)
-    return OwnedPods(
-        name=job.metadata.name,
-        pods=[pod for pod in sight.pods if _is_below(pod, job)],
-        gone=[pod for pod in sight.departed if _is_below(pod, job)],
-        counts_deleted=not is_calm,
-    )
-
-
-def _is_below(pod: Pod, job: Job) -> bool:
-    owner = pod.metadata.controller
-    return owner is not None and owner.uid == job.metadata.uid
 
 
 _ENDINGS = (

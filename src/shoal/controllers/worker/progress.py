@@ -11,6 +11,8 @@ from shoal.work.protocol import QueueSize
 
 WINDOW = timedelta(minutes=5)
 """How far back "lately" goes."""
+SPACING = timedelta(seconds=1)
+"""Of samples, but for the newest."""
 
 
 class ProgressSample(msgspec.Struct, frozen=True):
@@ -25,6 +27,8 @@ def remember(samples: Sequence[ProgressSample], done: int, now: datetime) -> lis
     if samples and done < samples[-1].done:
         # The queue was purged, or another run began.
         samples = ()
+    if len(samples) > 1 and now - samples[-2].at < SPACING:
+        samples = samples[:-1]
     return [*(each for each in samples if now - each.at <= WINDOW), ProgressSample(now, done)]
 
 

@@ -4,14 +4,15 @@ Decisions read nothing else. Objects are told apart by owner and uid, so nothing
 of the same name is taken for this one's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 
 import msgspec
 
-from shoal.api.apps import Deployment
+from shoal.api.apps import Deployment, ReplicaSet
 from shoal.api.batch import CronJob, Job, JobConditionType
+from shoal.api.core import Event
 from shoal.api.job_indexes import Indexes, read_indexes
 from shoal.api.meta import Condition, Object, find_condition
 from shoal.api.pod import Pod
@@ -32,10 +33,16 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     choice: StrategyChoice | NoStrategy
     now: datetime
     deployment: Deployment | None = None
+    replica_sets: Sequence[ReplicaSet] = ()
+    """Of the Deployment."""
     cron_job: CronJob | None = None
     jobs: Sequence[Job] = ()
-    """Its own, and those of its CronJob."""
+    """Its own, and those of its CronJob; not those of items of which the status has told how they
+    ended."""
     pods: Sequence[Pod] = ()
+    """Those that have not ended, and those of `jobs`."""
+    failed_creates: Sequence[Event] = ()
+    """What was said lately of Jobs that go on, and of the CronJob: what they could not make."""
     departed: Sequence[Pod] = ()
     """Pods that are gone, as they were last seen; not all that ever were."""
     size: QueueSize | None = None
@@ -45,6 +52,10 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     """Why its work source cannot be used; a sentence."""
     refusal: str = ""
     """Why the API server does not take the object; a sentence."""
+    setback: str = ""
+    """Why the API server does not make it now; a sentence."""
+    held_back_s: float = 0.0
+    """How long nothing is to be made because of that."""
 
     @property
     def status(self) -> WorkerStatus:
@@ -92,6 +103,16 @@ def is_own(obj: Object, worker: Worker) -> bool:
     return owner is not None and owner.uid == worker.metadata.uid
 
 
+def by_owner(pods: Iterable[Pod]) -> dict[str, list[Pod]]:
+    """By the uid of what they belong to."""
+    found: dict[str, list[Pod]] = {}
+    for pod in pods:
+        owner = pod.metadata.controller
+        if owner is not None:
+            found.setdefault(owner.uid, []).append(pod)
+    return found
+
+
 def run_of(obj: Object) -> int:
     """Which run an object belongs to; 0 for none."""
     text = obj.metadata.labels.get(RUN_LABEL, "")
@@ -110,6 +131,13 @@ def ending_of(job: Job) -> Condition | None:
         if condition is not None and condition.status == "True":
             return condition
     return None
+
+
+def end_sentence(job: Job, ending: Condition) -> str:
+    """How a Job has ended, by the condition that says so."""
+    if ending.type == JobConditionType.COMPLETE:
+        return f"Job {job.metadata.name} is complete"
+    return f"Job {job.metadata.name} failed ({ending.reason}): {ending.message}"
 
 
 def is_complete(job: Job) -> bool:
@@ -276,10 +304,9 @@ def _look_at_job(sight: Sight) -> RunLook:
     ending = ending_of(job)
     if ending is None:
         return RunLook(stage=RunStage.ACTIVE, jobs=[job])
+    text = end_sentence(job, ending)
     if ending.type == JobConditionType.COMPLETE:
-        text = f"Job {name} is complete"
         return RunLook(stage=RunStage.SUCCEEDED, reason="JobComplete", message=text)
-    text = f"Job {name} failed ({ending.reason}): {ending.message}"
     return RunLook(stage=RunStage.FAILED, reason=ending.reason or "JobFailed", message=text)
 
 

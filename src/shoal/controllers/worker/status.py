@@ -21,7 +21,6 @@ from shoal.api.worker import (
     WorkerProgress,
     WorkerStatus,
 )
-from shoal.controllers.worker.actions import hindrance
 from shoal.controllers.worker.attempts import attempts, newest_error
 from shoal.controllers.worker.budgets import FailureCount, budget_sentence
 from shoal.controllers.worker.failures import (
@@ -33,20 +32,19 @@ from shoal.controllers.worker.failures import (
 from shoal.controllers.worker.manifests import run_name
 from shoal.controllers.worker.phase import WorkerEvent, phase_after
 from shoal.controllers.worker.progress import progress_of_job, progress_of_queue, with_rate
+from shoal.controllers.worker.sentences import run_sentence, schedule_sentence, stream_sentence
 from shoal.controllers.worker.sight import (
     RunLook,
     RunStage,
     Sight,
-    ending_of,
-    is_complete,
     is_own,
     look_at_run,
     run_of,
 )
+from shoal.controllers.worker.starts import next_start, starts
 from shoal.controllers.worker.strategy import NoStrategy, Shape, StrategyChoice, WorkloadKind
 
 _E = WorkerEvent
-_GATED = "SchedulingGated"
 _ENDED = (WorkerPhase.SUCCEEDED, WorkerPhase.FAILED)
 
 
@@ -56,9 +54,11 @@ def status_of(sight: Sight, choice: StrategyChoice, failures: FailureCount) -> W
         status = _endless(sight, choice, failures)
     else:
         status = _of_run(sight, choice, failures)
+    if sight.refusal and status.phase not in _ENDED:
+        status = msgspec.structs.replace(status, message=sight.refusal)
     if sight.refusal and status.phase in (WorkerPhase.PENDING, WorkerPhase.SCHEDULED):
         phase = phase_after(WorkerPhase(status.phase), _E.REFUSE)
-        status = msgspec.structs.replace(status, phase=phase, message=sight.refusal)
+        status = msgspec.structs.replace(status, phase=phase)
     return _with_conditions(sight, status)
 
 
@@ -69,6 +69,7 @@ def invalid_status(sight: Sight, why: NoStrategy) -> WorkerStatus:
         observed_generation=sight.worker.metadata.generation,
         phase=phase_after(_phase(sight), _E.REFUSE),
         message=why.message,
+        next_start_at=None,
     )
     valid = _condition(sight, "Valid", "False", why.reason, why.message)
     return msgspec.structs.replace(status, conditions=_merged(sight.status.conditions, [valid]))
@@ -82,6 +83,7 @@ def _basic(sight: Sight, choice: StrategyChoice, failures: FailureCount) -> Work
     """What is told of every worker alike."""
     status, now = sight.status, sight.now
     pods = [*sight.departed, *sight.pods]
+    is_scheduled = choice.kind is WorkloadKind.CRON_JOB
     if choice.kind in (WorkloadKind.JOB, WorkloadKind.POD):
         of_run = [pod for pod in pods if run_of(pod) == sight.run]
     else:
@@ -99,6 +101,8 @@ def _basic(sight: Sight, choice: StrategyChoice, failures: FailureCount) -> Work
             status.last_error, [pod for pod in of_run if not _is_stopped(sight, pod)], now
         ),
         attempts=attempts(status.attempts, pods, now),
+        starts=starts(sight, failures),
+        next_start_at=next_start(sight.cron_job, now) if is_scheduled and sight.cron_job else None,
     )
 
 
@@ -142,9 +146,9 @@ def _endless(sight: Sight, choice: StrategyChoice, failures: FailureCount) -> Wo
         events.append(_E.RENEW)
     phase = phase_after(phase, *events)
     message = (
-        _stream_sentence(sight, status, phase)
+        stream_sentence(sight, status, phase)
         if choice.kind is WorkloadKind.DEPLOYMENT
-        else _schedule_sentence(sight, status, phase)
+        else schedule_sentence(sight, status, phase)
     )
     progress = None if choice.kind is WorkloadKind.DEPLOYMENT else _queue_progress(sight)
     return msgspec.structs.replace(
@@ -166,35 +170,6 @@ def _run_left_behind(sight: Sight) -> dict[str, Any]:
         "finished_at": sight.now.replace(microsecond=0),
         "conditions": _merged(sight.status.conditions, [failed]),
     }
-
-
-def _stream_sentence(sight: Sight, status: WorkerStatus, phase: WorkerPhase) -> str:
-    if phase is WorkerPhase.STOPPED:
-        return "spec.suspend holds it"
-    wanted = sight.worker.spec.parallelism
-    running = f"{status.active} of {wanted} pods run"
-    if status.active < wanted and status.last_error is not None:
-        return f"{running}; the last failure was {failure_sentence(status.last_error)}"
-    return running
-
-
-def _schedule_sentence(sight: Sight, status: WorkerStatus, phase: WorkerPhase) -> str:
-    if sight.problem:
-        return sight.problem
-    if phase is WorkerPhase.STOPPED:
-        return "spec.suspend holds it"
-    active = [job.metadata.name for job in sight.scheduled_jobs if ending_of(job) is None]
-    if active:
-        return f"Job {', '.join(sorted(active))} goes on"
-    ended = [(ending, job) for job in sight.scheduled_jobs if (ending := ending_of(job))]
-    if not ended:
-        return "waits for the first time of its schedule"
-    _, job = max(ended, key=lambda each: (str(each[0].last_transition_time), each[1].metadata.name))
-    how = "succeeded" if is_complete(job) else "failed"
-    text = f"Job {job.metadata.name} {how}, and it waits for the next time of its schedule"
-    if not is_complete(job) and status.last_error is not None:
-        text += f"; the last failure was {failure_sentence(status.last_error)}"
-    return text
 
 
 def _of_run(sight: Sight, choice: StrategyChoice, failures: FailureCount) -> WorkerStatus:
@@ -220,7 +195,7 @@ def _of_run(sight: Sight, choice: StrategyChoice, failures: FailureCount) -> Wor
             last_error=_deletion(sight, look) or status.last_error,
         )
         status = msgspec.structs.replace(status, conditions=_end_conditions(sight, status, look))
-    message = _run_sentence(sight, look, phase, status)
+    message = run_sentence(sight, look, phase, status)
     return msgspec.structs.replace(status, phase=phase, message=message)
 
 
@@ -315,38 +290,6 @@ def _turn(phase: WorkerPhase, look: RunLook) -> Sequence[WorkerEvent]:
 
 def _pods_of_run(sight: Sight) -> list[Pod]:
     return [pod for pod in sight.pods if run_of(pod) == sight.run]
-
-
-def _run_sentence(sight: Sight, look: RunLook, phase: WorkerPhase, status: WorkerStatus) -> str:
-    if look.is_over:
-        told = find_condition(
-            status.conditions, "Complete" if look.stage is RunStage.SUCCEEDED else "Failed"
-        )
-        return told.message if told is not None else look.message
-    if sight.problem:
-        return sight.problem
-    if phase is WorkerPhase.STOPPED:
-        return "spec.suspend holds it"
-    if look.stage is RunStage.WAITING:
-        before = hindrance(sight)
-        return f"run {sight.run} waits for {before} to end" if before else "starts"
-    if status.active:
-        pods = "1 pod runs" if status.active == 1 else f"{status.active} pods run"
-        return f"run {sight.run}: {pods}"
-    return f"run {sight.run}: {_waiting(sight, status)}"
-
-
-def _waiting(sight: Sight, status: WorkerStatus) -> str:
-    """Why nothing of it runs now."""
-    for pod in _pods_of_run(sight):
-        scheduled = find_condition(pod.status.conditions, "PodScheduled")
-        if pod.is_finished or scheduled is None or scheduled.status != "False":
-            continue
-        if scheduled.reason != _GATED:
-            return f"pod {pod.metadata.name} waits to be placed: {scheduled.message}"
-    if status.last_error is not None:
-        return f"no pod runs; the last failure was {failure_sentence(status.last_error)}"
-    return "its pods are about to start"
 
 
 def _run_progress(sight: Sight, choice: StrategyChoice, look: RunLook) -> WorkerProgress | None:

@@ -12,14 +12,16 @@
 """
 
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
 from shoal.api.cron import CronError, load_zone, parse_schedule
 from shoal.api.worker import QueuePattern, Worker, WorkerMode, WorkerQueue, WorkerSchedule
 
+_SOME_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 THIS_CLUSTER = frozenset(("", "local"))
 
 
@@ -190,19 +192,31 @@ def _refusal(worker: Worker, shape: Shape, *, has_own_queue: bool) -> NoStrategy
 
 
 def _schedule_refusal(schedule: WorkerSchedule) -> NoStrategy | None:
+    zone = schedule.time_zone
+    fault = _schedule_fault(schedule.cron, zone or "")
+    if not fault:
+        return None
+    where = f' in time zone "{zone}"' if zone is not None else ""
+    return NoStrategy(
+        reason="InvalidSchedule",
+        message=f'spec.schedule.cron "{schedule.cron}"{where} {fault}',
+    )
+
+
+@lru_cache(maxsize=1024)
+def _schedule_fault(cron: str, zone: str) -> str:
+    """What is wrong with a schedule; empty for nothing."""
     try:
-        zone = load_zone(schedule.time_zone) if schedule.time_zone is not None else UTC
-        parse_schedule(schedule.cron, zone)
+        parsed = parse_schedule(cron, load_zone(zone))
     except CronError as error:
-        where = f' in time zone "{schedule.time_zone}"' if schedule.time_zone is not None else ""
-        return NoStrategy(
-            reason="InvalidSchedule",
-            message=(
-                f'spec.schedule.cron "{schedule.cron}"{where} cannot be read: {error}; write five'
-                ' fields such as "0 3 * * *", and a zone such as Europe/Berlin'
-            ),
+        return (
+            f'cannot be read: {error}; write five fields such as "0 3 * * *", and a zone such as'
+            " Europe/Berlin"
         )
-    return None
+    # Fields know no years: what does not come after one day does not come after another.
+    if parsed.next_after(_SOME_DAY) is None:
+        return "never comes; name a day that one of its months has"
+    return ""
 
 
 def _queue_refusal(queue: WorkerQueue, shape: Shape, *, has_schedule: bool) -> NoStrategy | None:
