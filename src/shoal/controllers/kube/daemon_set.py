@@ -14,14 +14,13 @@ from shoal.api.apps import CONTROLLER_REVISIONS, DAEMON_SETS, DaemonSet
 from shoal.api.core import EventType
 from shoal.api.meta import ObjectKey
 from shoal.api.node import NODES, Node
-from shoal.api.owners import controller_reference
 from shoal.api.pod import PODS, Pod
 from shoal.api.status import ApiError
 from shoal.base.backoff import Backoff
 from shoal.base.clock import Clock
 from shoal.client.events import EventRecorder
 from shoal.client.informer import InformerSet, Lister
-from shoal.client.protocol import Client, DeleteOptions
+from shoal.client.protocol import Client
 from shoal.client.workqueue import WorkQueue
 from shoal.controllers.expectations import Expectations
 from shoal.controllers.kube import (
@@ -31,11 +30,11 @@ from shoal.controllers.kube import (
     replica_count,
     revisions,
 )
+from shoal.controllers.kube.pod_control import PodControl
 from shoal.controllers.kube.revision_history import RevisionHistory, Settled
 from shoal.controllers.reconciler import Result
 from shoal.controllers.runner import Controller, enqueue_self
 
-KIND = "DaemonSet"
 _FAILED_BACKOFF = Backoff(initial_s=1.0, max_s=900.0)
 
 
@@ -73,6 +72,7 @@ class DaemonSetReconciler:
         nodes: Lister[Node],
         pods: Lister[Pod],
         history: RevisionHistory,
+        control: PodControl,
         recorder: EventRecorder,
         expectations: Expectations,
         failed: FailedDaemons,
@@ -83,6 +83,7 @@ class DaemonSetReconciler:
         self._nodes = nodes
         self._pods = pods
         self._history = history
+        self._control = control
         self._recorder = recorder
         self._expectations = expectations
         self._failed = failed
@@ -123,14 +124,7 @@ class DaemonSetReconciler:
         claim = replica_count.claim_pods(
             meta, daemon_set.spec.selector, self._pods.list(meta.namespace)
         )
-        reference = controller_reference(DAEMON_SETS.api_version, KIND, meta)
-        adopted = [
-            await owners.adopt(self._client, PODS, orphan.metadata, reference)
-            for orphan in claim.adopt
-        ]
-        for each in claim.release:
-            await owners.release(self._client, PODS, each.metadata, meta.uid)
-        return [*claim.owned, *adopted]
+        return await owners.settle_pods(self._client, claim, DAEMON_SETS, meta)
 
     async def _step(
         self, view: daemon_set_plan.Daemons, step: daemon_set_plan.DaemonStep
@@ -146,9 +140,10 @@ class DaemonSetReconciler:
                 self._record_end(view.daemon_set, pod)
                 leaving.append(pod)
         for node in step.create:
-            await self._create(view, node)
+            body = daemon_set_pods.pod_body(view.daemon_set, node, view.hashed)
+            await self._control.create(view.daemon_set.metadata, body)
         for pod in leaving:
-            await self._remove(view.daemon_set, pod)
+            await self._control.remove(view.daemon_set.metadata, pod)
         return wait_s
 
     def _failed_wait_s(self, view: daemon_set_plan.Daemons, pod: Pod) -> float:
@@ -156,34 +151,6 @@ class DaemonSetReconciler:
             return 0.0
         uid, node = view.daemon_set.metadata.uid, daemon_set_pods.node_of(pod)
         return self._failed.wait_s(uid, node, view.now)
-
-    async def _create(self, view: daemon_set_plan.Daemons, node: str) -> None:
-        daemon_set = view.daemon_set
-        body = daemon_set_pods.pod_body(daemon_set, node, view.hashed)
-        try:
-            made = await self._client.create(PODS, body, daemon_set.metadata.namespace)
-        except ApiError as error:
-            message = f"Error creating: {error}"
-            self._record(daemon_set, EventType.WARNING, "FailedCreate", message)
-            raise
-        if self._pods.get(made.metadata.key) is None:
-            now = self._clock.now()
-            self._expectations.expect_created(daemon_set.metadata.key, made.metadata.name, now)
-        message = f"Created pod: {made.metadata.name}"
-        self._record(daemon_set, EventType.NORMAL, "SuccessfulCreate", message)
-
-    async def _remove(self, daemon_set: DaemonSet, pod: Pod) -> None:
-        key, meta = daemon_set.metadata.key, pod.metadata
-        self._expectations.expect_deleted(key, meta.uid, self._clock.now())
-        try:
-            await self._client.delete(PODS, meta.name, meta.namespace, DeleteOptions(uid=meta.uid))
-        except ApiError as error:
-            self._expectations.observe_deleted(key, meta.uid)
-            if not (error.is_not_found or error.is_conflict):
-                message = f"Error deleting: {error}"
-                self._record(daemon_set, EventType.WARNING, "FailedDelete", message)
-                raise
-        self._record(daemon_set, EventType.NORMAL, "SuccessfulDelete", f"Deleted pod: {meta.name}")
 
     async def _report(self, view: daemon_set_plan.Daemons, settled: Settled) -> None:
         daemon_set = view.daemon_set
@@ -242,6 +209,7 @@ def daemon_set_controller(
         nodes.lister,
         pods.lister,
         history,
+        PodControl(client, DAEMON_SETS, pods.lister, recorder, expectations, clock),
         recorder,
         expectations,
         failed,
@@ -258,34 +226,14 @@ def daemon_set_controller(
             for each in daemon_sets.lister.list():
                 queue.add(each.metadata.key)
 
-    def on_pod(old: Pod | None, new: Pod | None) -> None:
-        for each in (old, new):
-            owner = each.metadata.controller if each is not None else None
-            if each is None or (owner is not None and owner.kind != KIND):
-                continue
-            if owner is None:
-                _wake_adopters(each, daemon_sets.lister, queue)
-                continue
-            key = ObjectKey(each.metadata.namespace, owner.name)
-            expectations.observe_created(key, each.metadata.name)
-            if new is None or each.is_deleting:
-                expectations.observe_deleted(key, each.metadata.uid)
-            queue.add(key)
-
     daemon_sets.add_handler(enqueue_self(queue))
     daemon_sets.add_handler(on_set)
     nodes.add_handler(on_node)
-    pods.add_handler(on_pod)
+    pods.add_handler(
+        owners.enqueue_set_of_pod(queue, DAEMON_SETS.kind, daemon_sets.lister, expectations)
+    )
     return Controller("daemonset", reconciler, queue)
 
 
 def _traits(node: Node) -> object:
     return node.metadata.uid, node.metadata.labels, node.spec.taints
-
-
-def _wake_adopters(
-    orphan: Pod, daemon_sets: Lister[DaemonSet], queue: WorkQueue[ObjectKey]
-) -> None:
-    for each in daemon_sets.list(orphan.metadata.namespace):
-        if replica_count.claim_pods(each.metadata, each.spec.selector, [orphan]).adopt:
-            queue.add(each.metadata.key)

@@ -68,6 +68,7 @@ class DeploymentReconciler:
         """Its own ReplicaSets, and orphans that match."""
         selector = from_label_selector(deployment.spec.selector)
         owned: list[ReplicaSet] = []
+        orphans: list[ReplicaSet] = []
         for each in self._replica_sets.list(deployment.metadata.namespace):
             controller = each.metadata.controller
             if controller is not None:
@@ -79,11 +80,9 @@ class DeploymentReconciler:
                 and deployment.metadata.deletion_timestamp is None
                 and each.metadata.deletion_timestamp is None
             ):
-                reference = self._reference(deployment)
-                owned.append(
-                    await owners.adopt(self._client, REPLICA_SETS, each.metadata, reference)
-                )
-        return owned
+                orphans.append(each)
+        meta = deployment.metadata
+        return owned + await owners.adopt(self._client, REPLICA_SETS, orphans, DEPLOYMENTS, meta)
 
     async def _ensure_new(
         self, deployment: Deployment, new: ReplicaSet | None, owned: Sequence[ReplicaSet]
@@ -288,6 +287,15 @@ def deployment_controller(
         client, deployments.lister, replica_sets.lister, pods.lister, recorder, clock
     )
 
+    def on_orphan(old: ReplicaSet | None, new: ReplicaSet | None) -> None:
+        orphan = new or old
+        if orphan is None or orphan.metadata.controller is not None:
+            return
+        for each in deployments.lister.list(orphan.metadata.namespace):
+            selector = from_label_selector(each.spec.selector)
+            if selector and selector.matches(orphan.metadata.labels):
+                queue.add(each.metadata.key)
+
     def on_pod(old: Pod | None, new: Pod | None) -> None:
         owner = old.metadata.controller if old is not None and new is None else None
         if old is None or owner is None:
@@ -299,5 +307,6 @@ def deployment_controller(
 
     deployments.add_handler(enqueue_self(queue))
     replica_sets.add_handler(enqueue_owner(queue, KIND))
+    replica_sets.add_handler(on_orphan)
     pods.add_handler(on_pod)
     return Controller("deployment", reconciler, queue)

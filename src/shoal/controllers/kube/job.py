@@ -29,6 +29,7 @@ from shoal.controllers.kube.job_pods import is_tracked
 from shoal.controllers.kube.job_progress import concluded, progress
 from shoal.controllers.kube.job_tally import JobView, tally
 from shoal.controllers.kube.job_writes import JobPodWrites
+from shoal.controllers.kube.owners import may_adopt
 from shoal.controllers.reconciler import Result
 
 BY_JOB = "batch/v1 job"
@@ -130,9 +131,13 @@ class BatchJobReconciler:
                 await self._writes.disown(job, pod)
         if is_leaving or not selector:
             return pods
-        for pod in self._pods.by_index(UNOWNED, job.metadata.namespace):
-            if not pod.is_deleting and selector.matches(pod.metadata.labels):
-                pods.append(await self._writes.adopt(job, pod))
+        orphans = [
+            pod
+            for pod in self._pods.by_index(UNOWNED, job.metadata.namespace)
+            if not pod.is_deleting and selector.matches(pod.metadata.labels)
+        ]
+        if orphans and await may_adopt(self._client, JOBS, job.metadata):
+            pods += [await self._writes.adopt(job, pod) for pod in orphans]
         return pods
 
     async def _write(self, job: Job, status: JobStatus) -> Job:

@@ -15,6 +15,7 @@ from shoal.controllers.kube.job import BY_JOB, UNOWNED, BatchJobReconciler
 from shoal.controllers.kube.job_orphans import OrphanReleaser, is_orphan
 from shoal.controllers.kube.job_pods import is_job, is_tracked
 from shoal.controllers.kube.job_writes import JobPodWrites
+from shoal.controllers.kube.pod_control import PodControl
 from shoal.controllers.runner import Controller
 
 _WORKERS = 16
@@ -38,7 +39,8 @@ def job_controllers(
     pods.add_index(UNOWNED, _namespace_of_unowned)
     jobs.add_index(_SELECTED, _selected)
     expectations = Expectations()
-    writes = JobPodWrites(client, pods.lister, recorder, expectations, clock)
+    control = PodControl(client, JOBS, pods.lister, recorder, expectations, clock)
+    writes = JobPodWrites(client, pods.lister, control)
     reconciler = BatchJobReconciler(
         client, jobs.lister, pods.lister, writes, recorder, expectations, clock
     )

@@ -1,4 +1,4 @@
-"""Writes to the pods of Jobs. What an informer does not show yet is noted as expected."""
+"""Writes to the pods of Jobs, several at a time, and what of them an informer does not show yet."""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -7,21 +7,18 @@ from typing import TypeVar
 import msgspec
 
 from shoal.api.batch import JOBS, TRACKING_FINALIZER, Job
-from shoal.api.core import EventType
 from shoal.api.meta import ObjectKey, ObjectMeta
 from shoal.api.owners import controller_reference
 from shoal.api.pod import PODS, Pod
 from shoal.api.resource import JsonObject
 from shoal.api.status import ApiError
-from shoal.base.clock import Clock
 from shoal.base.guard import Failed, attempt_async
-from shoal.client.events import EventRecorder
 from shoal.client.informer import Lister
-from shoal.client.protocol import Client, DeleteOptions, PatchType
-from shoal.controllers.expectations import Expectations
+from shoal.client.protocol import Client, PatchType
 from shoal.controllers.kube.job_plan import JobPlan, NewPod
 from shoal.controllers.kube.job_pods import is_tracked, pod_body
 from shoal.controllers.kube.job_progress import PodsChanged
+from shoal.controllers.kube.pod_control import PodControl
 
 T = TypeVar("T")
 
@@ -36,19 +33,10 @@ class Attempted(msgspec.Struct, frozen=True):
 class JobPodWrites:
     """Makes, deletes and releases the pods of a job, several at a time."""
 
-    def __init__(
-        self,
-        client: Client,
-        pods: Lister[Pod],
-        recorder: EventRecorder,
-        expectations: Expectations,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, client: Client, pods: Lister[Pod], control: PodControl) -> None:
         self._client = client
         self._pods = pods
-        self._recorder = recorder
-        self._expectations = expectations
-        self._clock = clock
+        self._control = control
         self._released: dict[ObjectKey, set[str]] = {}
 
     def released(self, job: ObjectKey) -> frozenset[str]:
@@ -94,41 +82,19 @@ class JobPodWrites:
 
     async def _create(self, job: Job, new: NewPod) -> None:
         body = pod_body(job, new.index, (new.failures, new.ignored_failures))
-        try:
-            made = await self._client.create(PODS, body, job.metadata.namespace)
-        except ApiError as error:
-            if not error.is_namespace_terminating:
-                text = f"Error creating: {error}"
-                self._record(job, EventType.WARNING, "FailedCreate", text)
-            raise
-        if self._pods.get(made.metadata.key) is None:
-            now = self._clock.now()
-            self._expectations.expect_created(job.metadata.key, made.metadata.name, now)
-        text = f"Created pod: {made.metadata.name}"
-        self._record(job, EventType.NORMAL, "SuccessfulCreate", text)
+        await self._control.create(job.metadata, body)
 
     async def _remove(self, job: Job, pod: Pod, is_counted: bool) -> None:
         """One that is not to be counted is let go first."""
-        key, meta = job.metadata.key, pod.metadata
-        self._expectations.expect_deleted(key, meta.uid, self._clock.now())
-        try:
-            if not is_counted and is_tracked(pod):
-                await self._let_go(meta)
-            await self._client.delete(PODS, meta.name, meta.namespace, DeleteOptions(uid=meta.uid))
-        except ApiError as error:
-            self._expectations.observe_deleted(key, meta.uid)
-            if not (error.is_not_found or error.is_conflict):
-                text = f"Error deleting: {error}"
-                self._record(job, EventType.WARNING, "FailedDelete", text)
-                raise
-            return
-        self._record(job, EventType.NORMAL, "SuccessfulDelete", f"Deleted pod: {meta.name}")
+        if not is_counted and is_tracked(pod):
+            await let_go(self._client, pod.metadata)
+        await self._control.remove(job.metadata, pod)
 
     async def release(self, job: Job, pods: Sequence[Pod]) -> tuple[set[str], Exception | None]:
         """Takes the finalizer off; uids of the pods that have it no more."""
         uids = self._released.setdefault(job.metadata.key, set()) if pods else set[str]()
         uids.update(pod.metadata.uid for pod in pods)
-        answers = await _together([self._let_go(pod.metadata) for pod in pods])
+        answers = await _together([let_go(self._client, pod.metadata) for pod in pods])
         done: set[str] = set()
         for pod, answer in zip(pods, answers, strict=True):
             uid = pod.metadata.uid
@@ -139,9 +105,6 @@ class JobPodWrites:
             if isinstance(answer, Failed) or is_seen:
                 self.observe_released(job.metadata.key, uid)
         return done, _first_error(answers)
-
-    async def _let_go(self, meta: ObjectMeta) -> None:
-        await let_go(self._client, meta)
 
     async def adopt(self, job: Job, orphan: Pod) -> Pod:
         """Owned and tracked from now on; refused where the pod has changed meanwhile."""
@@ -171,9 +134,6 @@ class JobPodWrites:
         }
         meta = pod.metadata
         return await self._client.patch(PODS, meta.name, {"metadata": changes}, meta.namespace)
-
-    def _record(self, job: Job, type: EventType, reason: str, message: str) -> None:
-        self._recorder.record(JOBS, job.metadata, type, reason, message)
 
 
 async def let_go(client: Client, pod: ObjectMeta) -> None:

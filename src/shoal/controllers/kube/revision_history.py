@@ -80,6 +80,7 @@ class RevisionHistory:
         """Its own, and orphans that match."""
         matching = from_label_selector(selector)
         owned: list[ControllerRevision] = []
+        orphans: list[ControllerRevision] = []
         for each in self._lister.list(owner.namespace):
             controller = each.metadata.controller
             if controller is not None:
@@ -91,10 +92,10 @@ class RevisionHistory:
                 and owner.deletion_timestamp is None
                 and each.metadata.deletion_timestamp is None
             ):
-                reference = self._reference(owner)
-                adopted = owners.adopt(self._client, CONTROLLER_REVISIONS, each.metadata, reference)
-                owned.append(await adopted)
-        return owned
+                orphans.append(each)
+        return owned + await owners.adopt(
+            self._client, CONTROLLER_REVISIONS, orphans, self._resource, owner
+        )
 
     async def _create(
         self,

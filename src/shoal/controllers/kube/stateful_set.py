@@ -30,9 +30,8 @@ from shoal.controllers.kube import (
 )
 from shoal.controllers.kube.revision_history import RevisionHistory, Settled
 from shoal.controllers.reconciler import Result
-from shoal.controllers.runner import Controller, enqueue_owner, enqueue_self
+from shoal.controllers.runner import Controller, enqueue_self
 
-KIND = "StatefulSet"
 _HASH_LABEL = "controller.kubernetes.io/hash"
 _STALE_CLAIM_S = 1.0
 """How soon to look again for a claim that is on its way out."""
@@ -96,13 +95,13 @@ class StatefulSetReconciler:
     async def _look(self, stateful_set: StatefulSet) -> _Turn:
         meta, spec = stateful_set.metadata, stateful_set.spec
         claim = replica_count.claim_pods(meta, spec.selector, self._pods.list(meta.namespace))
-        reference = stateful_set_pods.reference_of(stateful_set)
-        pods = list(claim.owned)
-        for orphan in claim.adopt:
-            if stateful_set_pods.ordinal_of(stateful_set, orphan.metadata.name) is not None:
-                pods.append(await owners.adopt(self._client, PODS, orphan.metadata, reference))
-        for each in claim.release:
-            await owners.release(self._client, PODS, each.metadata, meta.uid)
+        named = [
+            orphan
+            for orphan in claim.adopt
+            if stateful_set_pods.ordinal_of(stateful_set, orphan.metadata.name) is not None
+        ]
+        claim = msgspec.structs.replace(claim, adopt=named)
+        pods = await owners.settle_pods(self._client, claim, STATEFUL_SETS, meta)
         settled = await self._history.settle(
             meta, spec.selector, spec.template, stateful_set.status.collision_count
         )
@@ -255,15 +254,6 @@ def stateful_set_controller(
         client, stateful_sets.lister, pods.lister, claims.lister, history, recorder, clock
     )
 
-    def on_pod(old: Pod | None, new: Pod | None) -> None:
-        orphan = new or old
-        if orphan is None or orphan.metadata.controller is not None:
-            return
-        for each in stateful_sets.lister.list(orphan.metadata.namespace):
-            if replica_count.claim_pods(each.metadata, each.spec.selector, [orphan]).adopt:
-                queue.add(each.metadata.key)
-
     stateful_sets.add_handler(enqueue_self(queue))
-    pods.add_handler(enqueue_owner(queue, KIND))
-    pods.add_handler(on_pod)
+    pods.add_handler(owners.enqueue_set_of_pod(queue, STATEFUL_SETS.kind, stateful_sets.lister))
     return Controller("statefulset", reconciler, queue)
