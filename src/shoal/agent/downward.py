@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from decimal import ROUND_CEILING
 
 from shoal.api import quantity
-from shoal.api.pod import Container, Pod, ResourceFieldSelector, ResourceMap
+from shoal.api.downward import ResourceFieldSelector
+from shoal.api.pod import Container, Pod, ResourceMap
 
 _SUBSCRIPT = re.compile(r"^metadata\.(labels|annotations)\['(.*)'\]$")
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shoal.agent.runtime.protocol import Capabilities
-from shoal.api.pod import Container, Pod, SecurityContext, Volume
+from shoal.api.pod import Container, Pod, SecurityContext
+from shoal.api.pod_volumes import Volume
 
 NOT_HONOURED = "NotHonoured"
 """Reason of the events."""

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shoal.api.core import ConfigMap, Secret
-from shoal.api.pod import Container, Pod, Volume
+from shoal.api.pod import Container, Pod
+from shoal.api.pod_volumes import Volume
 from shoal.api.storage import PersistentVolume, PersistentVolumeClaim
 
 

@@ -7,7 +7,8 @@ component-helpers/storage/volume.
 from collections.abc import Iterable
 
 from shoal.api.meta import ApiStruct, LabelSelector, Object, ObjectReference
-from shoal.api.pod import HostPathVolume, NodeSelector, ResourceMap, ResourceRequirements
+from shoal.api.pod import NodeSelector, ResourceMap, ResourceRequirements
+from shoal.api.pod_volumes import HostPathVolume
 from shoal.api.resource import Resource
 
 BIND_COMPLETED = "pv.kubernetes.io/bind-completed"

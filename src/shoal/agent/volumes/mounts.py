@@ -8,7 +8,8 @@ from shoal.agent.expansion import expand
 from shoal.agent.runtime.protocol import Mount
 from shoal.agent.volumes import service_account
 from shoal.agent.volumes.plan import is_live
-from shoal.api.pod import Container, Volume
+from shoal.api.pod import Container
+from shoal.api.pod_volumes import Volume
 
 
 def mount_volumes(

@@ -11,11 +11,11 @@ from shoal.agent.downward import DownwardError, NodeFacts, read_field, read_reso
 from shoal.agent.references import References, TokenWish, claim_of
 from shoal.api import quantity
 from shoal.api.core import ConfigMap, Secret
-from shoal.api.pod import (
-    DownwardApiFile,
+from shoal.api.downward import DownwardApiFile
+from shoal.api.pod import Pod
+from shoal.api.pod_volumes import (
     EmptyDirVolume,
     KeyToPath,
-    Pod,
     ProjectedVolume,
     SecretProjection,
     Volume,

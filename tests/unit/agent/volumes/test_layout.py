@@ -11,7 +11,8 @@ from shoal.agent.runtime.paths import PodPaths
 from shoal.agent.volumes.layout import lay_out, write_files
 from shoal.agent.volumes.mounts import mount_volumes
 from shoal.agent.volumes.plan import EmptyDirPlan, File, FilesPlan, HostPathPlan, VolumeProblem
-from shoal.api.pod import Container, Volume, VolumeMount
+from shoal.api.pod import Container, VolumeMount
+from shoal.api.pod_volumes import Volume
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=1)
