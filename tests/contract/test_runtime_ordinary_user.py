@@ -13,6 +13,7 @@ import shoal
 
 NOBODY = 65534
 SUITES = (
+    "test_hidden_files.py",
     "test_limits.py",
     "test_privileges.py",
     "test_runtime.py",
