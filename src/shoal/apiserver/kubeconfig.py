@@ -12,7 +12,17 @@ NAME = "shoal"
 
 def write_kubeconfig(path: Path, server: str, authority_pem: bytes, token: str) -> None:
     """`server` is a URL. Mode 0600: whoever can read it owns the cluster."""
-    write_private(path, _kubeconfig(server, authority_pem, token).encode())
+    data = _kubeconfig(server, authority_pem, token).encode()
+    # A new file would come out from under the mounts that hide this one from pods that run.
+    if not _holds(path, data):
+        write_private(path, data)
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return path.read_bytes() == data and not path.stat().st_mode & 0o077
+    except OSError:
+        return False
 
 
 def _kubeconfig(server: str, authority_pem: bytes, token: str) -> str:

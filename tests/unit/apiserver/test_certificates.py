@@ -70,3 +70,18 @@ def test_a_secret_is_made_once(tmp_path: Path):
     assert read_or_write_private(path, lambda: b"first") == b"first"
     assert read_or_write_private(path, lambda: b"second") == b"first"
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_kubeconfig_that_says_the_same_stays_the_same_file(tmp_path: Path):
+    kubeconfig = tmp_path / "kubeconfig"
+    write_kubeconfig(kubeconfig, "https://127.0.0.1:1", b"PEM", "token")
+    # Held, so that its number is not used again.
+    with kubeconfig.open():
+        before = kubeconfig.stat().st_ino
+        write_kubeconfig(kubeconfig, "https://127.0.0.1:1", b"PEM", "token")
+        assert kubeconfig.stat().st_ino == before
+        write_kubeconfig(kubeconfig, "https://127.0.0.1:2", b"PEM", "token")
+        assert kubeconfig.stat().st_ino != before
+    kubeconfig.chmod(0o644)
+    write_kubeconfig(kubeconfig, "https://127.0.0.1:2", b"PEM", "token")
+    assert kubeconfig.stat().st_mode & 0o777 == 0o600
