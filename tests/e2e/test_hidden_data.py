@@ -7,6 +7,7 @@ import site
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import pytest_asyncio
 import shoal
 from shoal.agent.runtime.probing import probe_sandbox
 from shoal.base.clock import SystemClock
+from shoal.work.locations import make_own, own_url
+from shoal.work.sources import open_source
 from tests.kubectl import OF_THE_WHEEL, Kubectl
 from tests.plane import Plane, plane
 from tests.waiting import SLOW_PAUSE_S, eventually
@@ -53,8 +56,9 @@ async def test_a_pod_reads_neither_token_nor_database_nor_another_namespaces_que
 ):
     each, kubectl = up
     await kubectl("create", "namespace", "other")
-    command = [OF_THE_WHEEL.with_name("shoal"), "work", "put", "other/days", "theirs"]
-    subprocess.run([*command, "--data-dir", each.folder], check=True, capture_output=True)
+    make_own(each.folder, "other")
+    with closing(open_source(own_url(each.folder, "other"))) as queues:
+        queues.put("other/days", ["theirs"])
     files = [each.folder / name for name in ("pki/admin-token", "store.db", "kubeconfig")]
     files.append(each.folder / "work" / "other" / "other.db")
     assert all(file.stat().st_size for file in files)
