@@ -230,6 +230,14 @@ def test_dead_items_are_revived_with_all_their_attempts(source: WorkSource) -> N
     assert bodies(take(source, 9)) == ["a", "c"]
 
 
+def test_what_is_revived_together_is_leased_in_the_order_of_putting(source: WorkSource) -> None:
+    source.put(QUEUE, ["a", "b", "c"])
+    for lease in take(source, 3)[::-1]:
+        source.nack(QUEUE, [lease.token], reason="no", max_attempts=1)
+    assert source.revive(QUEUE) == 3
+    assert bodies(take(source, 3)) == ["a", "b", "c"]
+
+
 def test_a_purged_queue_is_as_new(source: WorkSource) -> None:
     source.put(QUEUE, ["a", "b", "c", "d"], batch_id="one")
     a, b, _ = take(source, 3)

@@ -91,7 +91,9 @@ with gone as (
 select id, nonce from gone;
 
 -- name: give_back
-with held as materialized (
+with clock as materialized (
+    select extract(epoch from clock_timestamp())::double precision as now_s
+), held as materialized (
     select id, nonce, attempts from shoal_work_item
     where queue = %(queue)s
         and (id, nonce) in (select * from unnest(%(ids)s::bigint[], %(nonces)s::text[]))
@@ -109,7 +111,7 @@ with held as materialized (
     on conflict (queue, slot) do update set dead = tally.dead + excluded.dead
 ), given_back as (
     update shoal_work_item as item
-    set due_s = extract(epoch from clock_timestamp())::double precision + %(delay_s)s,
+    set due_s = (select now_s from clock) + %(delay_s)s,
         attempts = item.attempts - case when %(uses_attempt)s then 0 else 1 end,
         nonce = null, holder = null
     from held
@@ -156,13 +158,15 @@ select id, body, attempts, reason from shoal_work_dead
 where queue = %(queue)s order by id limit %(count)s;
 
 -- name: revive
-with gone as (
+with clock as materialized (
+    select extract(epoch from clock_timestamp())::double precision as now_s
+), gone as (
     delete from shoal_work_dead
     where queue = %(queue)s and (%(ids)s::bigint[] is null or id = any(%(ids)s::bigint[]))
     returning id, body
 ), back as (
     insert into shoal_work_item (id, queue, due_s, body)
-    select id, %(queue)s, extract(epoch from clock_timestamp())::double precision, body from gone
+    select id, %(queue)s, (select now_s from clock), body from gone
 ), counted as (
     insert into shoal_work_tally as tally (queue, slot, dead)
     select %(queue)s, pg_backend_pid() %% 16, - count(*) from gone having count(*) > 0
