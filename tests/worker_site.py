@@ -20,6 +20,7 @@ from shoal.base.clock import VirtualClock
 from shoal.client.events import EventRecorder
 from shoal.client.informer import InformerSet
 from shoal.client.protocol import Client, DeleteOptions, PatchType
+from shoal.controllers.kube.family import KubeControllers
 from shoal.controllers.worker.family import WorkerControllers
 from shoal.controllers.worker.notification import NotifyFailed
 from shoal.controllers.worker.queue_access import QueueAccess
@@ -102,6 +103,21 @@ class WorkerSite:
             own_url=lambda namespace: f"sqlite:///{namespace}.db",
             messenger=self.inbox,
         )
+        tasks = [asyncio.create_task(run()) for run in (informers.run, recorder.run, family.run)]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    @asynccontextmanager
+    async def workloads(self) -> AsyncGenerator[None]:
+        """The real controllers of Jobs, Deployments, CronJobs and quotas, beside those of
+        workers."""
+        informers = InformerSet(self.client, self.clock, random.Random(1))
+        recorder = EventRecorder(self.client, "test", self.clock)
+        family = KubeControllers(self.client, informers, lambda component: recorder, self.clock)
         tasks = [asyncio.create_task(run()) for run in (informers.run, recorder.run, family.run)]
         try:
             yield

@@ -1,9 +1,11 @@
 """Workers with a schedule: a CronJob that follows its worker, and the Jobs that it makes."""
 
+from datetime import timedelta
 from typing import Any
 
 from shoal.api.batch import CRON_JOBS, JOBS, CronJob
 from shoal.client.existence import find
+from shoal.client.protocol import DeleteOptions
 from tests.worker_site import NS, WorkerSite, worker_site
 
 CRON = {"cron": "0 3 * * *", "timeZone": "Europe/Berlin"}
@@ -115,3 +117,54 @@ async def test_a_batch_that_gets_a_schedule_ends_its_run_first():
         await cron_job(site)
         await site.until_phase("Scheduled")
         assert await site.jobs() == {}
+
+
+async def test_the_next_start_is_told_and_moves_on_with_time():
+    async with worker_site() as site, site.controllers(), site.workloads():
+        await site.submit(schedule={"cron": "*/10 * * * *"}, idempotent=True)
+        worker = await site.until("a start", lambda w: w.status.next_start_at and w)
+        first = worker.status.next_start_at
+        assert (first - site.clock.now()).total_seconds() <= 600
+        assert (first.minute % 10, first.second) == (0, 0)
+        await site.clock.advance((first - site.clock.now()).total_seconds())
+        ten = timedelta(minutes=10)
+        await site.until("the next one", lambda w: w.status.next_start_at == first + ten)
+        await site.change(suspend=True)
+        await site.until("none", lambda w: w.status.next_start_at is None)
+
+
+async def test_what_starts_every_so_often_is_reckoned_from_the_start_before():
+    async with worker_site() as site, site.controllers(), site.workloads():
+        await site.submit(schedule={"cron": "@every 1h"}, idempotent=True)
+        worker = await site.until("a start", lambda w: w.status.next_start_at and w)
+        await site.settle(20)
+        assert (await site.worker()).status.next_start_at == worker.status.next_start_at
+
+
+async def test_a_schedule_that_never_comes_is_invalid():
+    async with worker_site() as site, site.controllers():
+        await site.submit(schedule={"cron": "0 0 31 2 *"})
+        worker = await site.until_phase("Invalid")
+        assert "never comes" in worker.status.message
+
+
+async def test_starts_that_ended_stay_told_while_their_jobs_do():
+    async with worker_site() as site, site.controllers():
+        await site.submit(schedule=CRON, idempotent=True)
+        await cron_job(site)
+        await start(site, "w-100")
+        await site.job_pod("w-100", "w-100-a")
+        await site.run_pod("w-100-a")
+        await site.restart_container("w-100-a", 1, exit_code=7)
+        await site.until("a restart", lambda w: w.status.restarts == 1)
+        await site.end_job("w-100", "Failed", "BackoffLimitExceeded")
+        worker = await site.until("an end", lambda w: w.status.starts and w)
+        (told,) = worker.status.starts
+        assert (told.job, told.phase, told.restarts) == ("w-100", "Failed", 1)
+        assert "BackoffLimitExceeded" in told.message
+        assert told.last_error is not None
+        assert told.last_error.exit_code == 7
+        assert told.application_failures == 1
+        assert not told.is_owed
+        await site.client.delete(JOBS, "w-100", NS, DeleteOptions(propagation="Background"))
+        await site.until("none", lambda w: not w.status.starts)

@@ -16,11 +16,13 @@ from shoal.api.worker import (
 from shoal.apiserver.tables.age import human_duration
 from shoal.cli.phrases import counted
 
-LIST_HEADS = ("Name", "Mode", "Object", "Phase", "Progress", "Restarts", "Age")
+LIST_HEADS = ("Name", "Mode", "Object", "Phase", "Progress", "Restarts", "Age", "Next", "Message")
 ATTEMPT_HEADS = ("Run", "Pod", "Restart", "Node", "Started", "Took", "Outcome", "Exit")
 
 ENDED = frozenset({WorkerPhase.SUCCEEDED, WorkerPhase.FAILED, WorkerPhase.STOPPED})
 """Phases that a worker leaves only when somebody asks."""
+_MESSAGE_WIDTH = 120
+"""In a list; the page of a worker has all of it."""
 NEWS_EVERY_S = 2.0
 """How often a few more items are worth a line."""
 
@@ -36,7 +38,21 @@ def list_row(worker: Worker, now: datetime) -> tuple[str, ...]:
         share_text(status.progress),
         str(status.restarts),
         human_duration(now - created) if created is not None else "-",
+        _until_next(status, now) or "-",
+        _cut(" ".join(status.message.split())) or "-",
     )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MESSAGE_WIDTH else text[: _MESSAGE_WIDTH - 3] + "..."
+
+
+def _until_next(status: WorkerStatus, now: datetime) -> str:
+    """`in 5h`; empty where nothing starts by itself."""
+    at = status.next_start_at
+    if at is None:
+        return ""
+    return f"in {human_duration(at - now)}" if at > now else "now"
 
 
 def share_text(progress: WorkerProgress | None) -> str:
@@ -105,6 +121,9 @@ def page(worker: Worker, now: datetime) -> list[str]:
         lines.append("  Progress: " + ", ".join(_progress_parts(status.progress, now)))
     if status.run:
         lines.append(f"  Run {status.run}{_when(worker, now)}")
+    if status.next_start_at is not None:
+        at = status.next_start_at.strftime("%Y-%m-%d %H:%M:%S UTC")
+        lines.append(f"  Next start: {_until_next(status, now)}, at {at}")
     lines.append(_failures_line(worker))
     if status.last_error is not None:
         lines.append("  Last error: " + error_text(status.last_error, now))

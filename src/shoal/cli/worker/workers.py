@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+import msgspec
 import typer
 
 from shoal.api.batch import CRON_JOBS, JOBS
@@ -24,6 +25,7 @@ from shoal.cli.worker.picture import (
 )
 from shoal.cli.worker.run_flags import WorkerFlags
 from shoal.client.protocol import Client
+from shoal.controllers.worker.strategy import NoStrategy, choose
 
 _INSTANTIATE = {"cronjob.kubernetes.io/instantiate": "manual"}
 """What kubectl writes on a job that was made from a cron job by hand."""
@@ -56,14 +58,29 @@ async def run_files(
 
 
 async def _create(client: Client, body: JsonObject, namespace: str) -> Worker:
-    """Raises CliError with the rules of the kind that it breaks, as sentences of their own."""
+    """Raises CliError with the rules of the kind that it breaks, as sentences of their own, or with
+    what its controller would refuse it for."""
+    refused = _refusal(body)
     try:
-        return await client.create(WORKERS, body, namespace, strict=True)
+        made = await client.create(WORKERS, body, namespace, strict=True, dry_run=bool(refused))
     except ApiError as error:
         rules = [str(cause["message"]) for cause in error.details.get("causes") or ()]
         if not rules or not all(text.startswith(_BROKEN_RULE) for text in rules):
             raise
         raise CliError("; ".join(text.removeprefix(_BROKEN_RULE) for text in rules)) from error
+    if refused:
+        raise CliError(refused)
+    return made
+
+
+def _refusal(body: JsonObject) -> str:
+    """Why no object could be chosen for such a worker; empty where that is not known."""
+    try:
+        worker = msgspec.convert(body, Worker)
+    except msgspec.ValidationError:
+        return ""
+    choice = choose(worker)
+    return choice.message if isinstance(choice, NoStrategy) else ""
 
 
 async def named(client: Client, name: str, namespace: str) -> Worker:

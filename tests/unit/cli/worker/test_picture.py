@@ -31,13 +31,33 @@ STRATEGY = {"kind": "Job", "name": "sync-1", "restartPolicy": "OnFailure", "reas
 
 
 def test_a_worker_that_nobody_has_looked_at_is_pending():
-    assert list_row(worker(), NOW) == ("sync", "Batch", "-", "Pending", "-", "0", "120m")
+    assert list_row(worker(), NOW) == (
+        "sync", "Batch", "-", "Pending", "-", "0", "120m", "-", "-",
+    )  # fmt: skip
     assert progress_line(worker(), NOW) == "Pending"
 
 
 def test_a_list_shows_what_it_became_and_how_far_it_is():
     it = worker(phase="Running", strategy=STRATEGY, progress={"done": 3, "total": 10}, restarts=2)
-    assert list_row(it, NOW) == ("sync", "Batch", "Job", "Running", "3/10", "2", "120m")
+    assert list_row(it, NOW) == (
+        "sync", "Batch", "Job", "Running", "3/10", "2", "120m", "-", "-",
+    )  # fmt: skip
+
+
+def test_a_list_shows_why_something_waits_on_one_line_and_not_too_wide():
+    assert list_row(worker(message="pods are refused:\n  quota"), NOW)[-1] == (
+        "pods are refused: quota"
+    )
+    assert len(list_row(worker(message="x" * 500), NOW)[-1]) == 120
+
+
+def test_the_next_start_is_told_in_a_list_and_on_the_page():
+    it = worker(phase="Scheduled", nextStartAt=ago(hours=-5))
+    assert list_row(it, NOW)[-2] == "in 5h"
+    assert "  Next start: in 5h, at 2026-01-01 17:00:00 UTC" in page(it, NOW)
+    late = worker(phase="Scheduled", nextStartAt=ago(seconds=5))
+    assert list_row(late, NOW)[-2] == "now"
+    assert not any("Next start" in line for line in page(worker(), NOW))
 
 
 def test_what_is_done_is_told_even_where_nobody_knows_of_how_much():

@@ -58,6 +58,22 @@ async def test_files_must_hold_workers_only(tmp_path):
             await workers.run_files(client, [str(file)], NS, is_followed=False)
 
 
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ({"cron": "0 0 31 2 *"}, r'cron "0 0 31 2 \*" never comes; name a day'),
+        ({"cron": "often"}, "cannot be read"),
+        ({"parallelism": 2}, "runs as one pod"),
+    ],
+)
+async def test_what_no_object_can_do_is_refused_before_it_is_made(flags, sentence):
+    async with cluster() as client:
+        worker = WorkerFlags(name="sync", image="busybox", **flags)
+        with pytest.raises(CliError, match=sentence):
+            await workers.run_flags(client, worker, NS, is_followed=False)
+        assert (await client.list(WORKERS, NS)).items == []
+
+
 async def test_a_worker_that_failed_is_followed_to_exit_code_1(capsys):
     async with cluster() as client:
         await make(client, status={"phase": "Failed", "message": "No luck."})
@@ -125,6 +141,7 @@ async def test_a_list_tells_of_the_workers_or_that_there_are_none(capsys):
     assert out[0] == "No workers found in default namespace."
     assert out[1].split() == [
         "NAMESPACE", "NAME", "MODE", "OBJECT", "PHASE", "PROGRESS", "RESTARTS", "AGE",
+        "NEXT", "MESSAGE",
     ]  # fmt: skip
     assert out[2].split()[:5] == ["default", "sync", "Batch", "-", "Running"]
 

@@ -55,10 +55,21 @@ REFUSED = [
     ({"image": "", "template": {"spec": {}}}, "NoContainers", "at least one container"),
     ({"schedule": {"cron": "what"}}, "InvalidSchedule", "five fields"),
     ({"schedule": {**CRON, "timeZone": "Nowhere/No"}}, "InvalidSchedule", "Nowhere/No"),
+    ({"schedule": {"cron": "0 0 31 2 *"}}, "InvalidSchedule", "never comes"),
+    (
+        {"schedule": {"cron": "0 0 30 2 *", "timeZone": "Europe/Berlin"}},
+        "InvalidSchedule",
+        "Berlin",
+    ),
     (queue("JobPerItem"), "NoItems", "list some"),
     ({"schedule": CRON, **queue("JobPerItem", "a")}, "ScheduleNotAllowed", "Drain"),
     ({"schedule": CRON, **queue("ItemPerPod")}, "NoItems", "list some"),
 ]
+
+
+@pytest.mark.parametrize("cron", ["0 0 29 2 *", "0 0 31 2 1", "@every 1h", "@yearly"])
+def test_a_schedule_that_comes_rarely_comes(cron: str):
+    assert isinstance(choose(make_worker(schedule={"cron": cron})), StrategyChoice)
 
 
 @pytest.mark.parametrize(("spec", "reason", "word"), REFUSED)
