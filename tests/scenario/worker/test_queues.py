@@ -9,6 +9,7 @@ from shoal.api.meta import timestamp
 from shoal.api.pod import PODS
 from shoal.work.protocol import QueueSize
 from tests.mortal import MortalClient
+from tests.waiting import eventually
 from tests.worker_site import NS, worker_site
 
 
@@ -183,6 +184,30 @@ async def test_fifty_jobs_at_the_same_second_end_and_then_nothing_is_written(par
             await site.client.patch(PODS, f"{name}-a", touched, NS)
         await site.settle(5)
         assert (await site.worker()).metadata.resource_version == rested
+
+
+async def test_the_next_item_starts_at_once_however_many_there_were():
+    async with worker_site() as site, site.controllers():
+        items = [f"item-{number}" for number in range(103)]
+        await site.submit(parallelism=100, **queue(items=items, pattern="JobPerItem"))
+        await site.until_job("w-1-99")
+        await site.change(parallelism=1)
+        await site.settle(2)
+        for name in await site.jobs():
+            await site.job_pod(name, f"{name}-a")
+            await site.run_pod(f"{name}-a")
+            await site.end_pod(f"{name}-a")
+            await site.end_job(name)
+        await site.until("an account", lambda w: w.status.succeeded_items == "0-99")
+        await site.until_job("w-1-100")
+        await site.settle(10)
+        await site.end_job("w-1-100")
+
+        async def has_started() -> bool:
+            return "w-1-101" in await site.jobs()
+
+        # Time stands still.
+        await eventually(has_started, "the next Job", patience_s=20)
 
 
 async def test_news_of_items_do_not_make_more_than_two_writes_a_second():

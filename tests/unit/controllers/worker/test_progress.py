@@ -44,3 +44,11 @@ def test_the_rate_is_the_same_before_and_after_what_is_done_now_is_remembered():
     told = with_rate(progress, samples, NOW)
     assert told.items_per_minute == round(40 * 60 / 70, 1)
     assert with_rate(progress, remember(samples, 40, NOW), NOW + timedelta(seconds=9)) == told
+
+
+def test_what_is_done_many_times_a_second_is_remembered_once_a_second():
+    samples = list[ProgressSample]()
+    for number in range(400):
+        samples = remember(samples, number, START + timedelta(seconds=number / 100))
+    assert len(samples) <= 6
+    assert (samples[0], samples[-1]) == (at(0, 0), at(3.99, 399))

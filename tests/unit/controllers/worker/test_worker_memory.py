@@ -41,6 +41,17 @@ def test_a_refusal_is_about_one_spec():
     assert (known.refusal_of(2), known.refusal_of(3)) == ("no such field", "")
 
 
+def test_what_was_not_made_is_tried_again_after_a_while_or_when_the_worker_is_another():
+    known = KnownWorker()
+    assert known.held_back_s(1, AT) == 0
+    known.set_back(1, "exceeded quota", AT)
+    assert known.held_back_s(1, AT + timedelta(seconds=4)) == 6
+    assert known.held_back_s(2, AT) == known.held_back_s(1, AT + timedelta(seconds=11)) == 0
+    assert known.setback == "exceeded quota"
+    known.go_on()
+    assert (known.setback, known.held_back_s(1, AT)) == ("", 0)
+
+
 def test_what_is_forgotten_begins_anew():
     memory = WorkerMemory(wake=lambda key: None)
     memory.of(ObjectKey("a", "w")).problem = "away"
