@@ -5,6 +5,7 @@ a CronJob in Events. Source of those: Kubernetes v1.36, reason FailedCreate in
 pkg/controller/replicaset, pkg/controller/job and pkg/controller/cronjob.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -27,7 +28,7 @@ from shoal.controllers.worker.sight import (
 
 _GATED = "SchedulingGated"
 _REPLICA_FAILURE = "ReplicaFailure"
-_PREFIXES = ("Error creating: ", "Error creating job: ")
+_TRIED = re.compile(r'^(Error creating( job)?: )?([a-z.]+ "[^"]*" is forbidden: )?')
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
@@ -112,7 +113,8 @@ def _not_made_below(sight: Sight) -> Iterator[str]:
     for replica_set in sight.replica_sets:
         failure = find_condition(replica_set.status.conditions, _REPLICA_FAILURE)
         if failure is not None and failure.status == "True":
-            yield f"ReplicaSet {replica_set.metadata.name} cannot make pods: {failure.message}"
+            name = replica_set.metadata.name
+            yield f"ReplicaSet {name} cannot make pods: {_plain(failure.message)}"
     pods = by_owner(sight.pods)
     for job in sight.jobs:
         below = pods.get(job.metadata.uid, [])
@@ -155,6 +157,5 @@ def _lacks_pods(job: Job, below: Sequence[Pod]) -> bool:
 
 
 def _plain(message: str) -> str:
-    for prefix in _PREFIXES:
-        message = message.removeprefix(prefix)
-    return message
+    """Without what the sentence says already, and without a name that is another at each try."""
+    return _TRIED.sub("", message)
