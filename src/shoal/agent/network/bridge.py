@@ -5,6 +5,8 @@ What belongs to it bears its name: the interface, its table of the `firewall`, a
 Blocking; all of it needs root.
 """
 
+import errno
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from shoal.agent.network.firewall import remove_table, set_up_table
 from shoal.agent.network.layout import AddressPlan, hardware_address
 from shoal.agent.network.netlink import Netlink
 from shoal.agent.runtime.shim.syscalls import unmount_lazily
+
+_log = logging.getLogger(__name__)
 
 FOLDER = Path("/run/shoal")
 _OWNER_FILE = "owner"
@@ -47,25 +51,48 @@ def set_up(plan: AddressPlan, owner: str) -> list[str]:
 
 
 def take_down(bridge: str) -> None:
-    """Remove all that bears the bridge's name, namespaces of pods included."""
+    """Remove all that bears the bridge's name, namespaces of pods included. Another process may
+    be doing the same. Raises OSError."""
     folder = namespaces_folder(bridge)
     for file in namespace_files(folder):
         discard(file)
     if (index := link_index(bridge)) is not None:
-        with Netlink() as connection:
-            connection.send([netlink.removal(index)], f"remove {bridge}")
+        _remove_link(index, bridge)
     remove_table(bridge)
     (folder / _OWNER_FILE).unlink(missing_ok=True)
-    if folder.exists():
+    try:
         folder.rmdir()
+    except FileNotFoundError:
+        return
+
+
+def _remove_link(index: int, name: str) -> None:
+    with Netlink() as connection:
+        try:
+            connection.send([netlink.removal(index)], f"remove {name}")
+        except OSError as error:
+            if error.errno != errno.ENODEV:
+                raise
 
 
 def remove_abandoned(own_bridge: str) -> None:
-    """Take down the bridges of control planes whose data folder is gone."""
+    """Take down the bridges of control planes whose data folder is gone. One that stays is in
+    nobody's way."""
     for folder in FOLDER.glob("shb*"):
-        owner = folder / _OWNER_FILE
-        if folder.name != own_bridge and owner.exists() and not Path(owner.read_text()).exists():
-            take_down(folder.name)
+        try:
+            if folder.name != own_bridge and _is_abandoned(folder):
+                take_down(folder.name)
+        except OSError as error:
+            _log.warning("the bridge %s of no control plane stays: %s", folder.name, error)
+
+
+def _is_abandoned(folder: Path) -> bool:
+    try:
+        owner = (folder / _OWNER_FILE).read_text()
+    except FileNotFoundError:
+        # Being made, or being removed.
+        return False
+    return not Path(owner).exists()
 
 
 def is_needed(bridge: str) -> bool:
@@ -93,10 +120,11 @@ def discard(file: Path) -> None:
 
 
 def link_index(name: str) -> int | None:
-    """The number of an interface of the machine."""
+    """The number of an interface of the machine; None where there is none."""
     try:
         return int((_LINKS / name / "ifindex").read_text())
-    except FileNotFoundError:
+    except OSError:
+        # Not found; or it went between opening and reading, which is an invalid argument.
         return None
 
 
