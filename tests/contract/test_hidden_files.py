@@ -166,6 +166,14 @@ async def test_the_open_files_of_the_first_process_are_no_way_out(site: Site) ->
     assert all("ermission denied" in line for line in lines)
 
 
+async def test_namespaces_of_a_programs_own_are_no_way_out(site: Site) -> None:
+    inner = f"umount {site.data}; umount -l {site.data}; umount -R {site.place}; cat {site.token}"
+    script = f"unshare --user --map-root-user --mount sh -c '{inner}' 2>&1; ls {site.data}"
+    lines = await site.says(script)
+    assert lines[-1] == "work"
+    assert SECRET not in lines
+
+
 async def test_records_and_logs_are_kept_though_the_container_does_not_see_them(
     site: Site,
 ) -> None:
