@@ -120,7 +120,7 @@ class _Root:
         with os.scandir(_HOST + directory) as entries:
             for entry in entries:
                 if unwanted is None or not unwanted.fullmatch(entry.name):
-                    _mirror_entry(entry, os.path.join(directory, entry.name))
+                    mirror_entry(entry, os.path.join(directory, entry.name))
 
     def make_devices(self) -> None:
         """Bind the nodes: ones made here would not work in a user namespace."""
@@ -186,21 +186,26 @@ class _Root:
         self.mirror_entries(ancestor)
 
 
-def _mirror_entry(entry: os.DirEntry[str], target: str) -> None:
-    if entry.is_symlink():
-        os.symlink(os.readlink(entry.path), target)
+def mirror_entry(entry: os.DirEntry[str], target: str) -> None:
+    """Bind it at the target; what cannot be reached is left out."""
+    try:
+        if entry.is_symlink():
+            os.symlink(os.readlink(entry.path), target)
+            return
+        if entry.is_dir(follow_symlinks=False):
+            os.mkdir(target)
+        elif stat.S_ISBLK(entry.stat(follow_symlinks=False).st_mode):
+            return
+        else:
+            _make_file(target)
+    except FileNotFoundError:
+        # Gone since it was listed.
         return
-    if entry.is_dir(follow_symlinks=False):
-        os.mkdir(target)
-    elif stat.S_ISBLK(entry.stat(follow_symlinks=False).st_mode):
-        return
-    else:
-        _make_file(target)
     try:
         _bind(entry.path, target)
     except OSError:
-        # Gone since it was listed, or a mount of another user that nobody else may enter: what
-        # this user cannot reach on the host, the container cannot either.
+        # Gone as well, or a mount of another user that nobody else may enter: what this user
+        # cannot reach on the host, the container cannot either.
         return
 
 
