@@ -66,6 +66,32 @@ async def test_what_a_claim_holds_outlives_pods_and_a_killed_control_plane() -> 
         await eventually(is_gone, "the folder is gone")
 
 
+async def test_a_claim_that_a_pod_brings_along_holds_its_files_and_goes_with_it() -> None:
+    async with plane() as up:
+        kubectl = Kubectl(oldest_and_newest()[-1], up.kubeconfig, up.folder)
+        body = json.loads(pod("one", "echo own > /tmp/shoal-claim/file; sleep 600"))
+        claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+        brought = {"name": "v", "ephemeral": {"volumeClaimTemplate": {"spec": claim}}}
+        body["spec"] |= {"volumes": [brought], "terminationGracePeriodSeconds": 1}
+        await kubectl("apply", "-f", "-", stdin=json.dumps(body))
+        await kubectl("wait", "--for=condition=Ready", "pod/one", "--timeout=60s")
+        await kubectl("wait", "--for=jsonpath={.status.phase}=Bound", "pvc/one-v", "--timeout=60s")
+        folders = up.folder / "volumes"
+        [folder] = folders.iterdir()
+
+        def is_written() -> bool:
+            return (folder / "part" / "file").is_file()
+
+        await eventually(is_written, "the file")
+        await kubectl("delete", "pod", "one")
+        await kubectl("wait", "--for=delete", "pvc/one-v", "--timeout=60s")
+
+        def is_gone() -> bool:
+            return not list(folders.iterdir())
+
+        await eventually(is_gone, "the folder is gone")
+
+
 async def test_a_drain_leaves_as_many_pods_as_the_budget_says() -> None:
     async with plane("--nodes", "2") as up:
         kubectl = Kubectl(oldest_and_newest()[-1], up.kubeconfig, up.folder)

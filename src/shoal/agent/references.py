@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from shoal.api.core import ConfigMap, Secret
 from shoal.api.pod import Container, Pod
-from shoal.api.pod_volumes import Volume
+from shoal.api.pod_claims import claim_name
 from shoal.api.storage import PersistentVolume, PersistentVolumeClaim
 
 
@@ -66,13 +66,6 @@ def wanted_by_environment(container: Container) -> Wanted:
     return Wanted(config_maps=frozenset(config_maps), secrets=frozenset(secrets))
 
 
-def claim_of(pod: Pod, volume: Volume) -> str:
-    """The claim that a volume of the pod stands for; empty for other volumes."""
-    if volume.persistent_volume_claim is not None:
-        return volume.persistent_volume_claim.claim_name
-    return f"{pod.metadata.name}-{volume.name}" if volume.ephemeral is not None else ""
-
-
 def wanted_by_volumes(pod: Pod) -> Wanted:
     """What the pod's volumes are made from."""
     config_maps: set[str] = set()
@@ -90,7 +83,7 @@ def wanted_by_volumes(pod: Pod) -> Wanted:
                 secrets.add(source.secret.name)
             if (token := source.service_account_token) is not None:
                 tokens.add(TokenWish(token.audience, token.expiration_seconds))
-    claims = (claim_of(pod, volume) for volume in pod.spec.volumes)
+    claims = (claim_name(pod, volume) for volume in pod.spec.volumes)
     return Wanted(
         config_maps=frozenset(config_maps),
         secrets=frozenset(secrets),

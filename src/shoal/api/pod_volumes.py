@@ -10,6 +10,7 @@ from shoal.api.disks import AwsDisk, GceDisk, IscsiDisk, RbdDisk
 from shoal.api.downward import DownwardApiVolume
 from shoal.api.meta import ApiStruct
 from shoal.api.quantity import RawQuantity
+from shoal.api.resource import JsonObject
 
 
 class KeyToPath(ApiStruct):
@@ -73,6 +74,9 @@ class ClaimVolume(ApiStruct):
 
 class EphemeralVolume(ApiStruct):
     """A claim that is made for the pod and goes with it, named `<pod>-<volume>`."""
+
+    volume_claim_template: JsonObject = {}
+    """Whole and untyped: it is copied into the claim."""
 
 
 class ImageVolume(ApiStruct):

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shoal.agent.downward import DownwardError, NodeFacts, read_field, read_resource
-from shoal.agent.references import References, TokenWish, claim_of
+from shoal.agent.references import References, TokenWish
 from shoal.api import quantity
 from shoal.api.core import ConfigMap, Secret
 from shoal.api.downward import DownwardApiFile
 from shoal.api.pod import Pod
+from shoal.api.pod_claims import claim_name, foreign_claim
 from shoal.api.pod_volumes import (
     EmptyDirVolume,
     KeyToPath,
@@ -90,9 +91,9 @@ def _plan(pod: Pod, volume: Volume, references: References, facts: NodeFacts) ->
         return _empty_dir(name, volume.empty_dir)
     if volume.host_path is not None:
         return HostPathPlan(name=name, path=volume.host_path.path, type=volume.host_path.type)
-    claim_name = claim_of(pod, volume)
-    if claim_name:
-        return _claimed(pod, name, claim_name, references)
+    claimed = claim_name(pod, volume)
+    if claimed:
+        return _claimed(pod, volume, claimed, references)
     try:
         files = _files(pod, volume, references, facts)
     except (_Missing, DownwardError) as error:
@@ -100,22 +101,25 @@ def _plan(pod: Pod, volume: Volume, references: References, facts: NodeFacts) ->
     if files is None:
         raise VolumeProblem(
             name,
-            "this node can mount emptyDir, hostPath, configMap, secret, downwardAPI, projected and "
-            f"persistentVolumeClaim volumes only; give volume {name} one of these types",
+            "this node can mount emptyDir, hostPath, configMap, secret, downwardAPI, projected, "
+            "persistentVolumeClaim and ephemeral volumes only; give volume "
+            f"{name} one of these types",
             waiting_reason="UnsupportedVolume",
         )
     return FilesPlan(name=name, files=files)
 
 
-def _claimed(pod: Pod, name: str, claim_name: str, references: References) -> HostPathPlan:
+def _claimed(pod: Pod, of: Volume, claimed: str, references: References) -> HostPathPlan:
     """The volume that the claim is bound to."""
-    claim = references.claims.get(claim_name)
-    prefix = f"error processing PVC {pod.metadata.namespace}/{claim_name}: "
+    name, claim = of.name, references.claims.get(claimed)
+    prefix = f"error processing PVC {pod.metadata.namespace}/{claimed}: "
     if claim is None:
-        why = f'failed to fetch PVC from API server: persistentvolumeclaims "{claim_name}"'
+        why = f'failed to fetch PVC from API server: persistentvolumeclaims "{claimed}"'
         raise VolumeProblem(name, f"{prefix}{why} not found")
     if not claim.is_bound:
         raise VolumeProblem(name, f"{prefix}PVC is not bound")
+    if of.ephemeral is not None and (why := foreign_claim(pod.metadata, claim.metadata)):
+        raise VolumeProblem(name, why)
     volume = references.volumes.get(claim.spec.volume_name)
     if volume is None:
         why = f'failed to fetch PV {claim.spec.volume_name} from API server: persistentvolumes "'

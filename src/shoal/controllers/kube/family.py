@@ -14,6 +14,7 @@ from shoal.controllers.kube.daemon_set import daemon_set_controller
 from shoal.controllers.kube.deployment import deployment_controller
 from shoal.controllers.kube.disruption import disruption_controller
 from shoal.controllers.kube.endpoints import endpoints_controller
+from shoal.controllers.kube.ephemeral_volume import ephemeral_volume_controller
 from shoal.controllers.kube.event_expiry import EventExpiry
 from shoal.controllers.kube.garbage_collector import garbage_collector
 from shoal.controllers.kube.job_controller import job_controllers
@@ -60,6 +61,7 @@ class KubeControllers:
             pod_gc_controller(client, informers, clock),
             resource_quota_controller(client, informers, clock),
             volume_protection_controller(client, informers, clock),
+            ephemeral_volume_controller(client, informers, recorder_of("ephemeral_volume"), clock),
             collector,
         ]
         if volumes_dir is not None:

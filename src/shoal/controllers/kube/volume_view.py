@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from shoal.api.meta import ObjectKey
 from shoal.api.pod import PODS, Pod
+from shoal.api.pod_claims import claim_name
 from shoal.api.storage import (
     CLAIMS,
     PERSISTENT_VOLUMES,
@@ -97,13 +98,8 @@ class VolumeView:
 
 def claim_keys(pod: Pod) -> list[ObjectKey]:
     """The claims that a pod names, and those that are made for its own volumes."""
-    names: list[str] = []
-    for volume in pod.spec.volumes:
-        if volume.persistent_volume_claim is not None:
-            names.append(volume.persistent_volume_claim.claim_name)
-        elif volume.ephemeral is not None:
-            names.append(f"{pod.metadata.name}-{volume.name}")
-    return [ObjectKey(pod.metadata.namespace, name) for name in names]
+    names = (claim_name(pod, volume) for volume in pod.spec.volumes)
+    return [ObjectKey(pod.metadata.namespace, name) for name in names if name]
 
 
 def claims_of(pod: Pod) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from shoal.api.meta import ObjectKey
+from shoal.api.pod_claims import foreign_claim
 from shoal.api.resource import JsonObject, Resource
 from shoal.api.storage import (
     CLAIMS,
@@ -184,10 +185,7 @@ def _problem(pod: PodInfo, mount: ClaimMount, claim: PersistentVolumeClaim) -> s
         )
     if claim.metadata.deletion_timestamp is not None:
         return f'persistentvolumeclaim "{mount.name}" is being deleted'
-    owner = claim.metadata.controller
-    if mount.is_ephemeral and (owner is None or owner.uid != pod.uid):
-        return f"PVC {claim.metadata.key} was not created for pod {pod.key} (pod is not owner)"
-    return ""
+    return foreign_claim(pod.object.metadata, claim.metadata) if mount.is_ephemeral else ""
 
 
 def _waits_for_pods(storage_class: StorageClass | None) -> bool:

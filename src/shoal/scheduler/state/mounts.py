@@ -7,6 +7,7 @@ pkg/scheduler/framework/plugins/volumerestrictions (isVolumeConflict).
 from typing import NamedTuple
 
 from shoal.api.pod import Pod, PodSpec
+from shoal.api.pod_claims import claim_name
 
 
 class ClaimMount(NamedTuple):
@@ -41,10 +42,9 @@ def claims_of(pod: Pod) -> tuple[ClaimMount, ...]:
         return ()
     found: list[ClaimMount] = []
     for volume in pod.spec.volumes:
-        if volume.persistent_volume_claim is not None:
-            found.append(ClaimMount(volume.persistent_volume_claim.claim_name, False))
-        elif volume.ephemeral is not None:
-            found.append(ClaimMount(f"{pod.metadata.name}-{volume.name}", True))
+        name = claim_name(pod, volume)
+        if name:
+            found.append(ClaimMount(name, volume.ephemeral is not None))
     return tuple(found)
 
 

@@ -34,7 +34,7 @@ REFERENCES = References(
 
 def plan(source, references=REFERENCES):
     body = {
-        "metadata": {"name": "p", "namespace": "ns", "labels": {"b": "2", "a": "1"}},
+        "metadata": {"name": "p", "namespace": "ns", "uid": "u", "labels": {"b": "2", "a": "1"}},
         "spec": {"containers": [{"name": "c"}], "volumes": [{"name": "v", **source}]},
     }
     pod = msgspec.convert(body, Pod)
@@ -98,6 +98,35 @@ def test_a_claim_without_its_volume_is_waited_for(references, message):
         plan(CLAIM, references)
     assert problem.value.message.endswith(f"error processing PVC ns/data: {message}")
     assert not problem.value.waiting_reason
+
+
+@pytest.mark.parametrize(
+    ("owner", "message"),
+    [
+        ("u", None),
+        ("other", "PVC ns/p-v was not created for pod ns/p (pod is not owner)"),
+    ],
+)
+def test_a_claim_of_a_volume_that_a_pod_brings_along_is_the_pods_own(owner, message):
+    reference = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": owner, "controller": True}
+    metadata = {
+        "name": "p-v",
+        "namespace": "ns",
+        "ownerReferences": [reference],
+        "annotations": {"pv.kubernetes.io/bind-completed": "yes"},
+    }
+    claim = {"metadata": metadata, "spec": {"volumeName": "pv"}}
+    volume = {"spec": {"hostPath": {"path": "/x"}}}
+    references = References(
+        claims={"p-v": msgspec.convert(claim, PersistentVolumeClaim)},
+        volumes={"pv": msgspec.convert(volume, PersistentVolume)},
+    )
+    if message is None:
+        assert plan({"ephemeral": {}}, references) == HostPathPlan(name="v", path="/x", type="")
+        return
+    with pytest.raises(VolumeProblem) as problem:
+        plan({"ephemeral": {}}, references)
+    assert problem.value.message.endswith(f" : {message}")
 
 
 def test_a_volume_of_a_driver_can_never_be_mounted():

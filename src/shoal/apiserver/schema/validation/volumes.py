@@ -6,6 +6,7 @@ from shoal.api import causes
 from shoal.api.names import config_key, dns_label
 from shoal.api.resource import JsonObject
 from shoal.api.status import Cause
+from shoal.apiserver.schema.validation.claims import claim_template_causes
 from shoal.apiserver.schema.validation.containers import local_descending_path
 
 _HOST_PATH_TYPES = (
@@ -64,6 +65,12 @@ def _source(kind: str, source: JsonObject, path: str) -> Iterator[Cause]:
         case "persistentVolumeClaim":
             if not source.get("claimName"):
                 yield causes.required(f"{path}.claimName")
+        case "ephemeral":
+            place, template = f"{path}.volumeClaimTemplate", source.get("volumeClaimTemplate")
+            if template is None:
+                yield causes.required(place)
+            else:
+                yield from claim_template_causes(template, place)
         case "nfs":
             for field in ("server", "path"):
                 if not source.get(field):

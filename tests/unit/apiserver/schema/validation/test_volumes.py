@@ -53,3 +53,20 @@ def test_what_is_wrong_with_a_projection_is_said_where_it_is() -> None:
         "projected.sources[1].serviceAccountToken.path",
         "projected.sources[1]",
     ]
+
+
+CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+
+
+def test_a_volume_that_a_pod_brings_along_says_what_claim_it_wants() -> None:
+    at = "ephemeral.volumeClaimTemplate"
+    assert [field for field, _ in told(ephemeral={})] == [at]
+    fields = [field for field, _ in told(ephemeral={"volumeClaimTemplate": {"spec": {}}})]
+    assert fields == [f"{at}.spec.accessModes", f"{at}.spec.resources[storage]"]
+    marked: JsonObject = {"labels": {"a": "b"}, "creationTimestamp": None}
+    template: JsonObject = {"metadata": marked, "spec": CLAIM}
+    assert told(ephemeral={"volumeClaimTemplate": template}) == []
+    marked["name"] = "mine"
+    assert told(ephemeral={"volumeClaimTemplate": template}) == [
+        (f"{at}.metadata.name", "Forbidden: cannot be set for an ephemeral volume")
+    ]
