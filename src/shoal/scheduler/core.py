@@ -100,7 +100,7 @@ class Scheduler:
             handle.awaited_victims,
             handle.waiting_pods,
             self._queue,
-            book.wake_all,
+            book.waking.wake_all,
         )
         newcomers = Newcomers(book)
         self._intake = Intake(

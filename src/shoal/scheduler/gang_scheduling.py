@@ -54,13 +54,13 @@ class GangScheduling:
     def set_rules(self, rules: Rules) -> None:
         """They hold from the next round on, in which every group is looked at again."""
         self.rounds.set_rules(rules)
-        self.book.wake_all()
+        self.book.waking.wake_all()
 
     def next_wake(self, now: datetime) -> datetime | None:
         """When there is next something to do; None for never."""
-        if self.book.has_work():
+        if self.book.waking.has_work():
             return now
-        times = [self.book.next_retry(), self._newcomers.next_due()]
+        times = [self.book.waking.next_retry(), self._newcomers.next_due()]
         if self.book.has_unwritten():
             times.append(self._groups_due_at or now)
         if self.book.has_changed_queues:
@@ -69,9 +69,9 @@ class GangScheduling:
 
     def run(self, budget: int, now: datetime) -> list[Effect]:
         """A round, if one is due, and the statuses that are."""
-        self.book.wake_due(now)
+        self.book.waking.wake_due(now)
         done: list[Effect] = []
-        if self.book.has_work():
+        if self.book.waking.has_work():
             self._decisions += 1
             begun_s = self.rounds.stopwatch()
             outcome = self.rounds.run(budget, now)
@@ -95,7 +95,7 @@ class GangScheduling:
         if group is None:
             return False
         self.book.displace(uid)
-        self.book.back_off(group, now + RETRY_DELAY)
+        self.book.waking.back_off(group, now + RETRY_DELAY)
         return True
 
     def eviction_failed(self, uid: str, now: datetime) -> None:

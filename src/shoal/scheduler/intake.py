@@ -83,7 +83,7 @@ class Intake:
         if change.resource in self._book.needs:
             self._book.change_object(change, now)
         else:
-            self._book.wake_all()
+            self._book.waking.wake_all()
         event = object_change(change.resource, change.before, change.after)
         self._queue.move_all(Happening(event, change.before, change.after), now)
 
@@ -135,12 +135,12 @@ class Intake:
             self._book.remove_pod(pod.uid)
         if before is None or self._cache.state_of(pod.uid) is CacheState.ASSUMED:
             self._cache.add(pod, node_name)
-            self._book.wake_related()
+            self._book.waking.wake_related()
             self._queue.move_all(Happening(ASSIGNED_POD_ADD, None, pod), now)
             return
         self._cache.update(pod, node_name)
         if _may_help_gangs(before, pod):
-            self._book.wake_all()
+            self._book.waking.wake_all()
         for event in pod_changes(before, pod, ASSIGNED_POD):
             self._queue.move_all(Happening(event, before, pod), now)
 
@@ -184,7 +184,7 @@ class Intake:
         pod = self._cache.pod(uid)
         if pod is not None:
             self._cache.remove(uid)
-            self._book.wake_all()
+            self._book.waking.wake_all()
             self._queue.move_all(Happening(ASSIGNED_POD_DELETE, pod), now)
 
 

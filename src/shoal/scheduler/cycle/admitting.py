@@ -69,14 +69,14 @@ def _admit_line(round: Round, limits: _Limits, name: str, line: list[_Entry]) ->
                 return
             continue
         _admit(round, limits, group)
-        following = round.book.wake_next(likeness) if likeness is not None else None
+        following = round.book.waking.wake_next(likeness) if likeness is not None else None
         if following is not None:
             heapq.heappush(line, (round.order(following), number, following))
 
 
 def _orders_of_parked(round: Round, queue: str) -> Iterator[GroupKey]:
     """Of groups of the queue that were not admitted before."""
-    for group in round.book.parked_heads():
+    for group in round.book.waking.parked_heads():
         if group.queue == queue and group.phase is PodGroupPhase.PENDING:
             yield round.order(group)
 
@@ -136,7 +136,7 @@ def _hold_back(round: Round, group: Group, reason: str) -> None:
     if round.rules.sla_job_enqueued:
         deadline = sla_deadline(group, round.rules)
         if deadline is not None and deadline > round.now:
-            round.book.look_again(deadline)
+            round.book.waking.look_again(deadline)
     verdict = GroupVerdict(Reason.NOT_ENOUGH_RESOURCES, reason)
     if group.verdict != verdict:
         round.outcome.held_back.append((group, reason))

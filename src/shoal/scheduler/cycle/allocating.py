@@ -61,7 +61,7 @@ def allocate(round: Round, groups: Iterable[Group], reservation: Reservation) ->
 
 def _follow(round: Round, lines: Lines, likeness: Likeness) -> None:
     """A group found its places; the next that is equal to it has a turn as well."""
-    following = round.book.wake_next(likeness)
+    following = round.book.waking.wake_next(likeness)
     if following is not None and _may_start(round, following):
         lines.push(following)
 

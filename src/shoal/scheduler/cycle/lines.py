@@ -95,7 +95,7 @@ class Lines:
 
     def _drop_overtakers(self) -> None:
         """In a fifo queue, nobody goes before a group that was tried in vain and comes first."""
-        for group in self._round.book.parked_heads():
+        for group in self._round.book.waking.parked_heads():
             if group.queue not in self._fifo or not group.waiting_count:
                 continue
             line = self._lines.get(group.queue)

@@ -76,7 +76,7 @@ def make_room(round: Round, groups: Iterable[Group], terms: Terms) -> None:
         elif likeness is not None:
             in_vain.add(likeness)
     if _are_being_bound(round) and any(_is_starving(round, each) for each in starving):
-        round.book.wake_when_bound()
+        round.book.waking.wake_when_bound()
 
 
 def _are_being_bound(round: Round) -> bool:
@@ -382,7 +382,7 @@ class _Search:
                 )
                 self._round.book.evict(victim)
         uids = [each.uid for taken in self._taken for each in taken.bundle.members]
-        self._round.book.await_victims(self._group, uids)
+        self._round.book.waking.await_victims(self._group, uids)
 
     def _give_up(self) -> None:
         self._transaction.take_back()

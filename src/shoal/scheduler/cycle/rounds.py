@@ -64,7 +64,7 @@ class Rounds:
         """From the next round on."""
         self.rules = rules
         self._make_policy: QueuePolicyMaker = policy_of(rules)
-        self._book.wake_all()
+        self._book.waking.wake_all()
 
     def run(self, budget: int, now: datetime) -> RoundOutcome:
         """One round, which places at most about so many members."""
@@ -80,13 +80,13 @@ class Rounds:
                 current.keep_promises()
             begun_s = self.stopwatch()
             is_complete = self._act(current, action, groups) and is_complete
-            groups = self._book.awake()
+            groups = self._book.waking.awake()
             current.outcome.took_s[action] = self.stopwatch() - begun_s
         if is_complete:
             self._tried.clear()
-        for group in self._book.awake():
+        for group in self._book.waking.awake():
             if is_complete or group.uid in self._tried:
-                self._book.park(group, is_special=self._is_special(group, current))
+                self._book.waking.park(group, is_special=self._is_special(group, current))
         self.reservation.refresh(current)
         return current.outcome
 

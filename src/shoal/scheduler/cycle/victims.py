@@ -145,7 +145,7 @@ def _is_victim(round: Round, member: Member, terms: Terms) -> bool:
         if pod.spec.priority_class_name in _SYSTEM_CLASSES:
             return False
     if rules.cooldown and (until := _cools_down_until(member)) and until > round.now:
-        round.book.look_again(until)
+        round.book.waking.look_again(until)
         return False
     return not rules.pdb or not round.breaks_budget([pod])
 

@@ -18,7 +18,6 @@ from shoal.scheduler.events import ObjectChanged
 from shoal.scheduler.fairness.queue_policy import QueueUsage
 from shoal.scheduler.framework.profile import Profile
 from shoal.scheduler.gangs.group import Group
-from shoal.scheduler.gangs.likeness import Likeness, is_judged_by_room, likeness_of
 from shoal.scheduler.gangs.member import (
     HOLDING,
     Member,
@@ -28,8 +27,8 @@ from shoal.scheduler.gangs.member import (
     role_of,
     state_of,
 )
-from shoal.scheduler.gangs.parking import Parking
 from shoal.scheduler.gangs.usages import Usages
+from shoal.scheduler.gangs.waking import Waking
 from shoal.scheduler.queueing.queued_pod import QueuedPod
 from shoal.scheduler.state.objects import Objects
 from shoal.scheduler.state.pod_info import PodInfo
@@ -64,19 +63,10 @@ class GangBook:
         self._usages = Usages()
         self._unwritten: dict[ObjectKey, Group] = {}
         """Groups whose status may have to be written."""
-        self._active: dict[ObjectKey, Group] = {}
-        self._does_wake_all = False
-        self._does_wake_related = False
-        self._does_binding_wake = False
-        self._parking = Parking()
-        self._related: dict[ObjectKey, Group] = {}
-        """Parked groups to whose members pods nearby matter by more than the room they take."""
+        self.waking = Waking()
+        """Which groups are to be tried."""
         self._gated: dict[str, Member] = {}
         """Members that plugins keep out by what they know beyond the pod, by uid."""
-        self._backing_off: dict[ObjectKey, Group] = {}
-        self._look_again_at: datetime | None = None
-        self._awaiters: dict[str, list[Group]] = {}
-        """Groups that wait for a victim to be gone, by its uid."""
         self._holders: dict[ObjectKey, Group] = {}
         self.held: Amounts = {}
         """By members of all groups together."""
@@ -109,99 +99,18 @@ class GangBook:
     def queues(self) -> Mapping[str, Queue]:
         return {each.metadata.name: each for each in self._objects.list(QUEUES)}
 
-    def has_work(self) -> bool:
-        """Whether a round may change something."""
-        return self._does_wake_all or self._does_wake_related or bool(self._active)
-
     def active(self) -> list[Group]:
         """Groups that are to be tried, in the order in which they came."""
-        if self._does_wake_all:
-            self._does_wake_all = False
-            for group in list(self._parking.heads()):
-                self._wake(group)
+        if self.waking.take_all():
             for member in [each for each in self._gated.values() if not is_gated(each)]:
                 self._move(member.uid, MemberState.WAITING, "")
-        if self._does_wake_related:
-            self._does_wake_related = False
-            for group in list(self._related.values()):
-                self._wake(group)
-        return list(self._active.values())
-
-    def awake(self) -> list[Group]:
-        """Groups that are not parked, those included that were woken since `active` was asked."""
-        return list(self._active.values())
-
-    def parked_heads(self) -> Iterator[Group]:
-        """Groups that were tried in vain, but for those that are equal to an older one of them."""
-        return self._parking.heads()
-
-    def wake_next(self, likeness: Likeness) -> Group | None:
-        """The next of equal groups, of which one has just found what it wanted."""
-        group = self._parking.next_alike(likeness)
-        if group is not None:
-            self._wake(group)
-        return group
-
-    def next_retry(self) -> datetime | None:
-        """When a group is due because of the time alone."""
-        times = [self._look_again_at, *(each.retry_at for each in self._backing_off.values())]
-        return min((each for each in times if each is not None), default=None)
-
-    def look_again(self, at: datetime) -> None:
-        """The passing of time may help groups then."""
-        if self._look_again_at is None or at < self._look_again_at:
-            self._look_again_at = at
-
-    def back_off(self, group: Group, until: datetime) -> None:
-        """Leave the group alone until then."""
-        group.retry_at = until
-        self._backing_off[group.key] = group
-        self._active.pop(group.key, None)
-
-    def wake_due(self, now: datetime) -> None:
-        """Groups whose back-off is over, or all where time itself has changed something."""
-        if self._look_again_at is not None and self._look_again_at <= now:
-            self._look_again_at = None
-            self._does_wake_all = True
-        due = [
-            each for each in self._backing_off.values() if each.retry_at and each.retry_at <= now
-        ]
-        for group in due:
-            del self._backing_off[group.key]
-            group.retry_at = None
-            self._wake(group)
-
-    def park(self, group: Group, *, is_special: bool) -> None:
-        """Leave the group alone until something changes. `is_special`: what it found says nothing
-        of groups that are equal to it."""
-        if self._active.pop(group.key, None) is not None and _may_be_tried(group):
-            self._parking.add(group, None if is_special else likeness_of(group))
-            if not all(is_judged_by_room(each.pod) for each in group.waiting()):
-                self._related[group.key] = group
+        self.waking.take_related()
+        return self.waking.awake()
 
     def cluster_changed(self) -> None:
         """Nodes came, went or changed: there is more or less to divide."""
-        self.wake_all()
+        self.waking.wake_all()
         self.has_changed_queues = True
-
-    def wake_all(self) -> None:
-        """Something happened that may help any group."""
-        self._does_wake_all = True
-
-    def wake_related(self) -> None:
-        """A pod stands on a node: this may help groups that want to be near it."""
-        self._does_wake_related = bool(self._related)
-
-    def wake_when_bound(self) -> None:
-        """The next binding that succeeds may help any group: members that are being bound cannot
-        be victims before."""
-        self._does_binding_wake = True
-
-    def await_victims(self, group: Group, victims: Iterable[str]) -> None:
-        """The group has pods with these uids evicted, and takes their room when they are gone."""
-        for uid in victims:
-            group.awaited.add(uid)
-            self._awaiters.setdefault(uid, []).append(group)
 
     def usage(self) -> Mapping[str, QueueUsage]:
         """Of each queue that has groups."""
@@ -253,7 +162,7 @@ class GangBook:
         assert member is not None
         self._note(member, member.state, None)
         # Even a pod that only waited counted for what its queue deserves.
-        self._does_wake_all = True
+        self.waking.wake_all()
         self._changed(group)
         self._drop_if_empty(group)
 
@@ -284,16 +193,8 @@ class GangBook:
         if member is not None and member.state is MemberState.LEAVING:
             member.is_evicted = False
             self._move(uid, state_of(member.pod), member.node_name)
-        waiting = self._awaiters.get(uid, ())
-        self.victim_leaves(uid)
-        for group in waiting:
-            self.back_off(group, until)
-
-    def victim_leaves(self, uid: str) -> None:
-        """A victim is gone, or cannot be evicted."""
-        for group in self._awaiters.pop(uid, ()):
-            group.awaited.discard(uid)
-            self._wake(group)
+        for group in self.waking.victim_leaves(uid):
+            self.waking.back_off(group, until)
 
     def set_phase(self, group: Group, phase: PodGroupPhase) -> None:
         group.phase = phase
@@ -305,7 +206,7 @@ class GangBook:
         self._usages.note(group)
         self.has_changed_queues = True
         if phase is PodGroupPhase.COMPLETED:
-            self._does_wake_all = True  # What it was admitted with is for others.
+            self.waking.wake_all()  # What it was admitted with is for others.
 
     def note_verdict(self, group: Group) -> None:
         """Its verdict changed."""
@@ -319,12 +220,12 @@ class GangBook:
             else:
                 self._set_group(change.after, now)
         elif change.resource == QUEUES:
-            self._does_wake_all = True
+            self.waking.wake_all()
             self.has_changed_queues = True
         elif change.resource == PRIORITY_CLASSES:
             for group in self._groups.values():
                 group.priority = self._priority_of(group)
-                self._wake(group)
+                self.waking.wake(group)
 
     def _set_group(self, obj: PodGroup, now: datetime) -> None:
         group = self._group(obj.metadata.key, now)
@@ -346,14 +247,15 @@ class GangBook:
         if not is_as_before:
             group.priority = self._priority_of(group)
             # Others may find room where it has become one that gives, or wants less.
-            self._does_wake_all |= before is not None or bool(group.members)
+            if before is not None or group.members:
+                self.waking.wake_all()
         self._changed(group, wakes=not is_as_before)
 
     def _remove_group(self, key: ObjectKey) -> None:
         group = self._groups.get(key)
         if group is not None:
             group.take_object(None)
-            self._does_wake_all = True  # What it was admitted with is for others.
+            self.waking.wake_all()  # What it was admitted with is for others.
             self._changed(group)
             self._drop_if_empty(group)
 
@@ -374,15 +276,9 @@ class GangBook:
 
     def _drop_if_empty(self, group: Group) -> None:
         if group.object is None and not group.members:
-            self._parking.remove(group)
-            for room in (
-                self._groups,
-                self._active,
-                self._unwritten,
-                self._backing_off,
-                self._related,
-            ):
-                room.pop(group.key, None)
+            self.waking.drop(group)
+            self._groups.pop(group.key, None)
+            self._unwritten.pop(group.key, None)
             self._usages.note(group)
 
     def _queue(self, member: Member, profile: Profile | None, now: datetime) -> None:
@@ -431,23 +327,23 @@ class GangBook:
         had, has = before in HOLDING, after in HOLDING
         if had and not has:
             _add(self.held, member.amounts, -1)
-            self._does_wake_all = True
+            self.waking.wake_all()
         elif has and not had:
             _add(self.held, member.amounts, 1)
         if after is MemberState.LEAVING:
             self.leaving[member.uid] = member
-            self._does_wake_all |= before is not MemberState.LEAVING
+            if before is not MemberState.LEAVING:
+                self.waking.wake_all()
         elif before is MemberState.LEAVING:
             self.leaving.pop(member.uid, None)
         if after is MemberState.GATED and not member.pod.spec.scheduling_gates:
             self._gated[member.uid] = member
         else:
             self._gated.pop(member.uid, None)
-        if before is MemberState.PLACED and has and self._does_binding_wake:
-            self._does_binding_wake = False
-            self._does_wake_all = True
+        if before is MemberState.PLACED and has:
+            self.waking.binding_succeeded()
         if after not in HOLDING:
-            self.victim_leaves(member.uid)
+            self.waking.victim_leaves(member.uid)
 
     def _changed(self, group: Group, *, wakes: bool = True) -> None:
         self._usages.note(group)
@@ -458,16 +354,7 @@ class GangBook:
         else:
             self._holders.pop(group.key, None)
         if wakes:
-            self._wake(group)
-
-    def _wake(self, group: Group) -> None:
-        """Whether there is anything to try is found out by the round."""
-        self._parking.remove(group)
-        self._related.pop(group.key, None)
-        if _may_be_tried(group):
-            self._active[group.key] = group
-        else:
-            self._active.pop(group.key, None)
+            self.waking.wake(group)
 
 
 def _is_said_alike(before: PodGroup, after: PodGroup) -> bool:
@@ -477,14 +364,6 @@ def _is_said_alike(before: PodGroup, after: PodGroup) -> bool:
         before.spec == after.spec
         and one.annotations == other.annotations
         and one.labels == other.labels
-    )
-
-
-def _may_be_tried(group: Group) -> bool:
-    return (
-        group.is_known
-        and group.retry_at is None
-        and (group.waiting_count > 0 or group.phase is PodGroupPhase.PENDING)
     )
 
 

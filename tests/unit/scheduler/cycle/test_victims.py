@@ -128,4 +128,4 @@ def test_a_pod_is_left_alone_as_long_as_it_asks(seconds: float, expected: object
     book = rehearsal.scheduler.gangs.book
     rehearsal.now = START + timedelta(seconds=seconds)
     assert victims(rehearsal) == expected
-    assert (book.next_retry() is not None) is (expected == [])
+    assert (book.waking.next_retry() is not None) is (expected == [])

@@ -89,5 +89,5 @@ class Book:
         """Everybody was tried in vain; their names."""
         tried = self.book.active()
         for each in tried:
-            self.book.park(each, is_special=False)
+            self.book.waking.park(each, is_special=False)
         return [each.key.name for each in tried]

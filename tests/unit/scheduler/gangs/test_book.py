@@ -96,11 +96,11 @@ def test_a_group_whose_victim_stays_tries_again_later() -> None:
     book = Book()
     book.tell(group("v"), member("v").node("n1"), group("g"), member("g"))
     book.evict("v-0")
-    book.book.await_victims(book["g"], ["v-0"])
+    book.book.waking.await_victims(book["g"], ["v-0"])
     book.round_ends()
     book.book.eviction_failed("v-0", after(1))
-    assert (book.round_ends(), book.book.next_retry()) == ([], after(1))
-    book.book.wake_due(after(1))
+    assert (book.round_ends(), book.book.waking.next_retry()) == ([], after(1))
+    book.book.waking.wake_due(after(1))
     assert book.round_ends() == ["g"]
 
 
@@ -108,7 +108,7 @@ def test_a_group_whose_victims_are_gone_is_woken() -> None:
     book = Book()
     book.tell(group("v"), member("v").node("n1"), group("g"), member("g"))
     book.evict("v-0")
-    book.book.await_victims(book["g"], ["v-0"])
+    book.book.waking.await_victims(book["g"], ["v-0"])
     book.round_ends()
     book.tell(member("v").node("n1").phase("Failed"))
     assert (book.round_ends(), book["g"].awaited) == (["g"], set())

@@ -55,7 +55,7 @@ def test_a_group_that_waits_for_its_victims_is_like_no_other() -> None:
     book = Book()
     book.tell(group("a"), member("a"))
     assert likeness_of(book["a"]) is not None
-    book.book.await_victims(book["a"], ["v"])
+    book.book.waking.await_victims(book["a"], ["v"])
     assert likeness_of(book["a"]) is None
 
 
