@@ -394,3 +394,67 @@ async def test_a_pod_that_was_over_when_its_agent_was_killed_is_released_by_the_
     world.machine.released.clear()
     async with world.agent():
         await world.until(lambda: over.metadata.uid in world.machine.released)
+
+
+class Failing:
+    """Makes the workers of pods fail as long as it is on."""
+
+    def __init__(self) -> None:
+        self.is_on = True
+        self.count = 0
+
+    def behave(self, spec):
+        if self.is_on:
+            self.count += 1
+            raise NotImplementedError("a bug")
+        return read_command(spec.argv)
+
+
+async def failed_often(world, failing):
+    """The back-off is as long as it gets then."""
+
+    async def has_failed():
+        await world.clock.advance(1)
+        return failing.count >= 10
+
+    await world.until(has_failed)
+
+
+async def test_a_pod_whose_worker_fails_again_and_again_is_deleted_without_waiting(world):
+    failing = Failing()
+    world.machine.behave = failing.behave
+    async with world.agent():
+        await world.create("p", run("serve"))
+        await failed_often(world, failing)
+        failing.is_on = False
+        await world.client.delete(PODS, "p", NS)
+        await world.until_gone("p")
+
+
+async def test_a_worker_that_was_well_for_long_waits_as_little_as_at_first(world):
+    failing = Failing()
+    world.machine.behave = failing.behave
+    async with world.agent():
+        pod = await world.create("p", run("serve"))
+        await failed_often(world, failing)
+        failing.is_on = False
+
+        async def runs():
+            await world.clock.advance(0.5)
+            return world.machine.running()
+
+        await world.until(runs)
+        await world.until_phase("p", "Running")
+        await world.clock.advance(120)
+        failing.is_on, failing.count = True, 0
+        world.machine.finish(ContainerKey(pod.metadata.uid, "c", 0), 1)
+
+        async def fails():
+            await world.clock.advance(0.5)
+            return failing.count
+
+        await world.until(fails)
+        failing.is_on = False
+        failed_s = world.clock.monotonic()
+        await world.until(runs)
+        assert world.clock.monotonic() - failed_s < 10

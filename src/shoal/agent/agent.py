@@ -22,7 +22,7 @@ from shoal.agent.pod_worker import PodWorker
 from shoal.agent.runtime.protocol import ContainerExit, ContainerKey, FoundPod
 from shoal.api.pod import Pod
 from shoal.base.guard import Failed, attempt_async
-from shoal.base.supervision import RESTART_BACKOFF, keep_running
+from shoal.base.supervision import HEALTHY_AFTER_S, RESTART_BACKOFF, keep_running
 from shoal.client.informer import Informer
 
 _log = logging.getLogger(__name__)
@@ -140,13 +140,29 @@ class Agent:
     async def _work(self, worker: PodWorker) -> None:
         """Until the pod is gone, however often the worker fails."""
         metadata = worker.pod.metadata
-        failures = 0
+        clock = self._context.clock
+        failures, started_s = 0, clock.monotonic()
         while isinstance(outcome := await attempt_async(worker.run()), Failed):
+            if clock.monotonic() - started_s > HEALTHY_AFTER_S:
+                failures = 0
             failures += 1
             _log.error("the worker of pod %s failed", metadata.key, exc_info=outcome.error)
-            await self._context.clock.sleep(RESTART_BACKOFF.delay_s(failures))
+            await self._pause(worker, RESTART_BACKOFF.delay_s(failures))
+            started_s = clock.monotonic()
         self._workers.pop(metadata.uid, None)
         self._context.addresses.release(metadata.uid)
+
+    async def _pause(self, worker: PodWorker, delay_s: float) -> None:
+        """A pod that is to be deleted does not wait for that."""
+        waits = [
+            asyncio.ensure_future(wait)
+            for wait in (self._context.clock.sleep(delay_s), worker.wait_hurried())
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     async def _remove_orphans(self) -> None:
         """What is left of pods that were deleted while no agent ran."""

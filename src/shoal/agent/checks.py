@@ -5,7 +5,7 @@ the kubelet, as they stand in Unhealthy events.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 from shoal.agent.runtime.protocol import ContainerKey, Runtime
@@ -19,10 +19,12 @@ from shoal.api.pod import (
     TcpSocketAction,
 )
 from shoal.base.clock import Clock
+from shoal.base.guard import Failed, attempt_async
 from shoal.client.http_session import HttpSession
 
 _USER_AGENT = "shoal-probe/1"
 _MAX_BODY = 10 * 1024
+_LAST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,8 @@ class Checked:
 
 
 class Checks:
-    """Carries checks out."""
+    """Carries checks out. Hosts, headers and commands are the pod's: what cannot even be begun
+    with them has failed."""
 
     def __init__(self, runtime: Runtime, session: HttpSession, clock: Clock) -> None:
         self._runtime = runtime
@@ -49,6 +52,14 @@ class Checks:
         self._clock = clock
 
     async def probe(self, checked: Checked, probe: Probe) -> CheckResult:
+        return await _result(self._probe(checked, probe))
+
+    async def run_hook(
+        self, checked: Checked, handler: LifecycleHandler, timeout_s: float
+    ) -> CheckResult:
+        return await _result(self._run_hook(checked, handler, timeout_s))
+
+    async def _probe(self, checked: Checked, probe: Probe) -> CheckResult:
         timeout_s = float(probe.timeout_seconds)
         if probe.exec is not None:
             return await self._exec(checked, probe.exec, timeout_s)
@@ -58,7 +69,7 @@ class Checks:
             return await self._tcp(checked, probe.tcp_socket, timeout_s)
         return CheckResult(is_success=False, message="missing probe handler")
 
-    async def run_hook(
+    async def _run_hook(
         self, checked: Checked, handler: LifecycleHandler, timeout_s: float
     ) -> CheckResult:
         if handler.exec is not None:
@@ -111,7 +122,8 @@ class Checks:
             )
         except aiohttp.ClientConnectorError:
             message = f'Get "{url}": dial tcp {host}:{port}: connect: connection refused'
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, ValueError) as error:
+            # ValueError: a host or a header that nobody can have.
             message = f'Get "{url}": {error}'
         return CheckResult(is_success=False, message=message)
 
@@ -131,17 +143,26 @@ class Checks:
         except OSError:
             message = f"dial tcp {host}:{port}: connect: connection refused"
             return CheckResult(is_success=False, message=message)
+        except ValueError as error:
+            # A host that nobody can have.
+            return CheckResult(is_success=False, message=f"dial tcp {host}:{port}: {error}")
         writer.close()
         return CheckResult(is_success=True)
 
 
 def port_number(container: Container, port: IntOrString) -> int | None:
-    """A number as it is, in text too; a name is one of the container's ports."""
-    if isinstance(port, int):
-        return port
-    if port.isdecimal():
-        return int(port)
+    """A number as it is, in text too; a name is one of the container's ports. None for what is
+    neither."""
+    if isinstance(port, int) or port.isdecimal():
+        return int(port) if 0 < int(port) <= _LAST_PORT else None
     return next((p.container_port for p in container.ports if p.name == port), None)
+
+
+async def _result(check: Awaitable[CheckResult]) -> CheckResult:
+    outcome = await attempt_async(check)
+    if isinstance(outcome, Failed):
+        return CheckResult(is_success=False, message=outcome.text)
+    return outcome
 
 
 def _quote(argv: Sequence[str]) -> str:

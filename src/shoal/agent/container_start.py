@@ -16,6 +16,7 @@ from shoal.agent.lifecycle.messages import (
 from shoal.agent.limitations import NOT_HONOURED
 from shoal.agent.node_context import NodeContext
 from shoal.agent.references import wanted_by_environment
+from shoal.agent.runtime.paths import UNUSABLE
 from shoal.agent.runtime.protocol import ContainerKey, ContainerSpec, Started
 from shoal.agent.volumes.mounts import mount_volumes
 from shoal.api.core import EventType
@@ -40,11 +41,11 @@ async def start_container(
     )
     try:
         spec = await _resolve(context, key, pod, container, facts, volumes)
+        verdict = context.runtime.honours(spec)
     except ConfigProblem as problem:
         return ContainerRefused(key=key, reason=problem.reason, message=problem.message)
-    except (ApiError, ConnectionFailed, OSError) as error:
+    except (ApiError, ConnectionFailed, *UNUSABLE) as error:
         return ContainerRefused(key=key, reason=_CANNOT_CREATE, message=str(error))
-    verdict = context.runtime.honours(spec)
     if verdict.refusals:
         message = "; ".join(verdict.refusals)
         return ContainerRefused(key=key, reason=verdict.reason, message=message)

@@ -26,6 +26,7 @@ from shoal.agent.lifecycle.messages import (
     HookKind,
     KillContainer,
     LifecycleEvent,
+    ObjectGone,
     Prepared,
     PrepareFailed,
     PreparePod,
@@ -44,6 +45,7 @@ from shoal.agent.node_context import NodeContext
 from shoal.agent.pod_status import Addresses, compose
 from shoal.agent.pod_volumes import PodVolumes
 from shoal.agent.prober import Prober
+from shoal.agent.runtime.paths import UNUSABLE
 from shoal.agent.status_writer import StatusWriter
 from shoal.agent.storage_limits import LOOK_S, excess, has_storage_limits, measure
 from shoal.agent.volumes.plan import VolumeProblem
@@ -85,6 +87,7 @@ class PodWorker:
         self._removal: RemovePod | None = None
         self._hosts: asyncio.Task[None] | None = None
         self._is_letting_go = False
+        self._is_hurried = asyncio.Event()
 
     @property
     def pod(self) -> Pod:
@@ -106,6 +109,13 @@ class PodWorker:
 
     def tell(self, event: LifecycleEvent) -> None:
         self._inbox.put_nowait(event)
+        if isinstance(event, DeletionRequested | ObjectGone):
+            self._is_hurried.set()
+
+    async def wait_hurried(self) -> None:
+        """Until somebody wants the pod gone who has not been waited for before."""
+        await self._is_hurried.wait()
+        self._is_hurried.clear()
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -196,7 +206,7 @@ class PodWorker:
             )
         except (ApiError, ConnectionFailed) as error:
             return PrepareFailed(reason="FailedMount", message=str(error))
-        except OSError as error:
+        except UNUSABLE as error:
             return PrepareFailed(reason="FailedCreatePodSandBox", message=str(error))
         for message in limitations(self._pod, self._context.runtime.capabilities):
             self._record(RecordEvent(type=EventType.WARNING, reason=NOT_HONOURED, message=message))
@@ -248,7 +258,7 @@ class PodWorker:
                 continue
             try:
                 await self._volumes.refresh(self._pod, self._facts)
-            except (VolumeProblem, ApiError, ConnectionFailed, OSError) as error:
+            except (VolumeProblem, ApiError, ConnectionFailed, *UNUSABLE) as error:
                 # What is there stays; the next round tries again.
                 _log.info("volumes of pod %s stay as they are: %s", self._pod.metadata.key, error)
 

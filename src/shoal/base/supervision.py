@@ -18,7 +18,8 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 RESTART_BACKOFF = Backoff(initial_s=0.1, max_s=30.0)
-_HEALTHY_AFTER_S = 60.0
+HEALTHY_AFTER_S = 60.0
+"""What runs that long begins with a short back-off again."""
 
 
 async def keep_running(name: str, run: Callable[[], Awaitable[None]], clock: Clock) -> None:
@@ -33,7 +34,7 @@ async def keep_running(name: str, run: Callable[[], Awaitable[None]], clock: Clo
             raise
         except Exception:
             _log.exception("%s failed; starting it again", name)
-        if clock.monotonic() - started_s > _HEALTHY_AFTER_S:
+        if clock.monotonic() - started_s > HEALTHY_AFTER_S:
             failures = 0
         failures += 1
         await clock.sleep(RESTART_BACKOFF.delay_s(failures))

@@ -122,9 +122,38 @@ async def test_hooks_take_the_same_handlers(checks, machine):
     assert machine.executed == [(KEY, ["true"])]
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"http_get": HttpGetAction(port=1, host="a..b")},
+        {"http_get": HttpGetAction(port=1, http_headers=[HttpHeader(name="A", value="a\nb")])},
+        {"http_get": HttpGetAction(port=1, http_headers=[HttpHeader(name="A\0", value="b")])},
+        {"http_get": HttpGetAction(port="70000")},
+        {"tcp_socket": TcpSocketAction(port=1, host="a..b")},
+        {"tcp_socket": TcpSocketAction(port="70000")},
+    ],
+)
+async def test_a_check_that_cannot_be_begun_has_failed(checks, fields):
+    result = await checks.probe(checked(), Probe(**fields))
+    assert not result.is_success
+    assert result.message
+    assert await checks.run_hook(checked(), LifecycleHandler(**fields), 5) == result
+
+
+async def test_a_command_that_cannot_be_asked_for_has_failed(checks, machine):
+    def refuse(key, argv):
+        raise ValueError("embedded null byte")
+
+    machine.answer = refuse
+    result = await checks.probe(checked(), Probe(exec=ExecAction(command=["test"])))
+    assert (result.is_success, result.message) == (False, "embedded null byte")
+
+
 def test_ports_are_numbers_texts_or_names():
     container = checked(8080).container
     assert port_number(container, 1) == 1
     assert port_number(container, "81") == 81
     assert port_number(container, "web") == 8080
     assert port_number(container, "no") is None
+    assert port_number(container, "0") is None
+    assert port_number(container, "65536") is None

@@ -17,7 +17,7 @@ from shoal.agent.runtime.cgroups import Cgroups
 from shoal.agent.runtime.confinement import Confinement
 from shoal.agent.runtime.leftovers import kill_marked, remove_tree
 from shoal.agent.runtime.ordering import write_order
-from shoal.agent.runtime.paths import PodPaths
+from shoal.agent.runtime.paths import UNUSABLE, PodPaths
 from shoal.agent.runtime.pod_records import (
     RecordedContainer,
     container_exit,
@@ -160,7 +160,7 @@ class ShimRuntime:
             network = await self._network(spec.pod)
             write_order(self._root, spec, self._confinement, self._cgroups, network)
             answer = await self._spawner.launch(directory)
-        except OSError as error:
+        except UNUSABLE as error:
             return StartFailed(message=str(error))
         if "failure" in answer:
             return StartFailed(message=answer["failure"])

@@ -13,6 +13,10 @@ from pathlib import Path
 
 from shoal.agent.runtime.protocol import ContainerKey
 
+UNUSABLE = (OSError, ValueError, RuntimeError)
+"""What comes of a path of a pod that cannot be used: ValueError of a null byte, RuntimeError of
+links that lead in a circle."""
+
 
 @dataclass(frozen=True, slots=True)
 class PodPaths:

@@ -50,7 +50,11 @@ def _lay_out(plan: VolumePlan, paths: PodPaths, now: datetime, group_id: int | N
                 give_to_group(directory, group_id, read_only=False)
             return directory
         case HostPathPlan():
-            return _host_path(plan)
+            try:
+                return _host_path(plan)
+            except ValueError as error:
+                why = f"hostPath {plan.path!r} cannot be used: {error}"
+                raise VolumeProblem(plan.name, why) from error
         case FilesPlan(name=name, files=files):
             directory = paths.volume(name)
             directory.mkdir(parents=True, exist_ok=True)

@@ -51,7 +51,11 @@ def _is_claimed_to_read(volume: Volume) -> bool:
 def _below(volume: Path, sub_path: str) -> Path:
     """The place itself, past all links: what a subPath shows does not follow later updates."""
     root = volume.resolve()
-    place = (root / sub_path).resolve()
+    try:
+        place = (root / sub_path).resolve()
+    except (RuntimeError, ValueError) as error:
+        # Links that lead in a circle; a null byte.
+        raise ConfigProblem(f"subPath {sub_path!r} cannot be used: {error}") from error
     if not place.is_relative_to(root):
         raise ConfigProblem(f'subPath "{sub_path}" leads out of its volume')
     if not place.exists():

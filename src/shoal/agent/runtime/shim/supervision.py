@@ -60,8 +60,9 @@ class Shim:
         wakeup_fd = self._catch_signals()
         try:
             self._start()
-        except (OSError, ProgramError) as error:
-            message = describe(error) if isinstance(error, OSError) else str(error)
+        except (OSError, ValueError, ProgramError) as error:
+            # ValueError: a null byte in a path.
+            message = str(error) if isinstance(error, ProgramError) else describe(error)
             fail_start(self._directory_fd, self._started_ns, message, answer_fd)
             return
         answer(answer_fd, {})
