@@ -37,12 +37,11 @@ def running(kind: str) -> Generator[DatabaseServer]:
 
 
 def _made(kind: str, folder: Path) -> DatabaseServer:
+    if kind == "postgresql":
+        return databases.postgresql(folder)
     # Tests kill servers, and count on every answer.
-    return (
-        databases.postgresql(folder)
-        if kind == "postgresql"
-        else databases.redis(folder, fsync="always")
-    )
+    make = databases.redis if kind == "redis" else databases.valkey
+    return make(folder, fsync="always")
 
 
 @pytest.fixture(scope="session")
@@ -54,4 +53,10 @@ def postgresql() -> Iterator[DatabaseServer]:
 @pytest.fixture(scope="session")
 def redis() -> Iterator[DatabaseServer]:
     with running("redis") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[DatabaseServer]:
+    with running("valkey") as server:
         yield server

@@ -1,4 +1,4 @@
-"""The contract of `shoal.work.protocol.WorkSource`, on SQLite, PostgreSQL and Redis.
+"""The contract of `shoal.work.protocol.WorkSource`, on SQLite, PostgreSQL, Redis and Valkey.
 
 Servers have their own clocks, so time passes by leases that are over at once.
 """
@@ -24,9 +24,9 @@ from shoal.work.protocol import (
     WorkSource,
 )
 from shoal.work.sources import open_source
-from tests.servers import postgresql, redis
+from tests.servers import postgresql, redis, valkey
 
-__all__ = ["postgresql", "redis"]
+__all__ = ["postgresql", "redis", "valkey"]
 
 QUEUE = "default/orders"
 OVER = QueueLimits(lease_s=0.0)
@@ -34,7 +34,7 @@ OVER = QueueLimits(lease_s=0.0)
 LONG = QueueLimits(lease_s=600.0)
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "redis"])
+@pytest.fixture(params=["sqlite", "postgresql", "redis", "valkey"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return (tmp_path / "queues.db").as_uri().replace("file:", "sqlite:")

