@@ -21,6 +21,7 @@ from shoal.base.clock import Clock
 
 _MAX_LAUNCHES = 8
 """At once: more would only make all of them late."""
+_PIECE_BYTES = 65536
 _LOCK_TRIES = 200
 _LOCK_PAUSE_S = 0.05
 
@@ -87,7 +88,7 @@ class Spawner:
             raise
         finally:
             os.close(answer_write)
-        answer = await _read_to_end(answer_read)
+        answer = await read_to_end(answer_read)
         return json.loads(answer) if answer else None
 
     async def _send(self, message: bytes, answer_fd: int) -> None:
@@ -153,12 +154,28 @@ async def _wait_writable(connection: socket.socket) -> None:
         loop.remove_writer(connection.fileno())
 
 
-async def _read_to_end(fd: int) -> bytes:
-    reader = asyncio.StreamReader()
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(fd, "rb", buffering=0)
-    )
+async def read_to_end(fd: int) -> bytes:
+    """All that comes, until nobody can write any more; `fd` is closed then.
+
+    Not by a transport: that of uvloop 0.23 closes the descriptor of a pipe, and then the file that
+    it was given, which by that time may be another's, of any thread."""
+    os.set_blocking(fd, False)
+    loop = asyncio.get_running_loop()
+    pieces: list[bytes] = []
+    at_end: asyncio.Future[None] = loop.create_future()
+
+    def on_readable() -> None:
+        piece = os.read(fd, _PIECE_BYTES)
+        pieces.append(piece)
+        if not piece:
+            loop.remove_reader(fd)
+            if not at_end.done():
+                at_end.set_result(None)
+
+    loop.add_reader(fd, on_readable)
     try:
-        return await reader.read()
+        await at_end
     finally:
-        transport.close()
+        loop.remove_reader(fd)
+        os.close(fd)
+    return b"".join(pieces)
