@@ -24,7 +24,7 @@ from shoal.client.http import HttpClient
 from shoal.client.protocol import ConnectionFailed, DeleteOptions
 from shoal.testing.databases import DatabaseServer
 from shoal.work.locations import make_own, own_url
-from shoal.work.protocol import QueueSize
+from shoal.work.protocol import QueueSize, SourceUnavailable
 from shoal.work.sources import open_source
 from tests import fault_program
 from tests.deliveries import Counted, Deliveries, Start, check_deliveries
@@ -39,6 +39,8 @@ QUEUE = f"{NAMESPACE}/{NAME}"
 LEASE_S = 2
 MAX_ATTEMPTS = 5
 PATIENCE_S = 180
+SUPPLY = 100
+"""Items that are always ready while faults are to come, however slow the machine is."""
 
 
 class FaultSite:
@@ -58,6 +60,9 @@ class FaultSite:
         """Logs and pods whose programs were ended without a word."""
         self.kills: list[Start] = []
         self.deletions: list[Start] = []
+        self.good = 0
+        """Items that can be done."""
+        self.poison = 0
         self.late_deletions = 0
         """Whose programs had done their work: the Job may have known that or not."""
 
@@ -67,6 +72,7 @@ class FaultSite:
     def put(self, good: int, poison: int = 0) -> None:
         bodies = [str(number) for number in range(good)] + [POISON] * poison
         self.rng.shuffle(bodies)
+        self.good, self.poison = good, poison
         with closing(open_source(self.url)) as source:
             source.put(QUEUE, bodies)
 
@@ -224,6 +230,32 @@ class FaultSite:
         await asyncio.sleep(self.rng.uniform(0.0, 0.5))
         await asyncio.to_thread(self.server.start)
 
+    @asynccontextmanager
+    async def supplied(self) -> AsyncGenerator[None]:
+        """Put items as fast as they get done, so that there is work for as long as this lasts."""
+        is_over = asyncio.Event()
+        supplying = asyncio.create_task(self._supply(is_over))
+        try:
+            yield
+        finally:
+            is_over.set()
+            await supplying
+
+    async def _supply(self, is_over: asyncio.Event) -> None:
+        batch = 0
+        while not is_over.is_set():
+            # Of a database that is down it may be unknown what was put: the batch is put again.
+            with suppress(SourceUnavailable):
+                if (await asyncio.to_thread(self.size)).ready < SUPPLY:
+                    await asyncio.to_thread(self._put_more, batch)
+                    self.good += SUPPLY
+                    batch += 1
+            await asyncio.sleep(SLOW_PAUSE_S)
+
+    def _put_more(self, batch: int) -> None:
+        with closing(open_source(self.url)) as source:
+            source.put(QUEUE, map(str, range(SUPPLY)), batch_id=f"more-{batch}")
+
     async def befall(self, least: int, faults: list[Callable[[], Awaitable[object]]]) -> None:
         """All of the faults, in any order. Before each so many items get done: a Job makes its
         next pod the later the more have failed in a row."""
@@ -242,9 +274,9 @@ class FaultSite:
             has_ended, f"{name} ends", pause_s=SLOW_PAUSE_S, patience_s=PATIENCE_S
         )
 
-    def check_items(self, good: int, poison: int) -> Counted:
+    def check_items(self) -> Counted:
         return check_deliveries(
-            self.deliveries, self.size(), good, poison, MAX_ATTEMPTS, self.killed
+            self.deliveries, self.size(), self.good, self.poison, MAX_ATTEMPTS, self.killed
         )
 
     async def note_pods(self, born: set[tuple[str, str]]) -> None:
