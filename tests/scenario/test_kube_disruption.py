@@ -2,20 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from shoal.api.apps import REPLICA_SETS
 from shoal.api.core import EVENTS
-from shoal.api.meta import Object, ObjectMeta, find_condition, timestamp
+from shoal.api.meta import Condition, Object, ObjectMeta, find_condition, timestamp
 from shoal.api.pod import PODS
 from shoal.api.policy import BUDGETS, PodDisruptionBudget
 from shoal.api.resource import JsonObject
 from shoal.api.status import ApiError
 from shoal.base.clock import VirtualClock
-from shoal.client.protocol import Client, DeleteOptions
+from shoal.client.protocol import Client, DeleteOptions, PatchType
 from shoal.controllers.kube.disruption import disruption_controller
+from shoal.controllers.kube.stale_disruption import stale_disruption_controller, stale_in_s
 from shoal.testing.cluster import memory_cluster
 from tests.mortal import MortalClient, in_time, life
 
@@ -201,6 +203,145 @@ async def test_pods_of_an_owner_that_does_not_scale_may_not_be_evicted(site: Sit
         refusal = await site.refused("a")
     [cause] = refusal.details["causes"]
     assert cause["message"].endswith(f"because it failed sync: {why}")
+
+
+class Listening:
+    """Notes what is asked for by path."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.paths: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    async def request(self, method: str, path: str, **options: Any) -> Any:
+        self.paths.append(path)
+        return await self._client.request(method, path, **options)
+
+
+async def settle(site: Site) -> None:
+    for _ in range(4):
+        await site.clock.advance(0.5)
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+async def test_the_server_is_asked_once_for_the_kinds_of_many_owners(site: Site):
+    meta = ObjectMeta(name="j", uid="u")
+    owner = Object(kind="Job", api_version="batch/v1", metadata=meta)
+    listening = Listening(site.client)
+    await site.budget(maxUnavailable=1)
+    async with site.controllers(listening):
+        for number in range(5):
+            await site.pod(f"web-{number}", owner=owner)
+            await settle(site)
+        await site.until_told(
+            "CalculateExpectedPodCountFailed",
+            "Failed to calculate the number of expected pods: jobs.batch does not implement the "
+            "scale subresource",
+        )
+        assert listening.paths == ["/api", "/apis"]
+        await site.clock.advance(31)
+        await site.pod("later", owner=owner)
+        await settle(site)
+        assert listening.paths == ["/api", "/apis"] * 2
+
+
+HERDS: JsonObject = {
+    "metadata": {"name": "herds.farm.io"},
+    "spec": {
+        "group": "farm.io",
+        "scope": "Namespaced",
+        "names": {"plural": "herds", "singular": "herd", "kind": "Herd", "listKind": "HerdList"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "x-kubernetes-preserve-unknown-fields": True,
+                    }
+                },
+                "subresources": {
+                    "scale": {
+                        "specReplicasPath": ".spec.replicas",
+                        "statusReplicasPath": ".status.replicas",
+                    }
+                },
+            }
+        ],
+    },
+}
+
+
+async def test_an_owner_of_a_kind_that_came_a_moment_ago_is_asked_for_its_scale(site: Site):
+    async with site.controllers():
+        job = Object(kind="Job", api_version="batch/v1", metadata=ObjectMeta(name="j", uid="u"))
+        await site.budget(maxUnavailable=1)
+        await site.pod("a", owner=job)
+        await settle(site)
+        await site.client.delete(PODS, "a", NS, DeleteOptions(grace_period_s=0))
+        crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+        await site.client.request("POST", crds, body=HERDS)
+        body = {"metadata": {"name": "h"}, "spec": {"replicas": 4}, "kind": "Herd"}
+        path = f"/apis/farm.io/v1/namespaces/{NS}/herds"
+        made = await site.client.request("POST", path, body={"apiVersion": "farm.io/v1", **body})
+        meta = ObjectMeta(name="h", uid=made["metadata"]["uid"])
+        await site.pods(4, owner=Object(kind="Herd", api_version="farm.io/v1", metadata=meta))
+        await site.until_counted(healthy=4, desired=3, expected=4, allowed=1)
+
+
+async def test_a_pod_that_was_to_be_evicted_and_is_not_loses_the_condition(site: Site):
+    async def say(name: str, reason: str) -> None:
+        condition = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": reason,
+            "message": "m",
+            "lastTransitionTime": timestamp(site.clock.now()),
+        }
+        status = {"conditions": [condition]}
+        await site.client.patch(
+            PODS, name, {"status": status}, NS, subresource="status", type=PatchType.STRATEGIC
+        )
+
+    async def condition_of(name: str) -> tuple[str, str, str]:
+        pod = await site.client.get(PODS, name, NS)
+        found = find_condition(pod.status.conditions, "DisruptionTarget")
+        assert found is not None
+        return found.status, found.reason, found.message
+
+    def controller(client: Any, informers: Any, recorder: Any, clock: Any) -> Any:
+        return stale_disruption_controller(client, informers, clock)
+
+    await site.pods(3)
+    async with life(site.client, site.clock, controller):
+        await say("web-0", "PreemptionByScheduler")
+        await say("web-1", "TerminationByKubelet")
+        await site.evict("web-2")
+        await site.clock.advance(119)
+        await settle(site)
+
+        async def is_off() -> bool:
+            return await condition_of("web-0") == ("False", "", "")
+
+        await in_time(site.clock, is_off, "the condition is off")
+        ready = find_condition(
+            (await site.client.get(PODS, "web-0", NS)).status.conditions, "Ready"
+        )
+        assert ready and ready.status == "True"
+        assert await condition_of("web-1") == ("True", "TerminationByKubelet", "m")
+        assert (await condition_of("web-2"))[0] == "True"
+
+
+async def test_a_deletion_may_come_for_two_minutes(site: Site):
+    since = site.clock.now()
+    told = Condition(type="DisruptionTarget", status="True", last_transition_time=since)
+    assert stale_in_s(told, since + timedelta(seconds=119)) == 1
+    assert stale_in_s(told, since + timedelta(seconds=121)) == 0
 
 
 async def test_an_eviction_takes_from_the_budget_and_says_why_on_the_pod(site: Site):

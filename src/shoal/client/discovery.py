@@ -21,6 +21,8 @@ class ServedResource(msgspec.Struct, frozen=True):
     short_names: tuple[str, ...]
     categories: tuple[str, ...]
     verbs: frozenset[str]
+    subresources: frozenset[str]
+    """Such as `scale`."""
     versions: tuple[str, ...]
     """All under which it is served, the preferred one first."""
 
@@ -74,6 +76,7 @@ def _served(group: str, versions: Sequence[str], raw: JsonObject) -> ServedResou
         short_names=tuple(raw.get("shortNames", [])),
         categories=tuple(raw.get("categories", [])),
         verbs=frozenset(raw.get("verbs", [])),
+        subresources=frozenset(each["subresource"] for each in raw.get("subresources", [])),
         versions=tuple(versions),
     )
 

@@ -1,110 +1,25 @@
 """PodDisruptionBudgets: their status, by which evictions and preemption go.
 
-`disruption_plan` decides. How many pods there should be is asked of their owners: of Deployments,
-ReplicaSets and StatefulSets through listers, of any other kind through its scale subresource.
+`disruption_plan` decides; how many pods there should be, `pod_owners` says.
 Source of rules and texts: Kubernetes v1.36, pkg/controller/disruption.
 """
 
-from collections.abc import Sequence
-
 from shoal.api.apps import DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS
 from shoal.api.core import EventType
-from shoal.api.meta import Object, ObjectKey, OwnerReference
+from shoal.api.meta import Object, ObjectKey
 from shoal.api.pod import PODS, Pod
 from shoal.api.policy import BUDGETS, PodDisruptionBudget
 from shoal.api.resource import JsonObject
 from shoal.api.selectors import from_label_selector
-from shoal.api.status import ApiError
 from shoal.base.clock import Clock
-from shoal.client.discovery import ServedResource, discover
 from shoal.client.events import EventRecorder
-from shoal.client.existence import find
 from shoal.client.informer import InformerSet, Lister
 from shoal.client.protocol import Client
 from shoal.client.workqueue import WorkQueue
 from shoal.controllers.kube import disruption_plan
+from shoal.controllers.kube.pod_owners import OwnerKinds, PodOwners, ScaleUnknown
 from shoal.controllers.reconciler import Result
 from shoal.controllers.runner import Controller, enqueue_self
-
-
-class ScaleUnknown(Exception):
-    """How many pods there should be cannot be told; the text says why."""
-
-
-class PodOwners:
-    """How many pods the owners of pods ask for."""
-
-    def __init__(self, client: Client, informers: InformerSet) -> None:
-        self._client = client
-        self._replica_sets = informers.informer(REPLICA_SETS).lister
-        self._deployments = informers.informer(DEPLOYMENTS).lister
-        self._stateful_sets = informers.informer(STATEFUL_SETS).lister
-
-    async def scale(self, pods: Sequence[Pod]) -> tuple[int, list[str]]:
-        """The sum over all owners, and the names of pods that have none. Raises ScaleUnknown."""
-        scales: dict[str, int] = {}
-        asked: set[str] = set()
-        unmanaged: list[str] = []
-        for pod in pods:
-            owner = pod.metadata.controller
-            if owner is None:
-                unmanaged.append(pod.metadata.name)
-            elif owner.uid not in asked:
-                asked.add(owner.uid)
-                found = await self._scale_of(owner, pod.metadata.namespace)
-                if found is None:
-                    raise ScaleUnknown(f'found no controllers for pod "{pod.metadata.name}"')
-                scales[found[0]] = found[1]
-        return sum(scales.values()), unmanaged
-
-    async def _scale_of(self, owner: OwnerReference, namespace: str) -> tuple[str, int] | None:
-        """The uid of who decides, and its number; None where the owner is gone."""
-        key = ObjectKey(namespace, owner.name)
-        match owner.api_version, owner.kind:
-            case "apps/v1", "ReplicaSet":
-                replica_set = self._replica_sets.get(key)
-                if replica_set is None or replica_set.metadata.uid != owner.uid:
-                    return None
-                above = replica_set.metadata.controller
-                if above is None or above.kind != DEPLOYMENTS.kind:
-                    return owner.uid, replica_set.spec.replicas
-                deployment = self._deployments.get(ObjectKey(namespace, above.name))
-                if deployment is None or deployment.metadata.uid != above.uid:
-                    return None
-                return above.uid, deployment.spec.replicas
-            case "apps/v1", "StatefulSet":
-                stateful_set = self._stateful_sets.get(key)
-                if stateful_set is None or stateful_set.metadata.uid != owner.uid:
-                    return None
-                return owner.uid, stateful_set.spec.replicas
-            case _:
-                return await self._ask_scale(owner, namespace)
-
-    async def _ask_scale(self, owner: OwnerReference, namespace: str) -> tuple[str, int] | None:
-        served = await self._served(owner)
-        resource = served.resource
-        root = f"apis/{resource.group}" if resource.group else "api"
-        place = f"namespaces/{namespace}/{resource.plural}/{owner.name}"
-        try:
-            scale = await self._client.request("GET", f"/{root}/{resource.version}/{place}/scale")
-        except ApiError as error:
-            if not (error.is_not_found or error.code == 405):
-                raise
-            if await find(self._client, resource, owner.name, namespace) is None:
-                return None
-            text = f"{resource.group_resource} does not implement the scale subresource"
-            raise ScaleUnknown(text) from error
-        if scale["metadata"].get("uid") != owner.uid:
-            return None
-        return owner.uid, int((scale.get("spec") or {}).get("replicas") or 0)
-
-    async def _served(self, owner: OwnerReference) -> ServedResource:
-        group = owner.api_version.rpartition("/")[0]
-        for each in await discover(self._client):
-            if (each.resource.group, each.resource.kind) == (group, owner.kind):
-                return each
-        text = f'no matches for kind "{owner.kind}" in version "{owner.api_version}"'
-        raise ScaleUnknown(text)
 
 
 class DisruptionReconciler:
@@ -190,7 +105,7 @@ def disruption_controller(
     """Follows budgets, pods, and the owners of pods."""
     queue: WorkQueue[ObjectKey] = WorkQueue(clock)
     budgets, pods = informers.informer(BUDGETS), informers.informer(PODS)
-    owners = PodOwners(client, informers)
+    owners = PodOwners(client, informers, OwnerKinds(client, clock))
     reconciler = DisruptionReconciler(client, budgets.lister, pods.lister, owners, recorder, clock)
 
     def on_pod(old: Pod | None, new: Pod | None) -> None:

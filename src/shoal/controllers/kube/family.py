@@ -24,6 +24,7 @@ from shoal.controllers.kube.pod_gc import pod_gc_controller
 from shoal.controllers.kube.replica_set import replica_set_controller
 from shoal.controllers.kube.resource_quota import resource_quota_controller
 from shoal.controllers.kube.service_account import service_account_controller
+from shoal.controllers.kube.stale_disruption import stale_disruption_controller
 from shoal.controllers.kube.stateful_set import stateful_set_controller
 from shoal.controllers.kube.volume_binder import volume_binder_controller
 from shoal.controllers.kube.volume_folders import VolumeFolders
@@ -55,6 +56,7 @@ class KubeControllers:
             *job_controllers(client, informers, recorder_of("job-controller"), clock),
             job_ttl_controller(client, informers, clock),
             disruption_controller(client, informers, recorder_of("controllermanager"), clock),
+            stale_disruption_controller(client, informers, clock),
             endpoints_controller(client, informers, clock),
             service_account_controller(client, informers, clock),
             namespace_controller(client, informers, clock),
