@@ -3,9 +3,11 @@
 Needs root; tests/contract/test_service_proxy.py has what an ordinary user gets.
 """
 
+import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,11 +15,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 import pytest_asyncio
+from pyroute2.nftables.main import NFTables
 
 from shoal.agent.network import bridge
 from shoal.agent.network.layout import bridge_name
+from shoal.agent.network.proxy_process import ProxyProcess
 from tests.kubectl import OF_THE_WHEEL, Kubectl
-from tests.plane import Plane, plane
+from tests.plane import SHOAL, Plane, plane
 from tests.waiting import SLOW_PAUSE_S, eventually
 
 pytestmark = [
@@ -141,7 +145,8 @@ async def test_the_machine_reaches_pods_and_services(up: Plane, kubectl: Kubectl
     await apply(kubectl, pod("one", sys.executable, "-c", SERVER, hostname="one", subdomain="set"))
     address = await kubectl("get", "service", "one", "-o", "jsonpath={.spec.clusterIP}")
     assert await answered(address) == "one"
-    (proxy,) = [pid for pid in up.pids() if "shoal-proxy" in command(pid)]
+    proxy = ProxyProcess(up.folder).pid
+    assert proxy is not None
     os.kill(proxy, signal.SIGKILL)
     assert await answered(address) == "one"
 
@@ -168,6 +173,57 @@ async def test_a_connection_between_pods_outlives_the_control_plane(
     assert await has_address() == address
 
 
+async def test_services_go_on_while_there_is_no_control_plane(up: Plane, kubectl: Kubectl) -> None:
+    far = pod("far", sys.executable, "-c", LISTENER)
+    served = (service("far", 7000, 7000), service("one", 80, 8080))
+    await apply(
+        kubectl,
+        *served,
+        far,
+        pod("one", sys.executable, "-c", SERVER, hostname="one", subdomain="set"),
+    )
+    talk = (sys.executable, "-c", TALKER, "far")
+    await apply(kubectl, pod("near", *talk, restartPolicy="Never"))
+    await output_of(kubectl, "near", 2)
+    address = await address_of(kubectl, "one")
+    assert await answered(address) == "one"
+    proxy = ProxyProcess(up.folder).pid
+    log = await log_of(kubectl, up, "near")
+    await up.kill()
+    before = alive(log)
+    await eventually(lambda: alive(log) >= before + 3, "bytes pass meanwhile", pause_s=SLOW_PAUSE_S)
+    assert await answered(address) == "one"
+    await up.start()
+    before = alive(log)
+    await eventually(lambda: alive(log) >= before + 3, "bytes pass after", pause_s=SLOW_PAUSE_S)
+    await apply(kubectl, service("late", 80, 8080, app="one"))
+    assert await answered(await address_of(kubectl, "late")) == "one"
+    assert ProxyProcess(up.folder).pid == proxy
+    assert await kubectl("get", "pod", "near", "-o", "jsonpath={.status.phase}") == "Running"
+
+
+async def test_down_leaves_nothing_of_a_control_plane_that_was_killed(tmp_path: Path) -> None:
+    each = Plane(tmp_path)
+    await each.start()
+    kubectl = Kubectl(OF_THE_WHEEL, each.kubeconfig, tmp_path)
+    one = pod("one", sys.executable, "-c", SERVER, hostname="one")
+    await apply(kubectl, service("one", 80, 8080), one)
+    address = await address_of(kubectl, "one")
+    assert await answered(address) == "one"
+    proxy = ProxyProcess(tmp_path)
+    assert proxy.pid is not None
+    await each.kill()
+    assert await answered(address) == "one"
+    ended = await asyncio.create_subprocess_exec(SHOAL, "down", "--data-dir", tmp_path)
+    assert await ended.wait() == 0
+    name = bridge_name(str(tmp_path.resolve()))
+    assert proxy.pid is None
+    assert bridge.link_index(name) is None
+    assert not bridge.namespaces_folder(name).exists()
+    assert name not in await asyncio.to_thread(table_names)
+    assert str(tmp_path) not in " ".join(command_lines())
+
+
 async def test_a_second_control_plane_on_the_data_leaves_the_bridge_alone(up: Plane) -> None:
     second = Plane(up.folder)
     with pytest.raises(RuntimeError):
@@ -183,6 +239,47 @@ async def test_a_pod_on_the_network_of_the_machine_has_its_address(kubectl: Kube
     shown = await kubectl("get", "pod", "host", "-o", "jsonpath={.status.podIP} {.status.hostIP}")
     pod_ip, host_ip = shown.split()
     assert pod_ip == host_ip
+
+
+def service(name: str, port: int, target_port: int, app: str = "") -> dict[str, object]:
+    ports = [{"port": port, "targetPort": target_port}]
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name},
+        "spec": {"selector": {"app": app or name}, "ports": ports},
+    }
+
+
+async def address_of(kubectl: Kubectl, service: str) -> str:
+    return await kubectl("get", "service", service, "-o", "jsonpath={.spec.clusterIP}")
+
+
+async def log_of(kubectl: Kubectl, up: Plane, name: str) -> Path:
+    """The file that a pod's output is in."""
+    uid = await kubectl("get", "pod", name, "-o", "jsonpath={.metadata.uid}")
+    (found,) = (up.folder / "pods" / uid / "logs").glob("*/0.log")
+    return found
+
+
+def alive(log: Path) -> int:
+    return log.read_text().count("alive")
+
+
+def table_names() -> list[str]:
+    with NFTables(nfgen_family=socket.AF_INET) as tables:
+        return [table.get_attr("NFTA_TABLE_NAME") for table in tables.get_tables()]
+
+
+def command_lines() -> list[str]:
+    found: list[str] = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found.append(file.read_text())
+        except OSError:
+            # It has ended meanwhile.
+            continue
+    return found
 
 
 async def answered(address: str) -> str:
@@ -202,10 +299,3 @@ async def answered(address: str) -> str:
 
     await eventually(ask, f"{address} answers", pause_s=SLOW_PAUSE_S)
     return found
-
-
-def command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return ""

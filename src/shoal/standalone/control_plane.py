@@ -6,7 +6,7 @@
 Start order: runtime and network of pods, store, must-exist objects, server, then the parts, which
 wait for their informers by themselves. Stop order: parts, server (ends open
 watches), store (waits for queued writes).
-Containers go on; the next start finds them again.
+Containers go on, and the proxy of Services with them; the next start finds them again.
 """
 
 import asyncio
@@ -38,6 +38,7 @@ from shoal.standalone.api import ServedApi, served_api
 from shoal.standalone.config import Settings
 from shoal.standalone.hidden_files import host_view
 from shoal.standalone.images import own_images
+from shoal.standalone.leftovers import proxy_for_pods
 from shoal.standalone.metrics import Metrics, Parts
 from shoal.standalone.ploto_server import ploto_served
 from shoal.standalone.pod_network import PodNetwork, pod_network
@@ -85,6 +86,8 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
         )
         pods = services.informers.informer(PODS)
         agent = running["agent"] = Agent(context, own_nodes, read_machine(), pods)
+        proxy = await stack.enter_async_context(proxy_for_pods(settings.data_dir))
+        services.add_service_proxy(proxy, machine.network.plan.host)
         await _add_parts(
             stack, settings, machine.network.plan.host, api, session, services, metrics
         )
@@ -158,7 +161,7 @@ async def _add_parts(
     services: Services,
     metrics: Metrics,
 ) -> None:
-    """Scheduler, proxy and controllers, and what shows them to whoever measures. `host_ip` is
+    """Scheduler and controllers, and what shows them to whoever measures. `host_ip` is
     where pods reach this machine."""
     conf = settings.volcano_conf
     scheduler = services.add_scheduler(settings.scheduler, settings.scheduling, session, conf)
@@ -167,7 +170,6 @@ async def _add_parts(
         settings.scheduling.text if settings.scheduling else None,
         conf.text if conf else None,
     )
-    services.add_service_proxy(host_ip)
     pools = services.add_executor_pools(HttpAdviser(api.client, session), settings.ploto)
     families = (
         services.add_kube_controllers(settings.data_dir.absolute() / "volumes"),

@@ -1,14 +1,20 @@
-"""End what a stopped control plane left running.
+"""What a control plane leaves running, and its end.
 
-Containers outlive the process on purpose; whoever wants them gone as well asks for it here.
+Containers outlive the process on purpose, and the proxy that connects them with Services does with
+them; whoever wants them gone as well asks for it here.
 """
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from shoal.agent.network import bridge
 from shoal.agent.network.layout import bridge_name
+from shoal.agent.network.proxy_process import ProxyProcess
 from shoal.agent.runtime.probing import RuntimeChooser
+from shoal.agent.runtime.shim.order import ORDER_FILE
+from shoal.agent.runtime.shim.records import EXIT_FILE
 from shoal.base.clock import Clock
 
 
@@ -23,9 +29,25 @@ async def end_pods(data_dir: Path, clock: Clock) -> int:
         pods = await choice.runtime.recover()
         for pod in pods:
             await choice.runtime.remove_pod(pod.uid)
+        await asyncio.to_thread(ProxyProcess(data_dir).end)
     finally:
         await choice.runtime.close()
     name = bridge_name(str(await asyncio.to_thread(data_dir.resolve)))
     if bridge.namespaces_folder(name).exists():
         await asyncio.to_thread(bridge.take_down, name)
     return len(pods)
+
+
+@asynccontextmanager
+async def proxy_for_pods(data_dir: Path) -> AsyncGenerator[ProxyProcess]:
+    """Afterwards it has ended, unless pods go on."""
+    process = ProxyProcess(data_dir)
+    yield process
+    if not await asyncio.to_thread(_has_live_containers, data_dir / "pods"):
+        await asyncio.to_thread(process.end)
+
+
+def _has_live_containers(pods_dir: Path) -> bool:
+    """Or some that are being started."""
+    orders = pods_dir.glob(f"*/containers/*/*/{ORDER_FILE}")
+    return any(not order.with_name(EXIT_FILE).exists() for order in orders)

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from shoal.agent.network.proxy_process import ProxyProcess
 from shoal.agent.network.service_proxy import ServiceProxy
 from shoal.agent.service_names import ServiceNames
 from shoal.api.core import ENDPOINTS, NAMESPACES, SERVICES, EventType, Namespace, Service
@@ -74,7 +75,7 @@ class Services:
         self.add("names of services", lambda: names.run(self._clock))
         return names
 
-    def add_service_proxy(self, host: str) -> None:
+    def add_service_proxy(self, process: ProxyProcess, host: str) -> None:
         """`host` is where pods reach the machine."""
         recorder = self.recorder_of("service-proxy")
 
@@ -82,7 +83,7 @@ class Services:
             kind = SERVICES if isinstance(about, Service) else PODS
             recorder.record(kind, about.metadata, EventType.WARNING, "AddressUnavailable", message)
 
-        self.add("proxy of services", ServiceProxy(self.informers, host, refused).run)
+        self.add("proxy of services", ServiceProxy(self.informers, process, host, refused).run)
 
     def add_scheduler(
         self,

@@ -3,20 +3,21 @@
     informers ──> forwards (pure) ──> lines to the proxy, which is a process of its own
                   events about what the machine refused <── lines back
 
-The proxy is started when there is something to do for it, and again where it ends; it is told all
-then. It ends with this process, however that ends, because its standard input does.
+The proxy is started when there is something to do for it, and again where it ends. It goes on when
+this process ends, as pods do; the next one finds it and tells it all there is, of which it does
+what it does not do yet.
 """
 
 import asyncio
 import logging
-import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio import StreamReader, StreamWriter
 from collections.abc import Callable
 
 import msgspec
 
 from shoal.agent.network.forwards import host_port_forwards, service_forwards
-from shoal.agent.network.proxy.wire import Forward, Instruction, ProxyRefusal
+from shoal.agent.network.proxy.wire import Forward, ForwardTable, Instruction, ProxyRefusal
+from shoal.agent.network.proxy_process import ProxyProcess
 from shoal.api.core import ENDPOINTS, SERVICES, Endpoints, Service
 from shoal.api.discovery import ENDPOINT_SLICES, SERVICE_NAME_LABEL, EndpointSlice
 from shoal.api.meta import ObjectKey
@@ -35,8 +36,11 @@ _Key = tuple[str, ObjectKey]
 
 
 class ServiceProxy:
-    def __init__(self, informers: InformerSet, host: str, refused: Refused) -> None:
+    def __init__(
+        self, informers: InformerSet, process: ProxyProcess, host: str, refused: Refused
+    ) -> None:
         """`host` is where pods reach the machine."""
+        self._process = process
         self._host = host
         self._refused = refused
         services, pods = informers.informer(SERVICES), informers.informer(PODS)
@@ -59,21 +63,20 @@ class ServiceProxy:
             await wait_synced()
         self._sent.clear()
         self._due = self._keys()
-        changes = await self._next_changes()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "shoal.agent.network.proxy",
-            stdin=PIPE, stdout=PIPE, start_new_session=True,
-        )  # fmt: skip
+        streams = await self._process.adopt()
+        if streams is None:
+            await self._wait_for_work()
+            streams = await self._process.start()
+        reader, writer = streams
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._hear(process))
+                group.create_task(self._hear(reader))
+                await _say(writer, ForwardTable(self._next_instructions()))
                 while True:
-                    await self._send(process, changes)
-                    changes = await self._next_changes()
+                    await self._wait_for_work()
+                    await _say(writer, *self._next_instructions())
         finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+            writer.close()
 
     def _keys(self) -> set[_Key]:
         """Of all that a proxy that knows nothing may have to be told of."""
@@ -81,19 +84,28 @@ class ServiceProxy:
         pods = {(PODS.kind, each.metadata.key) for each in self._pods.list() if _has_ports(each)}
         return (services | pods) - {(SERVICES.kind, _API_SERVICE)}
 
-    async def _next_changes(self) -> dict[_Key, tuple[Forward, ...]]:
-        """Wait until something else is to be done than what was sent."""
-        while True:
-            changes: dict[_Key, tuple[Forward, ...]] = {}
-            for key in self._due:
-                wanted = self._forwards(key)
-                if wanted != self._sent.get(key, ()):
-                    changes[key] = wanted
+    async def _wait_for_work(self) -> None:
+        """Until something else is to be done than what was sent."""
+        while not self._changes():
             self._due.clear()
             self._has_due.clear()
-            if changes:
-                return changes
             await self._has_due.wait()
+
+    def _changes(self) -> dict[_Key, tuple[Forward, ...]]:
+        wanted = {key: self._forwards(key) for key in self._due}
+        return {key: each for key, each in wanted.items() if each != self._sent.get(key, ())}
+
+    def _next_instructions(self) -> tuple[Instruction, ...]:
+        """To be sent now."""
+        changes = self._changes()
+        self._due.clear()
+        for key, forwards in changes.items():
+            self._sent[key] = forwards
+            if not forwards:
+                del self._sent[key]
+        # What gives addresses up comes first: others may be there to take them.
+        ordered = sorted(changes.items(), key=lambda change: len(change[1]))
+        return tuple(Instruction("/".join((key[0], str(key[1]))), each) for key, each in ordered)
 
     def _forwards(self, key: _Key) -> tuple[Forward, ...]:
         kind, place = key
@@ -106,20 +118,8 @@ class ServiceProxy:
         slices = self._slices.by_index(_BY_SERVICE, str(place))
         return service_forwards(service, slices, self._endpoints.get(place), self._host)
 
-    async def _send(self, process: Process, changes: dict[_Key, tuple[Forward, ...]]) -> None:
-        assert process.stdin is not None
-        # What gives addresses up comes first: others may be there to take them.
-        for key, forwards in sorted(changes.items(), key=lambda change: len(change[1])):
-            self._sent[key] = forwards
-            if not forwards:
-                del self._sent[key]
-            line = msgspec.json.encode(Instruction("/".join((key[0], str(key[1]))), forwards))
-            process.stdin.write(line + b"\n")
-        await process.stdin.drain()
-
-    async def _hear(self, process: Process) -> None:
-        assert process.stdout is not None
-        while line := await process.stdout.readline():
+    async def _hear(self, reader: StreamReader) -> None:
+        while (line := await reader.readline()).endswith(b"\n"):
             refusal = msgspec.json.decode(line, type=ProxyRefusal)
             _log.warning("%s: %s", refusal.name, refusal.message)
             kind, namespace, name = refusal.name.split("/")
@@ -151,6 +151,12 @@ class ServiceProxy:
         assert seen is not None
         if _has_ports(seen):
             self._note((PODS.kind, seen.metadata.key))
+
+
+async def _say(writer: StreamWriter, *messages: ForwardTable | Instruction) -> None:
+    for message in messages:
+        writer.write(msgspec.json.encode(message) + b"\n")
+    await writer.drain()
 
 
 def _has_ports(pod: Pod) -> bool:

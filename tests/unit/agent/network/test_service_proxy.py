@@ -1,13 +1,18 @@
 """How the proxy of Services is run: with a control plane in memory and the real program."""
 
 import asyncio
+import os
 import random
+import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from shoal.agent.network.layout import LOOPBACK
+from shoal.agent.network.proxy_process import ProxyProcess
 from shoal.agent.network.service_proxy import ServiceProxy
 from shoal.api.core import Service
 from shoal.api.pod import PODS, Pod
@@ -21,10 +26,22 @@ from tests.waiting import eventually
 
 
 class World:
-    def __init__(self, client: Client, proxy: ServiceProxy, refusals: list[str]) -> None:
+    def __init__(self, client: Client, informers: InformerSet, data_dir: Path) -> None:
         self.client = client
-        self.proxy = proxy
-        self.refusals = refusals
+        self.process = ProxyProcess(data_dir)
+        self.refusals: list[str] = []
+        self.proxy = ServiceProxy(informers, self.process, LOOPBACK, self._refused)
+
+    def _refused(self, about: Service | Pod, message: str) -> None:
+        self.refusals.append(f"{about.metadata.name}: {message}")
+
+    @asynccontextmanager
+    async def plane(self) -> AsyncGenerator[None]:
+        """Meanwhile the proxy is told what to do."""
+        running = asyncio.create_task(self.proxy.run())
+        yield
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
     async def lend(self, name: str, port: int, target_port: int) -> None:
         """A pod to which a port of the node leads."""
@@ -40,20 +57,21 @@ class World:
         status = {"status": {"podIP": LOOPBACK}}
         await self.client.patch(PODS, name, status, "default", subresource="status")
 
+    async def finish(self, name: str) -> None:
+        await self.client.patch(
+            PODS, name, {"status": {"phase": "Succeeded"}}, "default", subresource="status"
+        )
+
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
+async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with memory_cluster() as cluster:
         informers = InformerSet(cluster.client, SystemClock(), random.Random(1))
-        refusals: list[str] = []
-
-        def refused(about: Service | Pod, message: str) -> None:
-            refusals.append(f"{about.metadata.name}: {message}")
-
-        proxy = ServiceProxy(informers, LOOPBACK, refused)
+        made = World(cluster.client, informers, tmp_path)
         running = asyncio.create_task(informers.run())
-        yield World(cluster.client, proxy, refusals)
+        yield made
         running.cancel()
+        made.process.end()
 
 
 async def echo() -> asyncio.Server:
@@ -69,11 +87,24 @@ async def answers(port: int) -> bool:
         reader, writer = await asyncio.open_connection(LOOPBACK, port)
     except ConnectionRefusedError:
         return False
-    writer.write(b"x")
-    writer.write_eof()
-    is_there = await reader.read() == b"x"
+    try:
+        writer.write(b"x")
+        writer.write_eof()
+        return await reader.read() == b"x"
+    except OSError:
+        # The proxy still listens for a pod that is not there.
+        return False
+    finally:
+        writer.close()
+
+
+async def is_listening(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(LOOPBACK, port)
+    except ConnectionRefusedError:
+        return False
     writer.close()
-    return is_there
+    return True
 
 
 async def test_nothing_is_lost_when_the_proxy_cannot_be_started_at_first(
@@ -85,8 +116,91 @@ async def test_nothing_is_lost_when_the_proxy_cannot_be_started_at_first(
         with monkeypatch.context() as patch, pytest.raises(FileNotFoundError):
             patch.setattr(sys, "executable", "/no/such/python")
             await asyncio.wait_for(world.proxy.run(), 30)
-        running = asyncio.create_task(world.proxy.run())
-        await eventually(lambda: answers(port), "the pod answers")
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        async with world.plane():
+            await eventually(lambda: answers(port), "the pod answers")
     assert world.refusals == []
+
+
+async def test_what_was_asked_for_is_done_while_nobody_asks_and_by_the_same_proxy_after(
+    world: World,
+) -> None:
+    async with await echo() as server:
+        target = server.sockets[0].getsockname()[1]
+        old, new = free_port(), free_port()
+        await world.lend("old", old, target)
+        async with world.plane():
+            await eventually(lambda: answers(old), "the pod answers")
+        pid = world.process.pid
+        reader, writer = await asyncio.open_connection(LOOPBACK, old)
+        writer.write(b"be")
+        assert await answers(old)
+        await world.lend("new", new, target)
+        async with world.plane():
+            await eventually(lambda: answers(new), "the pod that came meanwhile answers")
+            assert await answers(old)
+            assert world.process.pid == pid
+        writer.write(b"gin")
+        writer.write_eof()
+        assert await reader.read() == b"begin"
+        writer.close()
+    assert world.refusals == []
+
+
+async def test_what_went_while_nobody_asked_is_given_up(world: World) -> None:
+    async with await echo() as server:
+        target = server.sockets[0].getsockname()[1]
+        kept, gone = free_port(), free_port()
+        await world.lend("kept", kept, target)
+        await world.lend("gone", gone, target)
+        async with world.plane():
+            await eventually(lambda: answers(gone), "the pod answers")
+            await eventually(lambda: answers(kept), "the pod answers")
+        await world.finish("gone")
+        async with world.plane():
+
+            async def is_given_up() -> bool:
+                return not await answers(gone)
+
+            await eventually(is_given_up, "nobody listens for the pod that has finished")
+            assert await answers(kept)
+
+
+async def test_a_port_that_passed_on_while_nobody_asked_leads_to_its_next_owner(
+    world: World,
+) -> None:
+    async with await echo() as server:
+        target = server.sockets[0].getsockname()[1]
+        port = free_port()
+        await world.lend("z", port, free_port())
+        async with world.plane():
+            await eventually(lambda: is_listening(port), "somebody listens")
+        await world.finish("z")
+        await world.lend("a", port, target)
+        async with world.plane():
+            await eventually(lambda: answers(port), "the next pod answers")
+    assert world.refusals == []
+
+
+async def test_a_proxy_that_is_killed_is_replaced(world: World) -> None:
+    async with await echo() as server:
+        port = free_port()
+        await world.lend("web", port, server.sockets[0].getsockname()[1])
+        async with world.plane():
+            await eventually(lambda: answers(port), "the pod answers")
+        killed = world.process.pid
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        await eventually(lambda: world.process.pid is None, "it is dead")
+        async with world.plane():
+            await eventually(lambda: answers(port), "the pod answers again")
+
+
+async def test_the_end_of_the_proxy_is_told(world: World) -> None:
+    port = free_port()
+    await world.lend("web", port, free_port())
+    running = asyncio.create_task(world.proxy.run())
+    await eventually(lambda: is_listening(port), "the proxy listens")
+    world.process.end()
+    with pytest.raises(ExceptionGroup) as ended:
+        await asyncio.wait_for(running, 30)
+    assert ended.group_contains(OSError, match="the proxy of Services ended")

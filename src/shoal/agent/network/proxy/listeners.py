@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from shoal.agent.network.proxy.balancing import Balancer
 from shoal.agent.network.proxy.tcp import listen_tcp
 from shoal.agent.network.proxy.udp import UdpListener, listen_udp
-from shoal.agent.network.proxy.wire import Forward, Instruction, ProxyRefusal
+from shoal.agent.network.proxy.wire import Forward, ForwardTable, Instruction, ProxyRefusal
 
 RETRY_S = 5.0
 _Place = tuple[str, str, int]
@@ -36,6 +36,18 @@ class Listeners:
             if has_closed:
                 await self._retry()
         return refusal
+
+    async def follow_table(self, table: ForwardTable) -> list[ProxyRefusal]:
+        """Do what is asked, and nothing else any more; what is done already goes on."""
+        async with self._turn:
+            named = {each.name for each in table.instructions}
+            gone = (self._by_name.keys() | self._refused.keys()) - named
+            instructions = [*(Instruction(name, ()) for name in gone), *table.instructions]
+            # First of all: others may be there to take the addresses.
+            for each in instructions:
+                self._close_unwanted(each)
+            found = [await self._listen(each) for each in instructions]
+        return [refusal for refusal in found if refusal is not None]
 
     async def retry(self) -> None:
         """To be called every RETRY_S."""

@@ -1,7 +1,15 @@
-"""What the control plane tells the proxy, and hears from it: lines of JSON."""
+"""What the control plane tells the proxy, and hears from it: lines of JSON over a socket.
+
+    proxy: ProxyHello    plane: ForwardTable, Instruction, Instruction...    proxy: ProxyRefusal...
+
+A proxy outlives the programs that talk to it: whoever changes what is said here, or how it is
+understood, counts PROTOCOL up, and proxies from before are replaced.
+"""
 
 import msgspec
 
+PROTOCOL = 1
+MAX_LINE_BYTES = 64 * 1024 * 1024
 Target = tuple[str, int]
 """Address and port."""
 
@@ -28,6 +36,18 @@ class Instruction(msgspec.Struct, frozen=True):
 
     name: str
     forwards: tuple[Forward, ...]
+
+
+class ForwardTable(msgspec.Struct, frozen=True):
+    """All that the proxy does for anybody: the first thing a control plane says."""
+
+    instructions: tuple[Instruction, ...]
+
+
+class ProxyHello(msgspec.Struct, frozen=True):
+    """The first thing a proxy says."""
+
+    protocol: int
 
 
 class ProxyRefusal(msgspec.Struct, frozen=True):
