@@ -141,11 +141,13 @@ class PostgresqlSource:
 
     def size(self, queue: str) -> QueueSize:
         [row] = self._asked("size", {"queue": queue})
-        return _size(*row)
+        return QueueSize.of_counts(*row)
 
     def queues(self) -> Sequence[NamedQueue]:
         rows = self._asked("sizes", {})
-        return [NamedQueue(name=name, size=_size(*figures)) for name, *figures in rows]
+        return [
+            NamedQueue(name=name, size=QueueSize.of_counts(*figures)) for name, *figures in rows
+        ]
 
     def peek(self, queue: str, count: int) -> Sequence[Item]:
         rows = self._asked("peek", {"queue": queue, "count": count})
@@ -216,16 +218,6 @@ class PostgresqlSource:
                 raise
             self._session = session
         return self._session
-
-
-def _size(added: int, done: int, dead: int, leased: int, delayed: int) -> QueueSize:
-    return QueueSize(
-        ready=added - done - dead - leased - delayed,
-        delayed=delayed,
-        leased=leased,
-        done=done,
-        dead=dead,
-    )
 
 
 def _prepare(session: psycopg.Connection[TupleRow]) -> None:

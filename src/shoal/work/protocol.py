@@ -15,7 +15,7 @@ One contract suite holds for all sources.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 import msgspec
 
@@ -59,6 +59,12 @@ class QueueSize(msgspec.Struct, frozen=True, kw_only=True):
     leased: int = 0
     done: int = 0
     dead: int = 0
+
+    @classmethod
+    def of_counts(cls, added: int, done: int, dead: int, leased: int, delayed: int) -> Self:
+        """By what databases count: what is left of the items that were put is ready."""
+        ready = added - done - dead - leased - delayed
+        return cls(ready=ready, delayed=delayed, leased=leased, done=done, dead=dead)
 
     @property
     def is_drained(self) -> bool:

@@ -129,14 +129,8 @@ class RedisSource:
 
     def _size(self, queue: str) -> tuple[int, QueueSize]:
         """With it, how many were put since the queue was purged."""
-        added, done, dead, leased, delayed = self._run("size", queue)
-        return added, QueueSize(
-            ready=added - done - dead - leased - delayed,
-            delayed=delayed,
-            leased=leased,
-            done=done,
-            dead=dead,
-        )
+        added, *others = self._run("size", queue)
+        return added, QueueSize.of_counts(added, *others)
 
     def peek(self, queue: str, count: int) -> Sequence[Item]:
         rows = self._run("peek", queue, count)

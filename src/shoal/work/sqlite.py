@@ -152,14 +152,16 @@ class SqliteSource:
             return QueueSize()
         with self._speaking():
             row = self._run("size", self._now_s(), queue).fetchone()
-        return _size(*row) if row else QueueSize()
+        return QueueSize.of_counts(*row) if row else QueueSize()
 
     def queues(self) -> Sequence[NamedQueue]:
         if not self._is_there():
             return []
         with self._speaking():
             rows = self._run("sizes", self._now_s()).fetchall()
-        return [NamedQueue(name=name, size=_size(*figures)) for name, *figures in rows]
+        return [
+            NamedQueue(name=name, size=QueueSize.of_counts(*figures)) for name, *figures in rows
+        ]
 
     def peek(self, queue: str, count: int) -> Sequence[Item]:
         if not self._is_there():
@@ -326,16 +328,6 @@ class SqliteSource:
                 self._end_turn()
             self._database = database
         return self._database
-
-
-def _size(added: int, done: int, dead: int, leased: int, delayed: int) -> QueueSize:
-    return QueueSize(
-        ready=added - done - dead - leased - delayed,
-        delayed=delayed,
-        leased=leased,
-        done=done,
-        dead=dead,
-    )
 
 
 def prepare(database: sqlite3.Connection) -> None:

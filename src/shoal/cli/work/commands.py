@@ -9,6 +9,7 @@ import typer
 
 from shoal.cli.options import MAX_INT32
 from shoal.cli.output import CliError, fail, sentence_of
+from shoal.cli.work.source_flags import with_source, with_source_of_tokens
 
 if TYPE_CHECKING:
     from shoal.cli.work.leasing import Act
@@ -30,13 +31,6 @@ Queue = Annotated[
         metavar="[QUEUE]", help="NAME or NAMESPACE/NAME; $SHOAL_WORK_QUEUE.", show_default=False
     ),
 ]
-Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Of the queue; default.")]
-Url = Annotated[str, typer.Option(help="Of the source, without a password.")]
-UrlVariable = Annotated[
-    str, typer.Option("--url-from-env", metavar="NAME", help="The variable that holds the URL.")
-]
-UrlFile = Annotated[Path | None, typer.Option(help="The file that holds the URL.")]
-DataDir = Annotated[Path | None, typer.Option(help="That of `shoal up`, for its own queues.")]
 Lease = Annotated[
     float | None, typer.Option(help="Seconds that an item is held without a sign of life.")
 ]
@@ -50,7 +44,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON, one object a line.")
 
 
 @app.command()
+@with_source
 def put(
+    which: "WhichSource",
     queue: Queue = "",
     path: Annotated[str, typer.Option("--from", help="Items, one a line; - for stdin.")] = "",
     item: Annotated[list[str] | None, typer.Option(help="An item.")] = None,
@@ -58,16 +54,10 @@ def put(
         str, typer.Option(help="A name for these items: put again, only missing ones are added.")
     ] = "",
     is_json: Annotated[bool, typer.Option("--json", help="Each line must be JSON.")] = False,
-    namespace: Namespace = "",
-    url: Url = "",
-    url_from_env: UrlVariable = "",
-    url_file: UrlFile = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Put items into a queue."""
     from shoal.cli.work import putting
 
-    which = _which(namespace, url, url_from_env, url_file, data_dir)
     said = _told(
         lambda: putting.put(
             which, queue, path=path, bodies=item or [], batch_id=batch_id, is_json=is_json
@@ -77,25 +67,21 @@ def put(
 
 
 @app.command()
+@with_source
 def get(
+    which: "WhichSource",
     queue: Queue = "",
     token_file: TokenFile = None,
     as_json: AsJson = False,
     wait: Annotated[bool, typer.Option(help="While others hold the last items.")] = True,
     lease: Lease = None,
     max_attempts: MaxAttempts = None,
-    namespace: Namespace = "",
-    url: Url = "",
-    url_from_env: UrlVariable = "",
-    url_file: UrlFile = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Take an item and print it; exit code 3 says that the queue is drained, 4 (with --no-wait)
     that others hold what is left."""
     from shoal.cli.work import leasing
     from shoal.worker import pod_name
 
-    which = _which(namespace, url, url_from_env, url_file, data_dir)
     code = _told(
         lambda: leasing.get(
             which,
@@ -111,21 +97,20 @@ def get(
 
 
 @app.command()
+@with_source_of_tokens
 def ack(
+    which: "WhichSource",
     tokens: Tokens = None,
     token_file: TokenFile = None,
-    url: Url = "",
-    url_from_env: UrlVariable = "",
-    url_file: UrlFile = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Say that an item is done; exit code 1 when it is somebody else's by now."""
-    which = _which("", url, url_from_env, url_file, data_dir)
     _settle(which, tokens, token_file, lambda source, queue, own: source.ack(queue, own), "done")
 
 
 @app.command()
+@with_source_of_tokens
 def nack(
+    which: "WhichSource",
     tokens: Tokens = None,
     token_file: TokenFile = None,
     reason: Annotated[str, typer.Option(help="Kept with the dead.")] = "given back",
@@ -134,13 +119,8 @@ def nack(
         bool, typer.Option("--keep-attempt", help="As if it had not been taken.")
     ] = False,
     max_attempts: MaxAttempts = None,
-    url: Url = "",
-    url_from_env: UrlVariable = "",
-    url_file: UrlFile = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Give an item back; after its last attempt it is put with the dead."""
-    which = _which("", url, url_from_env, url_file, data_dir)
     limits = _told(lambda: _limits(None, max_attempts))
     if not 0 <= delay <= MAX_LEASE_S:
         fail(f"--delay must be from 0 to {MAX_LEASE_S} seconds")
@@ -161,17 +141,14 @@ def nack(
 
 
 @app.command()
+@with_source_of_tokens
 def renew(
+    which: "WhichSource",
     tokens: Tokens = None,
     token_file: TokenFile = None,
     lease: Lease = None,
-    url: Url = "",
-    url_from_env: UrlVariable = "",
-    url_file: UrlFile = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Hold an item for longer; exit code 1 when it is somebody else's by now."""
-    which = _which("", url, url_from_env, url_file, data_dir)
     lease_s = _told(lambda: _limits(lease, None)).lease_s
     _settle(
         which,
@@ -183,7 +160,9 @@ def renew(
 
 
 @app.command()
+@with_source
 def each(
+    which: "WhichSource",
     words: Annotated[list[str], typer.Argument(metavar="-- COMMAND...", show_default=False)],
     count: Annotated[
         int, typer.Option(help="Items to take; all where absent.", min=0, max=MAX_INT32)
@@ -191,19 +170,12 @@ def each(
     lease: Lease = None,
     max_attempts: MaxAttempts = None,
     queue: Annotated[str, typer.Option("--queue", "-q", help="NAME or NAMESPACE/NAME.")] = "",
-    namespace: Namespace = "",
-    url: Url = "",
-    url_from_env: UrlVariable = "",
-    url_file: UrlFile = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Run a command for every item, which it gets as $ITEM and on standard input: exit code 0
     acknowledges it, any other gives it back."""
     from shoal.cli.work.each import CommandLoop
     from shoal.cli.work.target import namespace_of
     from shoal.worker import pod_name
-
-    which = _which(namespace, url, url_from_env, url_file, data_dir)
 
     def run() -> int:
         name = which.queue(queue)
@@ -221,121 +193,83 @@ def each(
 
 
 @app.command("list")
+@with_source
 def list_all(
+    which: "WhichSource",
     as_json: AsJson = False,
-    namespace: Namespace = "",
-    url: Url = "",
-    url_from_env: UrlVariable = "",
-    url_file: UrlFile = None,
-    data_dir: DataDir = None,
 ) -> None:
     """List the queues of a source: of a namespace's own, or of all on a server."""
     from shoal.cli.work import looking
 
-    which = _which(namespace, url, url_from_env, url_file, data_dir)
     _told(lambda: looking.list_all(which, as_json=as_json))
 
 
 @app.command()
+@with_source
 def size(
+    which: "WhichSource",
     queue: Queue = "",
     as_json: AsJson = False,
-    namespace: Namespace = "",
-    url: Url = "",
-    url_from_env: UrlVariable = "",
-    url_file: UrlFile = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Show how many items are where."""
     from shoal.cli.work import looking
 
-    which = _which(namespace, url, url_from_env, url_file, data_dir)
     _told(lambda: looking.size(which, queue, as_json=as_json))
 
 
 @app.command()
+@with_source
 def peek(
+    which: "WhichSource",
     queue: Queue = "",
     count: Count = 10,
     as_json: AsJson = False,
-    namespace: Namespace = "",
-    url: Url = "",
-    url_from_env: UrlVariable = "",
-    url_file: UrlFile = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Show the next items without taking them."""
     from shoal.cli.work import looking
 
-    which = _which(namespace, url, url_from_env, url_file, data_dir)
     _told(lambda: looking.peek(which, queue, count, as_json=as_json))
 
 
 @app.command()
+@with_source
 def dead(
+    which: "WhichSource",
     queue: Queue = "",
     count: Count = 10,
     as_json: AsJson = False,
-    namespace: Namespace = "",
-    url: Url = "",
-    url_from_env: UrlVariable = "",
-    url_file: UrlFile = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Show items that used up their attempts, with the last reason."""
     from shoal.cli.work import looking
 
-    which = _which(namespace, url, url_from_env, url_file, data_dir)
     _told(lambda: looking.dead(which, queue, count, as_json=as_json))
 
 
 @app.command()
+@with_source
 def revive(
+    which: "WhichSource",
     queue: Queue = "",
     ids: Annotated[
         list[int] | None, typer.Option("--id", help="Only these items.", min=1, max=MAX_ID)
     ] = None,
-    namespace: Namespace = "",
-    url: Url = "",
-    url_from_env: UrlVariable = "",
-    url_file: UrlFile = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Give dead items all their attempts again."""
     from shoal.cli.work import looking
 
-    which = _which(namespace, url, url_from_env, url_file, data_dir)
     typer.echo(_told(lambda: looking.revive(which, queue, ids or [])))
 
 
 @app.command()
+@with_source
 def purge(
+    which: "WhichSource",
     queue: Queue = "",
-    namespace: Namespace = "",
-    url: Url = "",
-    url_from_env: UrlVariable = "",
-    url_file: UrlFile = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Forget a queue and all its items."""
     from shoal.cli.work import looking
 
-    which = _which(namespace, url, url_from_env, url_file, data_dir)
     typer.echo(_told(lambda: looking.purge(which, queue)))
-
-
-def _which(
-    namespace: str, url: str, url_variable: str, url_file: Path | None, data_dir: Path | None
-) -> "WhichSource":
-    from shoal.cli.work.target import WhichSource
-
-    return WhichSource(
-        url=url,
-        url_variable=url_variable,
-        url_file=url_file,
-        data_dir=data_dir,
-        namespace=namespace,
-    )
 
 
 def _settle(
