@@ -11,20 +11,30 @@ TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
 """Annotation of a DaemonSet: how often its template has been written."""
 
 
-class ReplicaSetSpec(ApiStruct):
-    replicas: int = 1
-    min_ready_seconds: int = 0
+class PodSetSpec(ApiStruct):
+    """What all four kinds have."""
+
     selector: LabelSelector = LabelSelector()
     template: JsonObject = {}
     """Whole and untyped: it is copied into pods."""
+    min_ready_seconds: int = 0
 
 
-class ReplicaSetStatus(ApiStruct):
+class ReplicaSetSpec(PodSetSpec):
+    replicas: int = 1
+
+
+class ReplicasStatus(ApiStruct):
+    """What kinds that have a number of pods say of them."""
+
+    observed_generation: int = 0
     replicas: int = 0
-    fully_labeled_replicas: int = 0
     ready_replicas: int = 0
     available_replicas: int = 0
-    observed_generation: int = 0
+
+
+class ReplicaSetStatus(ReplicasStatus):
+    fully_labeled_replicas: int = 0
     conditions: list[Condition] = []
 
 
@@ -43,23 +53,16 @@ class DeploymentStrategy(ApiStruct):
     rolling_update: RollingUpdate | None = None
 
 
-class DeploymentSpec(ApiStruct):
+class DeploymentSpec(PodSetSpec):
     replicas: int = 1
-    selector: LabelSelector = LabelSelector()
-    template: JsonObject = {}
     strategy: DeploymentStrategy = DeploymentStrategy()
-    min_ready_seconds: int = 0
     revision_history_limit: int = 10
     paused: bool = False
     progress_deadline_seconds: int = 600
 
 
-class DeploymentStatus(ApiStruct):
-    observed_generation: int = 0
-    replicas: int = 0
+class DeploymentStatus(ReplicasStatus):
     updated_replicas: int = 0
-    ready_replicas: int = 0
-    available_replicas: int = 0
     unavailable_replicas: int = 0
     conditions: list[Condition] = []
     collision_count: int | None = None
@@ -92,25 +95,18 @@ class Ordinals(ApiStruct):
     start: int = 0
 
 
-class StatefulSetSpec(ApiStruct):
+class StatefulSetSpec(PodSetSpec):
     replicas: int = 1
-    selector: LabelSelector = LabelSelector()
     service_name: str = ""
-    template: JsonObject = {}
     volume_claim_templates: list[JsonObject] = []
     pod_management_policy: str = "OrderedReady"
     update_strategy: StatefulSetUpdateStrategy = StatefulSetUpdateStrategy()
     revision_history_limit: int = 10
-    min_ready_seconds: int = 0
     persistent_volume_claim_retention_policy: ClaimRetentionPolicy = ClaimRetentionPolicy()
     ordinals: Ordinals = Ordinals()
 
 
-class StatefulSetStatus(ApiStruct):
-    observed_generation: int = 0
-    replicas: int = 0
-    ready_replicas: int = 0
-    available_replicas: int = 0
+class StatefulSetStatus(ReplicasStatus):
     current_replicas: int = 0
     updated_replicas: int = 0
     current_revision: str = ""
@@ -133,11 +129,8 @@ class DaemonSetUpdateStrategy(ApiStruct):
     rolling_update: DaemonSetRollingUpdate | None = None
 
 
-class DaemonSetSpec(ApiStruct):
-    selector: LabelSelector = LabelSelector()
-    template: JsonObject = {}
+class DaemonSetSpec(PodSetSpec):
     update_strategy: DaemonSetUpdateStrategy = DaemonSetUpdateStrategy()
-    min_ready_seconds: int = 0
     revision_history_limit: int = 10
 
 

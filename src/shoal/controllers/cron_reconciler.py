@@ -1,6 +1,6 @@
 """Cron jobs of any kind, carried out: `controllers.schedule` decides, here it is done.
 
-A kind (`CronKind`) says how its cron jobs and jobs are read. A start is decided again on what the
+A kind (`CronKind`) says how its jobs are read. A start is decided again on what the
 server holds before anything is made, as the lister may not show this controller's own last write
 yet. Texts of events: Kubernetes v1.36, pkg/controller/cronjob.
 """
@@ -12,11 +12,13 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from shoal.api import batch
 from shoal.api.core import EventType
 from shoal.api.meta import Object, ObjectKey, ObjectReference, timestamp
 from shoal.api.owners import controller_reference
 from shoal.api.resource import JsonObject, Resource
 from shoal.api.status import ApiError
+from shoal.api.volcano import cron_job as volcano
 from shoal.base.clock import Clock
 from shoal.client.events import EventRecorder
 from shoal.client.existence import find
@@ -32,7 +34,7 @@ from shoal.controllers.schedule import (
     StartedJob,
 )
 
-CronT = TypeVar("CronT", bound=Object)
+CronT = TypeVar("CronT", batch.CronJob, volcano.CronJob)
 JobT = TypeVar("JobT", bound=Object)
 
 
@@ -42,11 +44,8 @@ class CronKind(Generic[CronT, JobT]):
 
     cron_jobs: Resource[CronT]
     jobs: Resource[JobT]
-    read_cron_job: Callable[[CronT], CronOrder]
     read_outcome: Callable[[JobT], tuple[JobOutcome, datetime | None]]
     """How far a job is, and since when where it has ended."""
-    template_of: Callable[[CronT], JsonObject]
-    """Metadata and spec of the jobs."""
     timestamp_annotation: str
     """Tells a job for which time it was made."""
 
@@ -85,7 +84,7 @@ class CronReconciler(Generic[CronT, JobT]):
             await self._remove(cron_job, reference)
         if plan.start is not None:
             plan = await self._start(cron_job, plan, plan.start)
-        status = status_patch(self._kind.read_cron_job(cron_job), plan)
+        status = status_patch(read_cron_job(cron_job), plan)
         if status:
             body = {"metadata": {"uid": cron_job.metadata.uid}, "status": status}
             await self._client.patch(
@@ -95,7 +94,7 @@ class CronReconciler(Generic[CronT, JobT]):
 
     async def _plan(self, cron_job: CronT) -> CronPlan:
         jobs = {job.metadata.uid: job for job in self._owned_jobs(cron_job)}
-        order = self._kind.read_cron_job(cron_job)
+        order = read_cron_job(cron_job)
         for reference in order.active:
             if reference.uid not in jobs:
                 # The lister may lag behind the status.
@@ -156,7 +155,27 @@ class CronReconciler(Generic[CronT, JobT]):
         self._recorder.record(self._kind.cron_jobs, cron_job.metadata, type, reason, message)
 
 
-def read_concurrency(policy: str) -> ConcurrencyPolicy:
+def read_cron_job(cron_job: CronT) -> CronOrder:
+    """The cron job as the schedule sees it. Volcano's has the fields of batch/v1."""
+    meta, spec, status = cron_job.metadata, cron_job.spec, cron_job.status
+    return CronOrder(
+        name=meta.name,
+        created_at=schedule.made_at(meta),
+        schedule=spec.schedule,
+        time_zone=spec.time_zone,
+        starting_deadline_s=spec.starting_deadline_seconds,
+        concurrency=_read_concurrency(spec.concurrency_policy),
+        is_suspended=spec.suspend,
+        is_deleting=meta.deletion_timestamp is not None,
+        keep_complete=spec.successful_jobs_history_limit,
+        keep_failed=spec.failed_jobs_history_limit,
+        active=tuple(status.active),
+        last_schedule_time=status.last_schedule_time,
+        last_successful_time=status.last_successful_time,
+    )
+
+
+def _read_concurrency(policy: str) -> ConcurrencyPolicy:
     try:
         return ConcurrencyPolicy(policy)
     except ValueError:
@@ -185,9 +204,9 @@ def read_job(kind: CronKind[CronT, JobT], job: JobT) -> StartedJob:
 
 def job_body(kind: CronKind[CronT, JobT], cron_job: CronT, start: datetime) -> JsonObject:
     """The job of one start, as the template says."""
-    template = kind.template_of(cron_job)
+    template = cron_job.spec.job_template
     metadata: Mapping[str, JsonObject] = template.get("metadata") or {}
-    order = kind.read_cron_job(cron_job)
+    order = read_cron_job(cron_job)
     return {
         "apiVersion": kind.jobs.api_version,
         "kind": kind.jobs.kind,

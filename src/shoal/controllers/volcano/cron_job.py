@@ -15,9 +15,9 @@ from shoal.client.events import EventRecorder
 from shoal.client.informer import InformerSet
 from shoal.client.protocol import Client
 from shoal.client.workqueue import WorkQueue
-from shoal.controllers.cron_reconciler import CronKind, CronReconciler, read_concurrency
+from shoal.controllers.cron_reconciler import CronKind, CronReconciler
 from shoal.controllers.runner import Controller, enqueue_owner, enqueue_self
-from shoal.controllers.schedule import CronOrder, JobOutcome, made_at
+from shoal.controllers.schedule import JobOutcome
 from shoal.controllers.volcano.owned_jobs import (
     follow_opening_queues,
     follow_owned_jobs,
@@ -32,26 +32,6 @@ _OUTCOMES = {
 """An aborted job may be resumed: it has not ended."""
 
 
-def read_cron_job(cron_job: CronJob) -> CronOrder:
-    """The cron job as the schedule sees it."""
-    meta, spec, status = cron_job.metadata, cron_job.spec, cron_job.status
-    return CronOrder(
-        name=meta.name,
-        created_at=made_at(meta),
-        schedule=spec.schedule,
-        time_zone=spec.time_zone,
-        starting_deadline_s=spec.starting_deadline_seconds,
-        concurrency=read_concurrency(spec.concurrency_policy),
-        is_suspended=spec.suspend,
-        is_deleting=meta.deletion_timestamp is not None,
-        keep_complete=spec.successful_jobs_history_limit,
-        keep_failed=spec.failed_jobs_history_limit,
-        active=tuple(status.active),
-        last_schedule_time=status.last_schedule_time,
-        last_successful_time=status.last_successful_time,
-    )
-
-
 def read_outcome(job: Job) -> tuple[JobOutcome, datetime | None]:
     outcome = _OUTCOMES.get(job.phase, JobOutcome.ACTIVE)
     return outcome, job.status.state.last_transition_time
@@ -60,9 +40,7 @@ def read_outcome(job: Job) -> tuple[JobOutcome, datetime | None]:
 VOLCANO_CRON_JOBS: CronKind[CronJob, Job] = CronKind(
     cron_jobs=CRON_JOBS,
     jobs=JOBS,
-    read_cron_job=read_cron_job,
     read_outcome=read_outcome,
-    template_of=lambda cron_job: cron_job.spec.job_template,
     timestamp_annotation=CRON_JOB_SCHEDULED_TIMESTAMP,
 )
 
