@@ -142,6 +142,20 @@ async def test_a_volume_that_holds_the_data_folder_does_not_show_it(
     assert site.token.read_text() == SECRET
 
 
+@pytest.mark.parametrize("is_read_only", [False, True])
+async def test_a_volume_above_the_data_folder_is_no_hindrance(
+    site: Site, is_read_only: bool
+) -> None:
+    volume = site.agents.volume(await site.agents.pod())
+    (volume / "greeting").write_text("hello\n")
+    mounts = [Mount(source=volume, target=str(site.place), read_only=is_read_only)]
+    lines = await site.says(
+        f"cd {site.place}; cat greeting; ls -d data/* 2> /dev/null || :", mounts=mounts
+    )
+    # There is room for what a pod may see of it in a volume that can be written.
+    assert lines == (["hello"] if is_read_only else ["hello", "data/work"])
+
+
 async def test_a_volume_that_names_what_is_hidden_shows_it(site: Site) -> None:
     mounts = [
         Mount(source=site.data, target=str(site.data)),

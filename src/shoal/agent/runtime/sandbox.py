@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from shoal.agent.runtime.confinement import (
     TERMINATION_VARIABLE,
@@ -80,7 +81,7 @@ class SandboxConfinement:
 
     def confine(self, spec: ContainerSpec, paths: PodPaths) -> ConfinedProgram:
         own = [
-            *self._view.shown(spec.pod.namespace),
+            *self._shown(spec),
             Mount(source=paths.etc / "hosts", target="/etc/hosts"),
             Mount(source=paths.etc / "hostname", target="/etc/hostname"),
             Mount(
@@ -104,6 +105,21 @@ class SandboxConfinement:
                 hidden=[str(path) for path in self._view.hidden],
             ),
         )
+
+    def _shown(self, spec: ContainerSpec) -> list[Mount]:
+        """What there is room for: a volume that cannot be written has none, unless the hidden
+        folder is in it, which is replaced."""
+        full = [
+            PurePath(mount.target)
+            for mount in spec.mounts
+            if mount.read_only
+            and not any(path.is_relative_to(mount.source.resolve()) for path in self._view.hidden)
+        ]
+        return [
+            mount
+            for mount in self._view.shown(spec.pod.namespace)
+            if not any(PurePath(mount.target).is_relative_to(target) for target in full)
+        ]
 
 
 def _binds(mounts: Sequence[Mount]) -> list[BindMount]:
