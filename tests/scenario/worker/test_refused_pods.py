@@ -85,7 +85,8 @@ async def test_an_object_of_its_own_that_is_refused_is_tried_again_now_and_then(
     async with worker_site() as site, site.controllers(), site.workloads():
         await allow(site, f"count/{kind}", 0)
         await site.submit(**spec)
-        await site.until("the reason", lambda w: REASON in w.status.message)
+        worker = await site.until("the reason", lambda w: REASON in w.status.message and w)
+        assert worker.status.phase == "Pending"
         rested = (await site.worker()).metadata.resource_version
         await site.settle(40)
         assert (await site.worker()).metadata.resource_version == rested

@@ -83,7 +83,7 @@ def _basic(sight: Sight, choice: StrategyChoice, failures: FailureCount) -> Work
     """What is told of every worker alike."""
     status, now = sight.status, sight.now
     pods = [*sight.departed, *sight.pods]
-    is_scheduled = choice.kind is WorkloadKind.CRON_JOB
+    cron_job = sight.cron_job if choice.kind is WorkloadKind.CRON_JOB else None
     if choice.kind in (WorkloadKind.JOB, WorkloadKind.POD):
         of_run = [pod for pod in pods if run_of(pod) == sight.run]
     else:
@@ -102,7 +102,7 @@ def _basic(sight: Sight, choice: StrategyChoice, failures: FailureCount) -> Work
         ),
         attempts=attempts(status.attempts, pods, now),
         starts=starts(sight, failures),
-        next_start_at=next_start(sight.cron_job, now) if is_scheduled and sight.cron_job else None,
+        next_start_at=next_start(cron_job, now) if cron_job is not None else None,
     )
 
 
@@ -132,6 +132,7 @@ def _endless(sight: Sight, choice: StrategyChoice, failures: FailureCount) -> Wo
     """Of a stream, or a schedule: no run of it is the last."""
     status = _basic(sight, choice, failures)
     phase, is_suspended = _phase(sight), sight.worker.spec.suspend
+    is_scheduled = choice.kind is WorkloadKind.CRON_JOB
     events: list[WorkerEvent] = []
     if phase in (*_ENDED, WorkerPhase.INVALID):
         events.append(_E.RENEW)
@@ -140,17 +141,17 @@ def _endless(sight: Sight, choice: StrategyChoice, failures: FailureCount) -> Wo
         events.append(_E.SUSPEND)
     elif is_active:
         events.append(_E.START)
-    elif choice.kind is WorkloadKind.CRON_JOB:
+    elif is_scheduled and sight.cron_job is not None:
         events.append(_E.REST)
     elif phase in (WorkerPhase.STOPPED, WorkerPhase.SCHEDULED):
         events.append(_E.RENEW)
     phase = phase_after(phase, *events)
     message = (
-        stream_sentence(sight, status, phase)
-        if choice.kind is WorkloadKind.DEPLOYMENT
-        else schedule_sentence(sight, status, phase)
+        schedule_sentence(sight, status, phase)
+        if is_scheduled
+        else stream_sentence(sight, status, phase)
     )
-    progress = None if choice.kind is WorkloadKind.DEPLOYMENT else _queue_progress(sight)
+    progress = _queue_progress(sight) if is_scheduled else None
     return msgspec.structs.replace(
         status,
         phase=phase,
