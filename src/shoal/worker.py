@@ -9,7 +9,8 @@ The loop ends when the queue is drained. Where the queue is, and how long an ite
 without a sign of life, is told by the pod's environment. An item is acknowledged when the loop's
 body has come to its end; leaving the loop before (an exception, `break`, `return`) gives the item
 back with an attempt used up, and the exception goes on. `with item:` around the body keeps the
-loop going instead: an exception there is logged, and the next item follows.
+loop going instead: an exception there is logged, and the next item follows. Left in any other way,
+also by `break`, which Python does not tell from the end, the block says that the item is done.
 
 On SIGTERM the item at hand may still be finished; those leased ahead go back at once, and instead
 of the next one the loop raises SystemExit(143), so that nobody takes the queue for drained.

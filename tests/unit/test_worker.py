@@ -78,6 +78,20 @@ def test_with_an_item_as_context_the_loop_goes_on_after_an_exception(
     assert record.getMessage() == "item 2 failed at attempt 1"
 
 
+def test_an_item_whose_block_is_left_by_break_is_done_unless_it_was_given_back(
+    source: SqliteSource,
+) -> None:
+    for item in work():
+        with item:
+            break
+    assert source.size(QUEUE) == QueueSize(done=1, ready=2)
+    for item in work():
+        with item:
+            assert item.nack("no", delay_s=600)
+            break
+    assert source.size(QUEUE) == QueueSize(done=1, delayed=1, ready=1)
+
+
 def test_what_asks_the_program_to_end_is_not_kept_by_the_context(source: SqliteSource) -> None:
     with pytest.raises(SystemExit):
         for item in work():

@@ -85,7 +85,8 @@ class LeaseKeeper:
         self._holder = holder
         self._limits = limits
         self._clock = clock
-        self._most = most
+        # An only attempt is not to be used up by what another item does to the process.
+        self._most = most if limits.max_attempts > 1 else 1
         self._batch = 1
         self._batch_began_s: float | None = None
         self._rng = random.Random()
@@ -186,10 +187,18 @@ class LeaseKeeper:
         return None
 
     def _lease_more(self) -> int:
-        """Under the lock of `_insist`. What is done is written first, so groups do not mount up,
-        and the last item of a queue is not held by who looks whether it is drained."""
+        """Under the lock of `_insist`; how many items wait then. What is done is written first, so
+        groups do not mount up, and the last item of a queue is not held by who looks whether it is
+        drained."""
         now_s = self._clock.monotonic()
         self._write_acks()
+        if not self._waiting():
+            self._lease_group(now_s)
+        self._part_suspects()
+        return len(self._waiting())
+
+    def _lease_group(self, now_s: float) -> None:
+        """Under the lock. `now_s` is when the last group was done."""
         if self._batch_began_s is not None:
             self._batch = next_batch(self._batch, now_s - self._batch_began_s, self._most)
             self._batch_began_s = None
@@ -200,7 +209,20 @@ class LeaseKeeper:
         until_s = now_s + self._limits.lease_s
         self._held |= {each.token: Kept(lease=each, until_s=until_s) for each in leases}
         self._batch_began_s = self._clock.monotonic() if leases else None
-        return len(leases)
+
+    def _part_suspects(self) -> None:
+        """Under the lock. An item that was delivered before may be what ended its holder, and
+        would take an attempt from every item leased with it: it is worked on alone. So an item
+        loses one attempt at most by what others do."""
+        waiting = self._waiting()
+        suspects = [kept for kept in waiting if kept.lease.attempt > 1]
+        if not suspects:
+            return
+        # The next one is likely to have been delivered before as well.
+        self._batch, self._batch_began_s = 1, None
+        others = [kept for kept in waiting if kept is not suspects[0]]
+        if others:
+            self._nack(others, "handed back", 0.0, uses_attempt=False)
 
     def _write_acks(self) -> None:
         """Under the lock."""
@@ -226,9 +248,12 @@ class LeaseKeeper:
 
     def _give_back_waiting(self) -> None:
         """Under the lock."""
-        waiting = [kept for kept in self._held.values() if kept.stage is Stage.WAITING]
-        if waiting:
+        if waiting := self._waiting():
             self._nack(waiting, "handed back", 0.0, uses_attempt=False)
+
+    def _waiting(self) -> list[Kept]:
+        """Under the lock: leased, and not begun."""
+        return [kept for kept in self._held.values() if kept.stage is Stage.WAITING]
 
     def _give_back(
         self, what: Sequence[Kept], reason: str, delay_s: float, *, uses_attempt: bool

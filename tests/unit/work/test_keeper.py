@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ class RestartedSource(SqliteSource):
     """One whose database goes away when it is told to."""
 
     failures = 0
+    nack_failures = 0
     is_answer_lost = False
     """The next acknowledgement happens, and its answer is lost."""
 
@@ -35,6 +37,12 @@ class RestartedSource(SqliteSource):
             self.is_answer_lost = False
             raise SourceUnavailable("gone")
         return answer
+
+    def nack(self, *words, **flags):
+        if self.nack_failures:
+            self.nack_failures -= 1
+            raise SourceUnavailable("gone")
+        return super().nack(*words, **flags)
 
     def _fail(self) -> None:
         if self.failures:
@@ -55,6 +63,19 @@ def keeper_of(tmp_path: Path, limits: QueueLimits = LONG, most: int = 64) -> Lea
 
 def made(source: RestartedSource, limits: QueueLimits = LONG, most: int = 64) -> LeaseKeeper:
     return LeaseKeeper(source, QUEUE, holder="pod-a", limits=limits, clock=SystemClock(), most=most)
+
+
+class SteppedClock(SystemClock):
+    """Stands still between steps."""
+
+    def __init__(self) -> None:
+        self.elapsed_s = 0.0
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.elapsed_s)
+
+    def monotonic(self) -> float:
+        return self.elapsed_s
 
 
 def until(holds: Callable[[], bool]) -> None:
@@ -210,3 +231,49 @@ def test_a_program_that_is_told_to_go_does_not_wait_for_a_source_that_is_away(
     assert keeper.is_stopping
     source.failures = 0
     keeper.close()
+
+
+@pytest.mark.parametrize("max_attempts", [1, 2, 3])
+def test_items_that_end_their_program_die_and_take_no_other_along(
+    tmp_path: Path, max_attempts: int
+) -> None:
+    clock, limits = SteppedClock(), QueueLimits(lease_s=60, max_attempts=max_attempts)
+    ends = {"20", "21", "45"}
+
+    def drain(source: SqliteSource) -> bool:
+        """False where the program was ended by an item: nobody acknowledges or gives back."""
+        keeper = LeaseKeeper(source, QUEUE, holder="pod-a", limits=limits, clock=clock)
+        while kept := keeper.take(is_waiting=False):
+            if kept.lease.item.body in ends:
+                return False
+            keeper.finish(kept)
+        keeper.flush()
+        return True
+
+    with closing(SqliteSource(tmp_path / "q.db", clock)) as source:
+        source.put(QUEUE, map(str, range(100)))
+        while not drain(source):
+            clock.elapsed_s += 61
+        assert {each.item.body for each in source.dead_letters(QUEUE, 100)} == ends
+        assert source.size(QUEUE) == QueueSize(done=97, dead=3)
+
+
+def test_an_item_that_comes_back_is_worked_on_alone(source: RestartedSource) -> None:
+    source.put(QUEUE, ["a", "b", "c", "d", "e"])
+    before = source.lease(QUEUE, holder="pod-b", count=2, limits=LONG)
+    keeper = made(source)
+    first = keeper.take()
+    assert first is not None
+    keeper.finish(first)
+    source.nack(QUEUE, [lease.token for lease in before], reason="no")
+    source.nack_failures = 1
+    suspect = keeper.take()
+    assert suspect is not None
+    assert (suspect.lease.item.body, suspect.lease.attempt) == ("a", 2)
+    assert source.nack_failures == 0
+    assert source.size(QUEUE) == QueueSize(ready=3, leased=1, done=1)
+    keeper.finish(suspect)
+    suspect = keeper.take()
+    assert suspect is not None
+    assert (suspect.lease.item.body, suspect.lease.attempt) == ("b", 2)
+    assert source.size(QUEUE) == QueueSize(ready=2, leased=1, done=2)
