@@ -35,6 +35,13 @@ _SERVER_OWNED = (
 
 async def create(core: Core, target: Target, body: JsonObject, options: WriteOptions) -> Written:
     """Stores `body`, which becomes the server's to edit. Raises ApiError."""
+    creating = _create(core, target, body, options)
+    if strategy_of(target.served).is_written_in_turn:
+        return await core.turns.carry_out(target.served.bucket, creating)
+    return await creating
+
+
+async def _create(core: Core, target: Target, body: JsonObject, options: WriteOptions) -> Written:
     served = target.served
     if served.is_custom and core.registry.is_terminating(served):
         raise ApiError(

@@ -1,10 +1,8 @@
 """Cluster addresses of Services: one range, each address given to one Service at a time.
 
-Which are used the store says. Between the choice of an address and the moment it is stored others
-choose, too; so the last choices count as used.
+Which are used the store says; Services are written one after the other.
 """
 
-from collections import deque
 from collections.abc import Collection
 from ipaddress import IPv4Network, ip_address
 
@@ -21,13 +19,11 @@ from shoal.store.protocol import Store
 
 SERVICES_BUCKET = "services/"
 _API_SERVICE = f"{SERVICES_BUCKET}default/kubernetes"
-_REMEMBERED = 256
 
 
 class ServiceAddresses:
     def __init__(self, network: IPv4Network = SERVICE_NETWORK) -> None:
         self._network = network
-        self._chosen: deque[str] = deque(maxlen=_REMEMBERED)
 
     @property
     def of_server(self) -> str:
@@ -36,10 +32,7 @@ class ServiceAddresses:
 
     def choose(self, used: Collection[str], seed: int) -> str | None:
         """A free address, searched from a place that `seed` picks; None when there is none."""
-        address = free_cluster_ip({*used, *self._chosen}, seed, self._network)
-        if address is not None:
-            self._chosen.append(address)
-        return address
+        return free_cluster_ip(used, seed, self._network)
 
     def refusal(self, address: str, used: Collection[str]) -> str:
         """Why a Service cannot have this address; empty where it can. Texts: Kubernetes v1.36,

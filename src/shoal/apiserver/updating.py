@@ -60,7 +60,10 @@ async def replace(core: Core, target: Target, body: JsonObject, options: WriteOp
 async def revise(core: Core, target: Target, change: Revise, options: WriteOptions) -> Written:
     """Changes the stored object. Raises ApiError."""
     async with core.turns.of(target.key):
-        return await _revise(core, target, change, options)
+        revising = _revise(core, target, change, options)
+        if strategy_of(target.served).is_written_in_turn:
+            return await core.turns.carry_out(target.served.bucket, revising)
+        return await revising
 
 
 async def _revise(core: Core, target: Target, change: Revise, options: WriteOptions) -> Written:

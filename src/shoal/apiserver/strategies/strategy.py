@@ -16,6 +16,9 @@ class Strategy:
     """Whether metadata.generation counts the changes of `desired`."""
     default_propagation = ""
     """What becomes of dependents where a delete does not say; empty for Background."""
+    is_written_in_turn = False
+    """Whether creates and changes of the kind come one after the other: for kinds of which each
+    object has something that no other may have."""
     allows_unconditional_update = True
     """Whether a PUT may leave out metadata.resourceVersion."""
 

@@ -82,6 +82,7 @@ def _ports(spec: JsonObject) -> Iterator[Cause]:
         yield causes.required("spec.ports")
     names: set[str] = set()
     taken: set[tuple[str, int]] = set()
+    node_ports: set[tuple[str, int]] = set()
     for index, port in enumerate(ports):
         path = f"spec.ports[{index}]"
         yield from _port(port, path, needs_name=len(ports) > 1)
@@ -95,6 +96,9 @@ def _ports(spec: JsonObject) -> Iterator[Cause]:
         taken.add(key)
         if port.get("nodePort"):
             yield from _node_port(port["nodePort"], spec.get("type", ""), f"{path}.nodePort")
+            if (key[0], port["nodePort"]) in node_ports:
+                yield causes.duplicate(f"{path}.nodePort", port["nodePort"])
+            node_ports.add((key[0], port["nodePort"]))
 
 
 def _port(port: JsonObject, path: str, needs_name: bool) -> Iterator[Cause]:
