@@ -1,9 +1,6 @@
 """Orphans and who takes them: an owner is asked for before it gets anything, as what a controller
 has seen of it may be old."""
 
-import asyncio
-from contextlib import asynccontextmanager
-
 import pytest
 
 from shoal.api.apps import (
@@ -21,32 +18,8 @@ from shoal.controllers.kube.deployment import deployment_controller
 from shoal.controllers.kube.job_controller import job_controllers
 from shoal.controllers.kube.replica_set import replica_set_controller
 from shoal.controllers.kube.stateful_set import stateful_set_controller
+from tests.lagging import LaggingClient
 from tests.workload_site import LABELS, NS, site, template, workload
-
-
-class LaggingClient:
-    """News of one collection do not arrive."""
-
-    def __init__(self, client, late):
-        self._client = client
-        self._late = late
-
-    def __getattr__(self, name):
-        return getattr(self._client, name)
-
-    def watch(self, resource, *args, **kwargs):
-        if resource == self._late:
-            return _silence()
-        return self._client.watch(resource, *args, **kwargs)
-
-
-@asynccontextmanager
-async def _silence():
-    async def events():
-        await asyncio.Event().wait()
-        yield
-
-    yield events()
 
 
 def job_controller(*args):

@@ -15,6 +15,7 @@ from shoal.api.resource import JsonObject, Resource
 from shoal.api.status import ApiError
 from shoal.base.clock import Clock
 from shoal.client.discovery import discover
+from shoal.client.existence import find
 from shoal.client.informer import Informer, InformerSet
 from shoal.client.protocol import Client, DeleteOptions
 from shoal.client.workqueue import WorkQueue
@@ -32,6 +33,8 @@ CRDS: Resource[Object] = Resource(
 )
 _IGNORED = {"events", "events.events.k8s.io"}
 _RESYNC_S = 30.0
+_NEEDS_FRESH = (Decision.DELETE, Decision.DELETE_FOREGROUND, Decision.DROP_OWNERS)
+"""What must not be decided from old news."""
 
 
 class GarbageCollector:
@@ -77,6 +80,10 @@ class GarbageCollector:
                 return Result(_RESYNC_S)
             decision = self._graph.decision(uid)
         try:
+            if decision in _NEEDS_FRESH and await self._has_changed(node):
+                # The graph knows better now: decide again.
+                self._queue.add(key)
+                return Result()
             await self._carry_out(decision, node)
         except ApiError as error:
             # Gone, or changed since: the watch brings what it has become.
@@ -102,6 +109,24 @@ class GarbageCollector:
             if live["metadata"]["uid"] != owner.uid:
                 self._graph.mark_absent(owner.uid)
         return not self._graph.unknown_owners(node)
+
+    async def _has_changed(self, node: GraphNode) -> bool:
+        """Whether the object belongs to others by now, or has gone. Collections come by streams of
+        their own: an owner may be seen to go before its dependents are seen to be set free."""
+        live = await self._live(node)
+        if live is None:
+            self._graph.remove(node.uid)
+            return True
+        fresh = _node(node.resource, live)
+        if fresh == node:
+            return False
+        self._graph.put(fresh)
+        return True
+
+    async def _live(self, node: GraphNode) -> Object | None:
+        found = await find(self._client, node.resource, node.key.name, node.key.namespace)
+        live = msgspec.convert(found, Object) if found is not None else None
+        return live if live is not None and live.metadata.uid == node.uid else None
 
     async def _carry_out(self, decision: Decision, node: GraphNode) -> None:
         match decision:
@@ -132,17 +157,26 @@ class GarbageCollector:
         await self._remove_finalizer(node, ORPHAN)
 
     async def _patch_owners(self, node: GraphNode, dropped_uids: set[str]) -> None:
-        kept = [msgspec.to_builtins(o) for o in node.owners if o.uid not in dropped_uids]
-        await self._patch(node, {"uid": node.uid, "ownerReferences": kept})
+        live = await self._live(node)
+        if live is None:
+            return
+        owners = live.metadata.owner_references
+        kept = [owner for owner in owners if owner.uid not in dropped_uids]
+        if kept != owners:
+            await self._patch(node, live, {"ownerReferences": msgspec.to_builtins(kept)})
 
     async def _remove_finalizer(self, node: GraphNode, finalizer: str) -> None:
-        kept = [f for f in node.finalizers if f != finalizer]
-        await self._patch(node, {"uid": node.uid, "finalizers": kept})
+        live = await self._live(node)
+        if live is not None and finalizer in live.metadata.finalizers:
+            kept = [each for each in live.metadata.finalizers if each != finalizer]
+            await self._patch(node, live, {"finalizers": kept})
 
-    async def _patch(self, node: GraphNode, metadata: JsonObject) -> None:
-        await self._client.patch(
-            node.resource, node.key.name, {"metadata": metadata}, node.key.namespace
-        )
+    async def _patch(self, node: GraphNode, live: Object, changes: JsonObject) -> None:
+        """Refused where the object has changed since: lists are written whole."""
+        meta = live.metadata
+        seen = {"uid": meta.uid, "resourceVersion": meta.resource_version}
+        patch = {"metadata": {**seen, **changes}}
+        await self._client.patch(node.resource, meta.name, patch, meta.namespace)
 
 
 def _node(resource: Resource[JsonObject], obj: Object) -> GraphNode:
