@@ -20,8 +20,10 @@ from pyroute2.nftables.main import NFTables
 from shoal.agent.network import bridge
 from shoal.agent.network.layout import bridge_name
 from shoal.agent.network.proxy_process import ProxyProcess
+from shoal.base.clock import SystemClock
+from shoal.standalone.leftovers import end_pods
 from tests.kubectl import OF_THE_WHEEL, Kubectl
-from tests.plane import SHOAL, Plane, plane
+from tests.plane import SHOAL, Plane, free_port, plane
 from tests.waiting import SLOW_PAUSE_S, eventually
 
 pytestmark = [
@@ -202,26 +204,60 @@ async def test_services_go_on_while_there_is_no_control_plane(up: Plane, kubectl
     assert await kubectl("get", "pod", "near", "-o", "jsonpath={.status.phase}") == "Running"
 
 
-async def test_down_leaves_nothing_of_a_control_plane_that_was_killed(tmp_path: Path) -> None:
+@pytest_asyncio.fixture(loop_scope="module")
+async def lone(tmp_path: Path) -> AsyncIterator[Plane]:
+    """A plane for one test, which ends it."""
     each = Plane(tmp_path)
     await each.start()
-    kubectl = Kubectl(OF_THE_WHEEL, each.kubeconfig, tmp_path)
+    yield each
+    await each.stop()
+    await end_pods(tmp_path, SystemClock())
+
+
+async def test_down_leaves_nothing_of_a_control_plane_that_was_killed(
+    lone: Plane, tmp_path: Path
+) -> None:
+    kubectl = Kubectl(OF_THE_WHEEL, lone.kubeconfig, tmp_path)
     one = pod("one", sys.executable, "-c", SERVER, hostname="one")
     await apply(kubectl, service("one", 80, 8080), one)
     address = await address_of(kubectl, "one")
     assert await answered(address) == "one"
     proxy = ProxyProcess(tmp_path)
     assert proxy.pid is not None
-    await each.kill()
+    await lone.kill()
     assert await answered(address) == "one"
-    ended = await asyncio.create_subprocess_exec(SHOAL, "down", "--data-dir", tmp_path)
+    await down(tmp_path)
+    await check_nothing_is_left(tmp_path)
+
+
+async def test_what_pods_on_the_network_of_the_machine_need_stays_for_them(
+    lone: Plane, tmp_path: Path
+) -> None:
+    kubectl = Kubectl(OF_THE_WHEEL, lone.kubeconfig, tmp_path)
+    port = free_port()
+    server = SERVER.replace("8080", str(port))
+    one = pod("one", sys.executable, "-c", server, hostNetwork=True)
+    await apply(kubectl, service("one", 80, port), one)
+    address = await address_of(kubectl, "one")
+    assert await answered(address)
+    assert await lone.stop() == 0
+    assert await answered(address)
+    await down(tmp_path)
+    await check_nothing_is_left(tmp_path)
+
+
+async def down(folder: Path) -> None:
+    ended = await asyncio.create_subprocess_exec(SHOAL, "down", "--data-dir", folder)
     assert await ended.wait() == 0
-    name = bridge_name(str(tmp_path.resolve()))
-    assert proxy.pid is None
+
+
+async def check_nothing_is_left(folder: Path) -> None:
+    name = bridge_name(str(folder.resolve()))
+    assert ProxyProcess(folder).pid is None
     assert bridge.link_index(name) is None
     assert not bridge.namespaces_folder(name).exists()
     assert name not in await asyncio.to_thread(table_names)
-    assert str(tmp_path) not in " ".join(command_lines())
+    assert str(folder) not in " ".join(command_lines())
 
 
 async def test_a_second_control_plane_on_the_data_leaves_the_bridge_alone(up: Plane) -> None:

@@ -43,11 +43,11 @@ async def proxy_for_pods(data_dir: Path) -> AsyncGenerator[ProxyProcess]:
     """Afterwards it has ended, unless pods go on."""
     process = ProxyProcess(data_dir)
     yield process
-    if not await asyncio.to_thread(_has_live_containers, data_dir / "pods"):
+    if not await asyncio.to_thread(has_live_containers, data_dir / "pods"):
         await asyncio.to_thread(process.end)
 
 
-def _has_live_containers(pods_dir: Path) -> bool:
+def has_live_containers(pods_dir: Path) -> bool:
     """Or some that are being started."""
     orders = pods_dir.glob(f"*/containers/*/*/{ORDER_FILE}")
     return any(not order.with_name(EXIT_FILE).exists() for order in orders)

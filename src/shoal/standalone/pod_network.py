@@ -27,6 +27,7 @@ from shoal.agent.network.layout import (
 from shoal.agent.network.namespaces import PodNamespaces
 from shoal.agent.node_context import PodNetworkFacts
 from shoal.standalone.config import ConfigError, NetworkSection
+from shoal.standalone.leftovers import has_live_containers
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +87,8 @@ async def pod_network(
             namespaces=PodNamespaces(plan),
         )
     finally:
-        if not bridge.is_needed(plan.bridge):
+        # Pods on the network of the machine reach Services by it.
+        if not (bridge.is_needed(plan.bridge) or has_live_containers(data_dir / "pods")):
             await asyncio.to_thread(bridge.take_down, plan.bridge)
         if lock is not None:
             os.close(lock)
