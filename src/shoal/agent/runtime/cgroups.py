@@ -8,7 +8,7 @@ named after the container, so a restarted agent finds it again.
 import errno
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -35,6 +35,10 @@ class Cgroups(Protocol):
     def make(self, key: ContainerKey, limits: Limits, of_pod: Limits) -> CgroupEntry | None:
         """A group with these limits in that of its pod, whose limits hold for all its containers
         together; None when none of them can be had. Raises OSError."""
+        ...
+
+    def pod_groups(self, pod_uid: str) -> Sequence[Path]:
+        """Where the groups of a pod's containers are made."""
         ...
 
     def remove_container(self, key: ContainerKey) -> None:
@@ -162,6 +166,9 @@ class UnifiedCgroups:
             settings["pids.max"] = str(limits.pids)
         return settings
 
+    def pod_groups(self, pod_uid: str) -> Sequence[Path]:
+        return [self._parent / pod_uid]
+
     def remove_container(self, key: ContainerKey) -> None:
         _remove_group(self._parent / key.pod_uid / _group_name(key))
 
@@ -199,13 +206,16 @@ class LegacyCgroups:
             oom_file=str(memory / "memory.oom_control") if memory else "",
         )
 
+    def pod_groups(self, pod_uid: str) -> Sequence[Path]:
+        return [parent / pod_uid for parent in self._parents.values()]
+
     def remove_container(self, key: ContainerKey) -> None:
-        for parent in self._parents.values():
-            _remove_group(parent / key.pod_uid / _group_name(key))
+        for pod in self.pod_groups(key.pod_uid):
+            _remove_group(pod / _group_name(key))
 
     def remove_pod(self, pod_uid: str) -> None:
-        for parent in self._parents.values():
-            _remove_groups(parent / pod_uid)
+        for pod in self.pod_groups(pod_uid):
+            _remove_groups(pod)
 
 
 def _legacy_settings(limits: Limits) -> dict[str, dict[str, str]]:
@@ -242,13 +252,32 @@ def _write_if_present(file: Path, text: str) -> None:
         file.write_text(text)
 
 
+def remove_entry(entry: CgroupEntry, kept: Collection[Path]) -> None:
+    """Kill what is in the groups of a container, and remove them, wherever they are: an agent that
+    is started from another group of processes makes its own below that one, and knows of earlier
+    ones by what is on disk. The pod's group goes with the last of them unless it is to be kept
+    because more are made in it; blocking."""
+    for file in entry.process_files:
+        group = Path(file).parent
+        _remove_group(group)
+        if group.parent in kept:
+            continue
+        try:
+            group.parent.rmdir()
+        except OSError:
+            # Others are in it, or it is gone already.
+            continue
+
+
 def _remove_groups(pod: Path) -> None:
     """Of the containers, then of the pod."""
-    if not pod.exists():
-        return
-    for entry in pod.iterdir():
-        if entry.is_dir():
-            _remove_group(entry)
+    try:
+        groups = [entry for entry in pod.iterdir() if entry.is_dir()]
+    except OSError:
+        # There are none, or somebody else has just removed them.
+        groups = []
+    for group in groups:
+        _remove_group(group)
     _remove_group(pod)
 
 
@@ -258,7 +287,8 @@ def _remove_group(group: Path) -> None:
             kill_quietly(pid)
         try:
             group.rmdir()
-        except FileNotFoundError:
+        except (FileNotFoundError, PermissionError):
+            # Gone, or not ours to remove any more.
             return
         except OSError:
             # Busy: a killed process is not gone before the kernel has taken it apart.
@@ -270,5 +300,6 @@ def _remove_group(group: Path) -> None:
 def _pids(group: Path) -> Sequence[int]:
     try:
         return [int(pid) for pid in (group / "cgroup.procs").read_text().split()]
-    except FileNotFoundError:
+    except OSError:
+        # Not found; or it went between opening and reading, when there is no such device.
         return []

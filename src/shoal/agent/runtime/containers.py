@@ -10,16 +10,23 @@ import os
 import signal
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from shoal.agent.network.namespaces import PodNamespaces
-from shoal.agent.runtime.cgroups import Cgroups
+from shoal.agent.runtime.cgroups import Cgroups, remove_entry
 from shoal.agent.runtime.confinement import Confinement
-from shoal.agent.runtime.leftovers import kill_marked, remove_tree
+from shoal.agent.runtime.leftovers import (
+    CONTAINER_DIRECTORY_VARIABLE,
+    POD_DIRECTORY_VARIABLE,
+    kill_marked,
+    remove_tree,
+)
 from shoal.agent.runtime.ordering import write_order
 from shoal.agent.runtime.paths import UNUSABLE, PodPaths
 from shoal.agent.runtime.pod_records import (
     RecordedContainer,
+    cgroup_entries,
     container_exit,
     read_pods,
     rewrite_hosts,
@@ -77,6 +84,7 @@ class ShimRuntime:
         self._starting: dict[ContainerKey, asyncio.Task[StartResult]] = {}
         self._shims: dict[ContainerKey, _Shim] = {}
         self._exits: asyncio.Queue[ContainerExit] = asyncio.Queue()
+        self._endings: set[asyncio.Task[None]] = set()
 
     @property
     def name(self) -> str:
@@ -170,7 +178,7 @@ class ShimRuntime:
         container = RecordedContainer(
             key=spec.key, started_at=time_of(shim.started_ns), shim=shim.identity
         )
-        ended = self._watch_or_end(container)
+        ended = await self._watch_or_end(container)
         if ended is not None:
             self._exits.put_nowait(ended)
         return Started(started_at=container.started_at)
@@ -227,7 +235,7 @@ class ShimRuntime:
                 FoundContainer(
                     key=container.key,
                     started_at=container.started_at,
-                    exit=self._watch_or_end(container),
+                    exit=await self._watch_or_end(container),
                 )
                 for container in pod.containers
             ]
@@ -247,14 +255,22 @@ class ShimRuntime:
     async def release_pod(self, uid: str) -> None:
         if self._networks is not None:
             await self._networks.detach(uid)
+        await asyncio.to_thread(self._remove_cgroups, uid)
+
+    def _remove_cgroups(self, uid: str) -> None:
+        for entry in cgroup_entries(PodPaths(self._root, uid).directory.glob("containers/*/*")):
+            remove_entry(entry, kept=())
         if self._cgroups is not None:
-            await asyncio.to_thread(self._cgroups.remove_pod, uid)
+            self._cgroups.remove_pod(uid)
 
     async def remove_container(self, key: ContainerKey) -> None:
         await asyncio.to_thread(self._remove_container, key)
 
     def _remove_container(self, key: ContainerKey) -> None:
         paths = PodPaths(self._root, key.pod_uid)
+        kept = self._cgroups.pod_groups(key.pod_uid) if self._cgroups is not None else ()
+        for entry in cgroup_entries([paths.container(key)]):
+            remove_entry(entry, kept)
         if self._cgroups is not None:
             self._cgroups.remove_container(key)
         remove_tree(paths.container(key))
@@ -284,14 +300,14 @@ class ShimRuntime:
         """Blocking. All shims are dead; what they could not take along goes now."""
         paths = PodPaths(self._root, uid)
         if not self._confinement.isolates:
-            kill_marked(paths.directory)
+            kill_marked(POD_DIRECTORY_VARIABLE, paths.directory)
         # Without its record a directory is no pod any more: one that is half removed when the
         # agent is killed is not taken for a pod by the next.
         paths.sandbox_record.unlink(missing_ok=True)
         remove_tree(paths.directory)
 
     async def close(self) -> None:
-        for task in self._starting.values():
+        for task in (*self._starting.values(), *self._endings):
             task.cancel()
         for key in list(self._shims):
             self._forget(key)
@@ -302,22 +318,40 @@ class ShimRuntime:
     def _directory(self, key: ContainerKey) -> Path:
         return PodPaths(self._root, key.pod_uid).container(key)
 
-    def _watch_or_end(self, container: RecordedContainer) -> ContainerExit | None:
+    async def _watch_or_end(self, container: RecordedContainer) -> ContainerExit | None:
         """Its end, if that is already here; else hear of it later."""
         pidfd = open_process(container.shim) if container.shim is not None else None
         if pidfd is None:
-            return self._exit_of(container)
+            return await self._exit_of(container)
         self._shims[container.key] = _Shim(pidfd)
         asyncio.get_running_loop().add_reader(pidfd, self._on_end, container)
         return None
 
     def _on_end(self, container: RecordedContainer) -> None:
-        self._forget(container.key)
-        self._exits.put_nowait(self._exit_of(container))
+        asyncio.get_running_loop().remove_reader(self._shims[container.key].pidfd)
+        task = asyncio.create_task(self._end_of(container))
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
 
-    def _exit_of(self, container: RecordedContainer) -> ContainerExit:
-        paths = PodPaths(self._root, container.key.pod_uid)
-        return container_exit(paths, container.key, container.started_at, self._clock.now())
+    async def _end_of(self, container: RecordedContainer) -> None:
+        ended = await self._exit_of(container)
+        self._forget(container.key)
+        self._exits.put_nowait(ended)
+
+    async def _exit_of(self, container: RecordedContainer) -> ContainerExit:
+        paths, now = PodPaths(self._root, container.key.pod_uid), self._clock.now()
+        directory = paths.container(container.key)
+        if read_exit_record(directory) is None:
+            return await asyncio.to_thread(self._exit_of_killed, paths, container, now)
+        return container_exit(paths, container.key, container.started_at, now)
+
+    def _exit_of_killed(
+        self, paths: PodPaths, container: RecordedContainer, now: datetime
+    ) -> ContainerExit:
+        """Blocking. In a sandbox the end of its shim takes all others along."""
+        if not self._confinement.isolates:
+            kill_marked(CONTAINER_DIRECTORY_VARIABLE, paths.container(container.key))
+        return container_exit(paths, container.key, container.started_at, now)
 
     def _forget(self, key: ContainerKey) -> None:
         shim = self._shims.pop(key)

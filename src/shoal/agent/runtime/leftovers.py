@@ -12,16 +12,18 @@ from shoal.agent.runtime.shim.processes import all_pids, kill_quietly
 from shoal.agent.runtime.shim.syscalls import unmount_lazily
 
 POD_DIRECTORY_VARIABLE = "SHOAL_POD_DIRECTORY"
-"""In the environment of processes that no namespace holds together."""
+CONTAINER_DIRECTORY_VARIABLE = "SHOAL_CONTAINER_DIRECTORY"
+"""Marks in the environment of processes that no namespace holds together: of the pod, and of one
+attempt to run one container."""
 
 _KILL_ROUNDS = 500
 _PAUSE_S = 0.01
 
 
-def kill_marked(pod_directory: Path) -> None:
-    """SIGKILL to every process with the pod's mark, and to those it starts meanwhile; blocking.
+def kill_marked(variable: str, directory: Path) -> None:
+    """SIGKILL to every process with this mark, and to those it starts meanwhile; blocking.
     For plain processes whose shim was killed: nothing else remembers whose they were."""
-    mark = f"{POD_DIRECTORY_VARIABLE}={pod_directory}".encode()
+    mark = f"{variable}={directory}".encode()
     for _ in range(_KILL_ROUNDS):
         marked = [pid for pid in all_pids() if _has_variable(pid, mark)]
         if not marked:

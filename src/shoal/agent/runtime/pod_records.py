@@ -4,26 +4,31 @@ Blocking; small files.
 """
 
 import json
+import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from shoal.agent.runtime.leftovers import remove_tree
 from shoal.agent.runtime.paths import PodPaths
 from shoal.agent.runtime.protocol import ContainerExit, ContainerKey, PodSandbox
 from shoal.agent.runtime.sandbox import TERMINATION_FILE
-from shoal.agent.runtime.shim.order import ORDER_FILE, LaunchOrder
+from shoal.agent.runtime.shim.order import ORDER_FILE, UNREADABLE, CgroupEntry, LaunchOrder
 from shoal.agent.runtime.shim.processes import ProcessIdentity
 from shoal.agent.runtime.shim.records import (
     EXIT_FILE,
+    SHIM_FILE,
     ExitRecord,
     read_exit_record,
     read_shim_record,
     write_record,
 )
 from shoal.agent.runtime.termination import read_termination_message
+
+_log = logging.getLogger(__name__)
 
 _PARTS = frozenset({"pod.tmp", "etc", "volumes", "containers", "logs"})
 """Of a pod's directory. One with anything else in it is not ours to delete."""
@@ -53,8 +58,10 @@ def time_of(since_epoch_ns: int) -> datetime:
 
 def write_pod(paths: PodPaths, pod: PodSandbox) -> None:
     paths.etc.mkdir(parents=True, exist_ok=True)
-    (paths.etc / "hosts").write_text(pod.hosts_text)
-    (paths.etc / "hostname").write_text(pod.hostname + "\n")
+    for name, text in (("hosts", pod.hosts_text), ("hostname", pod.hostname + "\n")):
+        # Containers of an earlier agent read them.
+        if not _rewrite(paths.etc / name, text):
+            (paths.etc / name).write_text(text)
     record = {
         "uid": pod.uid,
         "namespace": pod.namespace,
@@ -68,18 +75,24 @@ def write_pod(paths: PodPaths, pod: PodSandbox) -> None:
 
 
 def rewrite_hosts(paths: PodPaths, text: str) -> bool:
-    """Change the hosts file in place: containers have this very file mounted. False where there
-    is none any more.
+    """Change the hosts file of a pod. False where there is none any more."""
+    return _rewrite(paths.etc / "hosts", text)
+
+
+def _rewrite(path: Path, text: str) -> bool:
+    """Change a file in place: containers have this very file mounted. False where there is none.
 
     The text is written at once, over one as long: the shorter is filled up with empty lines. So
     whoever reads meanwhile, at once, finds one or the other and never lines of both."""
     content = text.encode()
     try:
-        file = os.open(paths.etc / "hosts", os.O_WRONLY)
+        file = os.open(path, os.O_RDWR)
     except FileNotFoundError:
         return False
     try:
         size = os.fstat(file).st_size
+        if os.pread(file, size, 0) == content:
+            return True
         os.pwrite(file, b"\n" * (len(content) - size), size)
         os.pwrite(file, content.ljust(size, b"\n"), 0)
         os.ftruncate(file, len(content))
@@ -94,21 +107,29 @@ def read_pods(root: Path) -> Sequence[RecordedPod]:
     pods: list[RecordedPod] = []
     for directory in sorted(path for path in root.iterdir() if path.is_dir()):
         paths = PodPaths(root, directory.name)
-        try:
-            record = json.loads(paths.sandbox_record.read_bytes())
-        except FileNotFoundError:
-            if _PARTS.issuperset(entry.name for entry in directory.iterdir()):
-                remove_tree(directory)
-            continue
-        pods.append(RecordedPod(containers=list(_read_containers(paths)), **record))
+        if paths.sandbox_record.exists():
+            record = _read_sandbox(paths)
+            pods.append(RecordedPod(containers=list(_read_containers(paths)), **record))
+        elif _PARTS.issuperset(entry.name for entry in directory.iterdir()):
+            _discard(directory)
     return pods
+
+
+def _read_sandbox(paths: PodPaths) -> dict[str, Any]:
+    """What cannot be read, as after a power cut, is empty: the pod is there all the same."""
+    known = {"uid": paths.pod_uid, "namespace": "", "name": "", "pod_ip": ""}
+    try:
+        return known | json.loads(paths.sandbox_record.read_bytes())
+    except (ValueError, TypeError) as error:
+        _log.warning("%s cannot be read: %s", paths.sandbox_record, error)
+        return known
 
 
 def _read_containers(paths: PodPaths) -> Iterator[RecordedContainer]:
     for directory in sorted(paths.directory.glob("containers/*/*")):
         if not (directory / ORDER_FILE).exists():
             # Written first, so without it the removal of the container was cut short.
-            remove_tree(directory)
+            _discard(directory)
             continue
         key = ContainerKey(paths.pod_uid, directory.parent.name, int(directory.name))
         shim, ended = read_shim_record(directory), read_exit_record(directory)
@@ -117,28 +138,46 @@ def _read_containers(paths: PodPaths) -> Iterator[RecordedContainer]:
             yield RecordedContainer(key=key, started_at=started_at, shim=shim.identity)
         elif ended is not None:
             yield RecordedContainer(key=key, started_at=time_of(ended.started_ns), shim=None)
+        elif (directory / SHIM_FILE).exists():
+            # It cannot be read, but says that there was one, which is not to be started again.
+            started_at = time_of((directory / SHIM_FILE).stat().st_mtime_ns)
+            yield RecordedContainer(key=key, started_at=started_at, shim=None)
         else:
-            remove_tree(directory)
+            _discard(directory)
+
+
+def _discard(directory: Path) -> None:
+    """One file that resists must not keep an agent from its pods."""
+    try:
+        remove_tree(directory)
+    except OSError as error:
+        _log.warning("%s belongs to no pod and cannot be deleted: %s", directory, error)
+
+
+def cgroup_entries(containers: Iterable[Path]) -> Iterator[CgroupEntry]:
+    """Groups that were made for the containers of these directories, by whichever agent."""
+    for directory in containers:
+        try:
+            order = LaunchOrder.decode((directory / ORDER_FILE).read_bytes())
+        except UNREADABLE:
+            continue
+        if order.cgroup is not None:
+            yield order.cgroup
 
 
 def container_exit(
     paths: PodPaths, key: ContainerKey, started_at: datetime, now: datetime
 ) -> ContainerExit:
     """How a container ended whose shim is gone. One that left no record was killed, and its
-    container with it; that is then recorded, so it stays the same answer."""
+    container with it; that is then recorded, so it stays the same answer. What cannot be read or
+    written is done without: an end that nobody hears of would be worse."""
     directory = paths.container(key)
     record = read_exit_record(directory)
     if record is None:
         record = _record_killed(directory, started_at, now)
     message = record.start_failure
     if not message:
-        order = LaunchOrder.decode((directory / ORDER_FILE).read_bytes())
-        message = read_termination_message(
-            directory / TERMINATION_FILE,
-            paths.log(key),
-            record.exit_code,
-            order.falls_back_to_logs,
-        )
+        message = _last_words(paths, key, record.exit_code)
     return ContainerExit(
         key=key,
         exit_code=record.exit_code,
@@ -150,6 +189,22 @@ def container_exit(
     )
 
 
+def _last_words(paths: PodPaths, key: ContainerKey, exit_code: int) -> str:
+    directory = paths.container(key)
+    try:
+        order = LaunchOrder.decode((directory / ORDER_FILE).read_bytes())
+        falls_back = order.falls_back_to_logs
+    except UNREADABLE:
+        falls_back = False
+    try:
+        return read_termination_message(
+            directory / TERMINATION_FILE, paths.log(key), exit_code, falls_back
+        )
+    except OSError as error:
+        _log.warning("the last words of %s cannot be read: %s", directory, error)
+        return ""
+
+
 def _record_killed(directory: Path, started_at: datetime, now: datetime) -> ExitRecord:
     record = ExitRecord(
         exit_code=137,
@@ -158,9 +213,12 @@ def _record_killed(directory: Path, started_at: datetime, now: datetime) -> Exit
         started_ns=int(started_at.timestamp() * 1_000_000) * 1000,
         finished_ns=int(now.timestamp() * 1_000_000) * 1000,
     )
-    directory_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        write_record(directory_fd, EXIT_FILE, record)
-    finally:
-        os.close(directory_fd)
+        directory_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            write_record(directory_fd, EXIT_FILE, record)
+        finally:
+            os.close(directory_fd)
+    except OSError as error:
+        _log.warning("the end of %s cannot be written down: %s", directory, error)
     return record

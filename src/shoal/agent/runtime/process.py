@@ -17,7 +17,7 @@ from shoal.agent.runtime.confinement import (
     ConfinedProgram,
     base_environment,
 )
-from shoal.agent.runtime.leftovers import POD_DIRECTORY_VARIABLE
+from shoal.agent.runtime.leftovers import CONTAINER_DIRECTORY_VARIABLE, POD_DIRECTORY_VARIABLE
 from shoal.agent.runtime.paths import PodPaths
 from shoal.agent.runtime.privileges import granted
 from shoal.agent.runtime.protocol import ContainerSpec, Mount, Privileges, Verdict
@@ -72,6 +72,7 @@ class ProcessConfinement:
         env[TERMINATION_VARIABLE] = str(paths.container(spec.key) / TERMINATION_FILE)
         env |= {name: _moved(value, moved) for name, value in spec.env.items()}
         env[POD_DIRECTORY_VARIABLE] = str(paths.directory)
+        env[CONTAINER_DIRECTORY_VARIABLE] = str(paths.container(spec.key))
         return ConfinedProgram(
             argv=[_moved(word, moved) for word in spec.argv],
             env=env,

@@ -4,7 +4,8 @@
     2016-10-06T00:17:09.669794203Z stderr P the first 16 KiB of a longer one
 
 `P` says that the line goes on in the next entry of the same stream. A file that is full is
-renamed to `<name>.1`, the older ones move up, the oldest goes.
+renamed to `<name>.1`, the older ones move up, the oldest goes. While there is no room for another
+file, the one that is full goes on.
 """
 
 import os
@@ -73,23 +74,34 @@ class RotatingLog:
     def write(self, entries: bytes) -> None:
         """Append whole entries. What a full disk refuses is lost: the container goes on."""
         if self._size_bytes and self._size_bytes + len(entries) > self._max_file_bytes:
-            self._rotate()
+            try:
+                self._rotate()
+            except OSError:
+                # The next entries try again.
+                pass
         try:
             self._size_bytes += os.write(self._fd, entries)
         except OSError:
             return
 
     def _rotate(self) -> None:
+        """Raises OSError, mostly before anything has changed: where no file can be made."""
+        new = f"{self._name}.new"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+        fd = os.open(new, flags, 0o644, dir_fd=self._directory_fd)
+        try:
+            for age in range(self._kept_files - 1, 1, -1):
+                self._rename_if_present(f"{self._name}.{age - 1}", f"{self._name}.{age}")
+            self._rename_if_present(self._name, f"{self._name}.1")
+            self._rename_if_present(new, self._name)
+        except OSError:
+            os.close(fd)
+            raise
         os.close(self._fd)
-        for age in range(self._kept_files - 1, 0, -1):
-            younger = f"{self._name}.{age - 1}" if age > 1 else self._name
-            try:
-                os.rename(
-                    younger,
-                    f"{self._name}.{age}",
-                    src_dir_fd=self._directory_fd,
-                    dst_dir_fd=self._directory_fd,
-                )
-            except FileNotFoundError:
-                continue
-        self._open()
+        self._fd, self._size_bytes = fd, 0
+
+    def _rename_if_present(self, old: str, new: str) -> None:
+        try:
+            os.rename(old, new, src_dir_fd=self._directory_fd, dst_dir_fd=self._directory_fd)
+        except FileNotFoundError:
+            return

@@ -14,7 +14,12 @@ from shoal.agent.runtime.shim.isolation import enter_new_namespaces
 from shoal.agent.runtime.shim.order import LaunchOrder
 from shoal.agent.runtime.shim.processes import identify
 from shoal.agent.runtime.shim.program import CgroupFiles, describe
-from shoal.agent.runtime.shim.records import SHIM_FILE, ShimRecord, write_record
+from shoal.agent.runtime.shim.records import (
+    SHIM_FILE,
+    ShimRecord,
+    reserve_exit_record,
+    write_record,
+)
 from shoal.agent.runtime.shim.supervision import Shim, fail_start
 
 
@@ -24,6 +29,7 @@ def launch(order: LaunchOrder, answer_fd: int, spawner_fds: Sequence[int]) -> No
     started_ns = time.time_ns()
     try:
         os.setsid()
+        reserve_exit_record(directory_fd)
         log = RotatingLog(order.log)
         cgroup = CgroupFiles.open(order.cgroup)
         if order.isolation is not None:

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 ORDER_FILE = "order.json"
+UNREADABLE = (OSError, ValueError, TypeError, KeyError)
+"""What reading one comes to that is not there, or that a power cut has spoilt."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,18 +1,24 @@
 """What a shim leaves on disk: who it is (`shim.json`), and how its container ended (`exit.json`).
 
-Records are written to a temporary name and renamed, so a reader sees all or nothing. A directory
-descriptor is used because the path means something else once the shim has its own root.
+Records are written to a temporary name and renamed, so a reader sees all or nothing. Room for the
+record of the end is set aside before the start, so that a disk that is full by then does not turn
+every end into a kill. A directory descriptor is used because the path means something else once
+the shim has its own root.
 """
 
+import errno
 import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from shoal.agent.runtime.shim.processes import ProcessIdentity
 
 SHIM_FILE = "shim.json"
 EXIT_FILE = "exit.json"
+_RESERVED_BYTES = 512
+"""More than a record without a message takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,25 +47,53 @@ class ExitRecord:
     """Why nothing ran; empty when something did."""
 
 
+_Record = TypeVar("_Record", ShimRecord, ExitRecord)
+
+
+def reserve_exit_record(directory_fd: int) -> None:
+    """Take the room that the record of the end will need. Raises OSError where there is none."""
+    _write(directory_fd, EXIT_FILE, b" " * _RESERVED_BYTES, is_synced=False)
+
+
 def write_record(directory_fd: int, name: str, record: ShimRecord | ExitRecord) -> None:
-    temporary = f".{name}.{os.getpid()}"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644, dir_fd=directory_fd)
-    try:
-        os.write(fd, json.dumps(asdict(record)).encode())
-    finally:
-        os.close(fd)
+    """Raises OSError. An end outlasts a power cut; a shim does not, so its record need not."""
+    data = json.dumps(asdict(record)).encode()
+    _write(directory_fd, name, data, is_synced=isinstance(record, ExitRecord))
+    temporary = _temporary(name)
     os.rename(temporary, name, src_dir_fd=directory_fd, dst_dir_fd=directory_fd)
 
 
-def read_shim_record(directory: Path) -> ShimRecord | None:
+def _temporary(name: str) -> str:
+    """One at a time writes it: the launcher before there is a shim, the agent when it is dead."""
+    return f".{name}"
+
+
+def _write(directory_fd: int, name: str, data: bytes, *, is_synced: bool) -> None:
+    """Over what was reserved: the file is cut when it is written, never before."""
+    fd = os.open(_temporary(name), os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=directory_fd)
     try:
-        return ShimRecord(**json.loads((directory / SHIM_FILE).read_bytes()))
-    except FileNotFoundError:
-        return None
+        if os.pwrite(fd, data, 0) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.ftruncate(fd, len(data))
+        if is_synced:
+            os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def read_shim_record(directory: Path) -> ShimRecord | None:
+    """None where there is none that can be read."""
+    return _read(directory / SHIM_FILE, ShimRecord)
 
 
 def read_exit_record(directory: Path) -> ExitRecord | None:
+    """None where there is none that can be read."""
+    return _read(directory / EXIT_FILE, ExitRecord)
+
+
+def _read(file: Path, kind: type[_Record]) -> _Record | None:
     try:
-        return ExitRecord(**json.loads((directory / EXIT_FILE).read_bytes()))
-    except FileNotFoundError:
+        return kind(**json.loads(file.read_bytes()))
+    except (FileNotFoundError, ValueError, TypeError):
+        # After a power cut a file may be empty, or hold anything.
         return None

@@ -216,5 +216,9 @@ def fail_start(directory_fd: int, started_ns: int, message: str, answer_fd: int)
         finished_ns=time.time_ns(),
         start_failure=message,
     )
-    write_record(directory_fd, EXIT_FILE, record)
+    try:
+        write_record(directory_fd, EXIT_FILE, record)
+    except OSError:
+        # The disk is full, maybe. Whoever asked is told all the same.
+        pass
     answer(answer_fd, {"failure": message})
