@@ -20,7 +20,8 @@ class PodAddresses:
         self._plan = plan or on_loopback(owner)
         self._begin = zlib.crc32(owner.encode()) if owner else 0
         self._by_pod: dict[str, str] = {}
-        self._taken: set[str] = set()
+        self._owners: dict[str, str] = {}
+        """By address: who has it. Each pod has one."""
         self._next = self._cycle()
 
     def covers(self, address: str) -> bool:
@@ -28,22 +29,24 @@ class PodAddresses:
         return self._plan.covers_pod(address)
 
     def claim(self, pod_uid: str, address: str) -> None:
-        """Note an address that a pod has from an earlier agent."""
-        self._by_pod[pod_uid] = address
-        self._taken.add(address)
+        """Note an address that a pod has from an earlier agent, unless another pod has it or this
+        one has another. All are claimed before the first is taken."""
+        if pod_uid not in self._by_pod and address not in self._owners:
+            self._by_pod[pod_uid] = address
+            self._owners[address] = pod_uid
 
     def take(self, pod_uid: str) -> str:
         """The pod's address, a new one at the first call. Just released ones come last."""
         if (known := self._by_pod.get(pod_uid)) is not None:
             return known
-        address = next(address for address in self._next if address not in self._taken)
+        address = next(address for address in self._next if address not in self._owners)
         self.claim(pod_uid, address)
         return address
 
     def release(self, pod_uid: str) -> None:
         address = self._by_pod.pop(pod_uid, None)
         if address is not None:
-            self._taken.discard(address)
+            del self._owners[address]
 
     def _cycle(self) -> Iterator[str]:
         first, last = int(self._plan.first_pod), int(self._plan.last_pod)

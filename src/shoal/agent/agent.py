@@ -79,13 +79,15 @@ class Agent:
         """Run once; returns only when cancelled. Containers go on running then."""
         for pod in await self._context.runtime.recover():
             self._found[pod.uid] = pod
-            self._context.addresses.claim(pod.uid, pod.pod_ip)
+            if pod.pod_ip:
+                self._context.addresses.claim(pod.uid, pod.pod_ip)
         clock = self._context.clock
         async with self._group:
             self._group.create_task(keep_running("heartbeat", self._heartbeat.run, clock))
             self._group.create_task(keep_running("container exits", self._follow_exits, clock))
-            self._pods.add_handler(self._observe)
             await self._pods.wait_synced()
+            self._claim_addresses()
+            self._pods.add_handler(self._observe)
             await self._remove_orphans()
 
     async def _follow_exits(self) -> None:
@@ -126,15 +128,27 @@ class Agent:
         self._group.create_task(self._work(worker))
         return worker
 
+    def _claim_addresses(self) -> None:
+        """Of all pods that have one, before any gets a new one."""
+        for pod in self._pods.lister.list():
+            if pod.spec.node_name in self._nodes:
+                self._claim_address(pod)
+
+    def _claim_address(self, pod: Pod) -> None:
+        """Its own from an earlier agent. What the runtime knows was claimed first and counts."""
+        known = pod.status.pod_ip
+        if not known or pod.spec.host_network or pod.is_finished:
+            return
+        if self._context.addresses.covers(known) or pod.metadata.uid in self._found:
+            self._context.addresses.claim(pod.metadata.uid, known)
+
     def _pod_ip(self, pod: Pod) -> str:
         """A pod keeps its address for life; one that is over needs no new one."""
         if pod.spec.host_network:
             return self._context.host_ip
         if pod.is_finished:
             return pod.status.pod_ip
-        known = pod.status.pod_ip
-        if known and (self._context.addresses.covers(known) or pod.metadata.uid in self._found):
-            self._context.addresses.claim(pod.metadata.uid, known)
+        self._claim_address(pod)
         return self._context.addresses.take(pod.metadata.uid)
 
     async def _work(self, worker: PodWorker) -> None:
@@ -170,5 +184,9 @@ class Agent:
             found = self._found.pop(uid)
             _log.info("removing what is left of pod %s/%s", found.namespace, found.name)
             self._early_exits.pop(uid, None)
-            await self._context.runtime.remove_pod(uid)
+            try:
+                await self._context.runtime.remove_pod(uid)
+            except OSError as error:
+                # Nothing of it runs. The next start tries again.
+                _log.warning("what is left of pod %s stays: %s", uid, error)
             self._context.addresses.release(uid)

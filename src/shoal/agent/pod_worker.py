@@ -284,7 +284,7 @@ class PodWorker:
     async def _remove(self, removal: RemovePod) -> None:
         """Processes first, then the object: a pod that is gone from the API runs nowhere."""
         metadata = self._pod.metadata
-        await self._context.runtime.remove_pod(metadata.uid)
+        await self._clear_machine(metadata.uid)
         failures = 0
         while removal.deletes_object:
             try:
@@ -302,6 +302,18 @@ class PodWorker:
                     return
                 _log.warning("pod %s cannot be deleted: %s", metadata.key, error)
                 failures += 1
+            await self._context.clock.sleep(_DELETE_RETRY.delay_s(failures))
+
+    async def _clear_machine(self, uid: str) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._context.runtime.remove_pod(uid)
+                return
+            except OSError as error:
+                failures += 1
+                key = self._pod.metadata.key
+                _log.warning("what is left of pod %s cannot be removed: %s", key, error)
             await self._context.clock.sleep(_DELETE_RETRY.delay_s(failures))
 
     def _record(self, event: RecordEvent) -> None:

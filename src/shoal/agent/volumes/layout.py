@@ -124,10 +124,27 @@ def write_files(
 ) -> None:
     """Make `files` the content of the volume, at once for all readers."""
     data = directory / _DATA
-    old = directory / data.readlink() if data.is_symlink() else None
-    if old is not None and _holds(old, files):
-        return
-    new = directory / now.strftime("..%Y_%m_%d_%H_%M_%S.%f")
+    version = directory / data.readlink() if data.is_symlink() else None
+    if version is None or not _holds(version, files):
+        version = directory / now.strftime("..%Y_%m_%d_%H_%M_%S.%f")
+        try:
+            _write_version(version, files, group_id)
+        except OSError:
+            shutil.rmtree(version, ignore_errors=True)
+            raise
+        # A link cannot be replaced by making it anew, only by a rename.
+        link = directory / "..data_tmp"
+        link.unlink(missing_ok=True)
+        link.symlink_to(version.name)
+        link.rename(data)
+    # Even if nothing is new: whoever wrote it may have been killed before the rest was done.
+    _point_at_data(directory, {PurePosixPath(name).parts[0] for name in files})
+    for other in directory.glob("..[0-9]*"):
+        if other != version:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def _write_version(new: Path, files: Mapping[str, File], group_id: int | None) -> None:
     if new.exists():
         shutil.rmtree(new)
     for name, file in files.items():
@@ -138,14 +155,6 @@ def write_files(
     new.mkdir(exist_ok=True)
     if group_id is not None:
         give_to_group(new, group_id, read_only=True)
-    # A link cannot be replaced by making it anew, only by a rename.
-    link = directory / "..data_tmp"
-    link.unlink(missing_ok=True)
-    link.symlink_to(new.name)
-    link.rename(data)
-    _point_at_data(directory, {PurePosixPath(name).parts[0] for name in files})
-    if old is not None and old != new:
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def _point_at_data(directory: Path, names: set[str]) -> None:

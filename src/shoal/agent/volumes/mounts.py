@@ -1,5 +1,6 @@
 """Where a container sees the pod's volumes. Makes directories for subPaths; blocking."""
 
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -58,6 +59,17 @@ def _below(volume: Path, sub_path: str) -> Path:
         raise ConfigProblem(f"subPath {sub_path!r} cannot be used: {error}") from error
     if not place.is_relative_to(root):
         raise ConfigProblem(f'subPath "{sub_path}" leads out of its volume')
-    if not place.exists():
-        place.mkdir(parents=True)
+    _make(place, stat.S_IMODE(root.stat().st_mode))
     return place
+
+
+def _make(place: Path, mode: int) -> None:
+    """With what is missing above it, all with the mode of the volume and, where that passes it on,
+    its group (Kubernetes v1.36, pkg/kubelet/kubelet_pods.go, makeMounts): the container may run as
+    anybody."""
+    if place.exists():
+        return
+    _make(place.parent, mode)
+    place.mkdir(exist_ok=True)
+    # Not by the former, which takes the umask off.
+    place.chmod(mode)

@@ -121,13 +121,13 @@ def test_a_sub_path_cannot_lead_out_of_its_volume(tmp_path):
 @pytest.mark.parametrize("sub_path", ["round/x", "nu\0ll"])
 def test_a_sub_path_that_no_file_can_have_is_a_problem(tmp_path, sub_path):
     (tmp_path / "round").symlink_to("round")
-    with pytest.raises(ConfigProblem, match="subPath .* cannot be used"):
+    with pytest.raises(ConfigProblem, match=r"subPath .* cannot be used"):
         mounts(tmp_path, sub_path=sub_path)
 
 
 def test_a_path_of_the_host_that_no_file_can_have_is_a_problem(tmp_path):
     plan = HostPathPlan(name="v", path=f"{tmp_path}/nu\0ll", type="")
-    with pytest.raises(VolumeProblem, match="hostPath .* cannot be used"):
+    with pytest.raises(VolumeProblem, match=r"hostPath .* cannot be used"):
         lay_out([plan], PodPaths(tmp_path, "u"), NOW)
 
 
