@@ -5,6 +5,8 @@ of a queue bear its name as their hash tag, so that they are in one slot of a cl
 of the server keeps is up to its `appendonly` and `appendfsync` (docs/reference/work-queues.md).
 """
 
+import socket
+import ssl
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -213,9 +215,26 @@ def _key(queue: str, what: str) -> str:
     return f"shoal:work:{{{queue}}}:{what}"
 
 
+class _NamedConnection(redis.SSLConnection):
+    """TLS to an address, where the URL says by `server_name` whose certificate is wanted."""
+
+    def __init__(self, *, server_name: str = "", **values: Any) -> None:
+        super().__init__(**values)
+        self._server_name = server_name
+
+    def _wrap_socket_with_ssl(self, sock: socket.socket) -> ssl.SSLSocket:
+        address = self.host
+        self.host = self._server_name or address
+        try:
+            return super()._wrap_socket_with_ssl(sock)
+        finally:
+            self.host = address
+
+
 def _connect(url: str) -> redis.Redis:
     return redis.Redis.from_url(
         url,
+        connection_class=_NamedConnection if url.startswith("rediss:") else redis.Connection,
         decode_responses=True,
         socket_timeout=_ANSWER_TIMEOUT_S,
         socket_connect_timeout=_CONNECT_TIMEOUT_S,

@@ -2,11 +2,11 @@
 
 Pods look names up in their hosts files; the control plane of one machine has none of those. So the
 names of Services, and that of the machine, are replaced by what they lead to. Pure.
-Source of PostgreSQL's parameters: libpq 17, section "Parameter Key Words".
+Source of PostgreSQL's parameters: libpq 17, section "Parameter Key Words"; of Redis': redis-py 8.
 """
 
 from collections.abc import Callable
-from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlsplit, urlunsplit
 
 from shoal.api.cluster_names import CLUSTER_DOMAIN, HOST_NAME
 from shoal.api.core import Endpoints, Service
@@ -15,11 +15,13 @@ from shoal.api.meta import ObjectKey
 _DOMAINS = (f".svc.{CLUSTER_DOMAIN}", ".svc")
 _FILE_SCHEME = "sqlite"
 _POSTGRESQL = ("postgresql", "postgres")
+_REDIS_TLS = "rediss"
 _FILE_PARAMETERS = frozenset(
     {"passfile", "service", "servicefile", "sslcert", "sslcrl", "sslcrldir", "sslkey"}
     | {"sslkeylogfile", "sslrootcert"}
 )
 """By which a URL would make the control plane open files of its own."""
+_REDIS_FILE_PARAMETERS = frozenset({"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile"})
 _NO_FILE = "system"
 """Of sslrootcert: the certificates that the machine trusts."""
 
@@ -33,6 +35,8 @@ def opens_files(url: str) -> bool:
         return False
     if parts.scheme == _FILE_SCHEME:
         return True
+    if parts.scheme == _REDIS_TLS:
+        return any(key in _REDIS_FILE_PARAMETERS for key, _ in parameters)
     if parts.scheme not in _POSTGRESQL:
         return False
     hosts = [parts.netloc.rpartition("@")[2], *(v for k, v in parameters if k == "host")]
@@ -75,8 +79,8 @@ class ServiceDirectory:
 
 
 def as_pods_see_it(url: str, namespace: str, directory: ServiceDirectory) -> str:
-    """The URL with an address in place of a name that only pods know. PostgreSQL gets it beside
-    the name, which certificates are checked against."""
+    """The URL with an address in place of a name that only pods know. Where TLS may be used, the
+    name stays beside it, which certificates are checked against."""
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -86,8 +90,14 @@ def as_pods_see_it(url: str, namespace: str, directory: ServiceDirectory) -> str
     if not address:
         return url
     if parts.scheme in _POSTGRESQL:
-        extra = f"hostaddr={quote(address)}"
-        query = f"{parts.query}&{extra}" if parts.query else extra
-        return urlunsplit(parts._replace(query=query))
+        return _with_parameter(parts, "hostaddr", address)
     head, at, place = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=head + at + place.replace(host, address, 1)))
+    parts = parts._replace(netloc=head + at + place.replace(host, address, 1))
+    if parts.scheme == _REDIS_TLS:
+        return _with_parameter(parts, "server_name", host)
+    return urlunsplit(parts)
+
+
+def _with_parameter(parts: SplitResult, name: str, value: str) -> str:
+    extra = f"{name}={quote(value)}"
+    return urlunsplit(parts._replace(query=f"{parts.query}&{extra}" if parts.query else extra))

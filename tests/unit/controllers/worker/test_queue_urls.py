@@ -31,6 +31,11 @@ DIRECTORY = ServiceDirectory(
         ("redis://redis.other.svc:1/0", "redis://10.9.0.8:1/0"),
         ("redis://redis.team.svc.cluster.local/0", "redis://10.9.0.7/0"),
         ("redis://host.shoal.internal:6379", "redis://10.8.0.1:6379"),
+        (
+            "rediss://:pw@redis.other.svc:6380/0?ssl_cert_reqs=required",
+            "rediss://:pw@10.9.0.8:6380/0?ssl_cert_reqs=required&server_name=redis.other.svc",
+        ),
+        ("rediss://redis/0", "rediss://10.9.0.7/0?server_name=redis"),
         ("postgresql://u:p@db/shop", "postgresql://u:p@db/shop?hostaddr=10.8.0.5"),
         (
             "postgres://u@host.shoal.internal:5433/shop?sslmode=verify-full",
@@ -68,6 +73,8 @@ def test_other_hosts_are_left_to_whoever_opens_the_source(url):
         "postgres://u@db/shop?sslkey=/srv/key.pem",
         "postgresql://u@db/shop?sslrootcert=/srv/ca.pem",
         "postgresql://u@db/shop?service=admin",
+        "rediss://redis/0?ssl_certfile=/root/a.pem&ssl_keyfile=/root/a.key",
+        "rediss://redis/0?ssl_ca_certs=/srv/ca.pem",
     ],
 )
 def test_urls_that_would_open_files_of_the_control_plane_are_known(url):
