@@ -317,6 +317,19 @@ async def test_a_disrupted_pod_does_not_count_where_the_policy_ignores_it():
         assert (await site.until_condition("Failed")).status.failed == 1
 
 
+async def test_a_failure_that_is_ignored_delays_the_next_pod_as_others_do():
+    async with batch_site() as site, site.controllers():
+        policy = rule("Ignore", **DISRUPTED)
+        await site.submit(make_batch_job().spec(backoffLimit=0, podFailurePolicy=policy))
+        for wait_s in (10, 20):
+            (pod,) = await site.until_pods(1)
+            await site.end(pod, 137, conditions=[{"type": "DisruptionTarget", "status": "True"}])
+            ended = site.clock.now()
+            await site.until_pods(1)
+            # The end of a container is told in whole seconds.
+            assert (site.clock.now() - ended).total_seconds() > wait_s - 1
+
+
 async def test_a_policy_of_count_counts_as_without_one():
     async with batch_site() as site, site.controllers():
         policy = rule("Count", **EXIT_42)

@@ -57,9 +57,9 @@ class FailedDaemons:
         self._known[uid, node] = (failures + 1, now)
         return 0.0
 
-    def forget(self, uid: str) -> None:
-        """The set is gone."""
-        self._known = {key: value for key, value in self._known.items() if key[0] != uid}
+    def forget(self, gone: str) -> None:
+        """The set with this uid, or the node of this name."""
+        self._known = {key: value for key, value in self._known.items() if gone not in key}
 
 
 class DaemonSetReconciler:
@@ -221,6 +221,8 @@ def daemon_set_controller(
             failed.forget(old.metadata.uid)
 
     def on_node(old: Node | None, new: Node | None) -> None:
+        if old is not None and new is None:
+            failed.forget(old.metadata.name)
         # A heartbeat changes nothing that matters here.
         if old is None or new is None or _traits(old) != _traits(new):
             for each in daemon_sets.lister.list():

@@ -59,7 +59,8 @@ class BatchJobReconciler:
         self._expectations = expectations
         self._clock = clock
         self._written: dict[ObjectKey, Job] = {}
-        self._streaks: dict[ObjectKey, FailureStreak] = {}
+        self._streaks: dict[ObjectKey, tuple[str, FailureStreak]] = {}
+        """With the uid of the job: one that is made anew under its name begins afresh."""
 
     async def reconcile(self, key: ObjectKey) -> Result:
         job = self._current(key)
@@ -81,7 +82,7 @@ class BatchJobReconciler:
             job=job,
             pods=await self._claim(job),
             released=self._writes.released(key),
-            streak=self._streaks.get(key, FailureStreak()),
+            streak=self._streak(job),
             is_settled=is_settled,
         )
         counted = tally(view)
@@ -90,7 +91,7 @@ class BatchJobReconciler:
         step = progress(view, counted, planned, attempted.outcome, moment)
         if step.status != job.status:
             job = await self._write(job, step.status)
-            self._streaks[key] = counted.streak
+            self._streaks[key] = (job.metadata.uid, counted.streak)
         if step.news:
             self._record(job, EventType.NORMAL, step.news, _NEWS[step.news])
         released, error = await self._writes.release(job, step.release)
@@ -112,6 +113,10 @@ class BatchJobReconciler:
             return written
         del self._written[key]
         return job
+
+    def _streak(self, job: Job) -> FailureStreak:
+        uid, streak = self._streaks.get(job.metadata.key, ("", FailureStreak()))
+        return streak if uid == job.metadata.uid else FailureStreak()
 
     def _forget(self, key: ObjectKey) -> None:
         self._written.pop(key, None)

@@ -84,6 +84,7 @@ def tally(view: JobView) -> PodSums:
         failed=job.status.failed
         + sum(verdict(job, pod).is_counted for pod in failed)
         + len(uncounted.failed),
+        # Failures that a rule ignores delay the next pod as others do, as in Kubernetes.
         streak=view.streak.after(succeeded, failed),
     )
     return _with_indexes(view, counted) if job.is_indexed else counted
