@@ -73,7 +73,7 @@ def test_other_hosts_are_left_to_whoever_opens_the_source(url):
         "postgres://u@db/shop?sslkey=/srv/key.pem",
         "postgresql://u@db/shop?sslrootcert=/srv/ca.pem",
         "postgresql://u@db/shop?service=admin",
-        "rediss://redis/0?ssl_certfile=/root/a.pem&ssl_keyfile=/root/a.key",
+        "rediss://redis/0?ssl_certfile=/srv/a.pem&ssl_keyfile=/srv/a.key",
         "rediss://redis/0?ssl_ca_certs=/srv/ca.pem",
     ],
 )
