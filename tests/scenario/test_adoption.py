@@ -113,6 +113,19 @@ async def test_an_owner_on_its_way_out_adopts_nothing(resource, controller):
             assert await controller_of_orphan(each, resource) is None
 
 
+async def test_the_status_of_a_former_set_is_not_written_into_the_next():
+    async with site() as each:
+        await each.client.create(REPLICA_SETS, manifest(REPLICA_SETS), NS)
+        lagging = LaggingClient(each.client, REPLICA_SETS)
+        async with each.controllers(replica_set_controller, client=lagging):
+            await each.client.delete(
+                REPLICA_SETS, "web", NS, DeleteOptions(propagation="Background")
+            )
+            await each.client.create(REPLICA_SETS, manifest(REPLICA_SETS), NS)
+            await each.settle(8)
+            assert (await each.client.get(REPLICA_SETS, "web", NS)).status.replicas == 0
+
+
 async def test_a_replica_set_that_comes_without_an_owner_is_adopted():
     async with site() as each:
         owner = await each.client.create(DEPLOYMENTS, manifest(DEPLOYMENTS), NS)

@@ -163,8 +163,9 @@ class DaemonSetReconciler:
         changes = {k: v for k, v in wanted.items() if v != stored.get(k, 0)}
         if changes:
             meta = daemon_set.metadata
+            patch = {"metadata": {"uid": meta.uid}, "status": changes}
             await self._client.patch(
-                DAEMON_SETS, meta.name, {"status": changes}, meta.namespace, subresource="status"
+                DAEMON_SETS, meta.name, patch, meta.namespace, subresource="status"
             )
 
     async def _truncate(

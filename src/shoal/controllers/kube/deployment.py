@@ -228,7 +228,7 @@ class DeploymentReconciler:
         await self._client.patch(
             DEPLOYMENTS,
             deployment.metadata.name,
-            {"status": status},
+            {"metadata": {"uid": deployment.metadata.uid}, "status": status},
             deployment.metadata.namespace,
             subresource="status",
         )

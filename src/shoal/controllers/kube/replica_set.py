@@ -85,9 +85,11 @@ class ReplicaSetReconciler:
         status: JsonObject = {**counts}
         if not is_same:
             status["conditions"] = msgspec.to_builtins(conditions)
-        key = replica_set.metadata.key
+        meta = replica_set.metadata
+        # Another one may have its name by now.
+        patch = {"metadata": {"uid": meta.uid}, "status": status}
         await self._client.patch(
-            REPLICA_SETS, key.name, {"status": status}, key.namespace, subresource="status"
+            REPLICA_SETS, meta.name, patch, meta.namespace, subresource="status"
         )
 
 

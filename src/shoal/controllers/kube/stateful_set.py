@@ -214,8 +214,9 @@ class StatefulSetReconciler:
         changes: JsonObject = stateful_set_status.changes(view, status)
         if changes:
             meta = turn.stateful_set.metadata
+            patch = {"metadata": {"uid": meta.uid}, "status": changes}
             await self._client.patch(
-                STATEFUL_SETS, meta.name, {"status": changes}, meta.namespace, subresource="status"
+                STATEFUL_SETS, meta.name, patch, meta.namespace, subresource="status"
             )
 
     async def _truncate(self, turn: _Turn) -> None:
