@@ -18,7 +18,7 @@ _OF_PODS = ("cpu", "memory")
 _DEMANDED = frozenset(
     ("cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
 )
-_HUGE_PAGES = "hugepages-"
+HUGE_PAGES = "hugepages-"
 
 Amounts = Mapping[str, RawQuantity]
 
@@ -61,8 +61,22 @@ def container_limits(spec: PodSpec) -> Usage:
 
 
 def without_overhead(spec: PodSpec, choose: Callable[[Amounts, Amounts], Amounts]) -> Usage:
-    """The larger of what runs together and what starting up takes. `choose` picks from requests
-    and limits."""
+    """What the pod says as a whole, else its containers. `choose` picks from requests and
+    limits."""
+    total = of_containers(spec, choose)
+    if spec.resources is not None:
+        whole = read_amounts(choose(spec.resources.requests, spec.resources.limits))
+        total |= {name: amount for name, amount in whole.items() if is_for_whole_pods(name)}
+    return total
+
+
+def is_for_whole_pods(name: str) -> bool:
+    """Whether a pod may ask for this as a whole."""
+    return name in _OF_PODS or name.startswith(HUGE_PAGES)
+
+
+def of_containers(spec: PodSpec, choose: Callable[[Amounts, Amounts], Amounts]) -> Usage:
+    """The larger of what runs together and what starting up takes."""
 
     def of(container: Container) -> Usage:
         return read_amounts(choose(container.resources.requests, container.resources.limits))
@@ -84,9 +98,6 @@ def without_overhead(spec: PodSpec, choose: Callable[[Amounts, Amounts], Amounts
             starting[name] = larger(starting.get(name), amount)
     for name, amount in together.items():
         starting[name] = larger(starting.get(name), amount)
-    if spec.resources is not None:
-        whole = read_amounts(choose(spec.resources.requests, spec.resources.limits))
-        starting |= {n: a for n, a in whole.items() if n in _OF_PODS or n.startswith(_HUGE_PAGES)}
     return starting
 
 
@@ -94,7 +105,7 @@ def compute_usage(requests: Usage, limits: Usage) -> Usage:
     """By the names that quotas have."""
     used: Usage = {"pods": ONE}
     for name, amount in requests.items():
-        if name in _COMPUTE or name.startswith(_HUGE_PAGES):
+        if name in _COMPUTE or name.startswith(HUGE_PAGES):
             used[name] = used[f"requests.{name}"] = amount
         elif "/" in name and "kubernetes.io/" not in name:
             used[f"requests.{name}"] = amount

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from functools import lru_cache
 
+from shoal.api.quota.pods import is_for_whole_pods
 from shoal.api.resource import JsonObject
 from shoal.apiserver.schema.defaults.volumes import default_volume
+from shoal.apiserver.schema.pod_resources import requests_of_containers
 
 _CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
@@ -19,6 +21,8 @@ def default_pod(pod: JsonObject) -> None:
             for port in container.get("ports", ()):
                 if not port.get("hostPort"):
                     port["hostPort"] = port.get("containerPort", 0)
+    if spec.get("resources"):
+        _request_for_the_whole(spec)
     spec.setdefault("enableServiceLinks", True)
 
 
@@ -110,6 +114,16 @@ def _pull_policy(image: str) -> str:
     _, _, tag = name.rpartition("/")[2].partition(":")
     is_latest = tag == "latest" or (not tag and not digest and bool(name))
     return "Always" if is_latest else "IfNotPresent"
+
+
+def _request_for_the_whole(spec: JsonObject) -> None:
+    """What the pod as a whole does not request, its containers do; else its limit is requested.
+    Source: Kubernetes v1.36, pkg/apis/core/v1/defaults.go (setDefaultPodLevelRequests)."""
+    requests: JsonObject = spec["resources"].setdefault("requests", {})
+    for name, amount in requests_of_containers(spec).items():
+        if is_for_whole_pods(name):
+            requests.setdefault(name, str(amount))
+    _request_the_limits(spec["resources"])
 
 
 def _request_the_limits(resources: JsonObject) -> None:

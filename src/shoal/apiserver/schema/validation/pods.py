@@ -13,6 +13,7 @@ from shoal.api.status import Cause
 from shoal.apiserver.schema.validation.containers import validate_containers
 from shoal.apiserver.schema.validation.metadata import validate_labels, validate_metadata
 from shoal.apiserver.schema.validation.placement import validate_placement
+from shoal.apiserver.schema.validation.pod_resources import validate_pod_resources
 from shoal.apiserver.schema.validation.volumes import validate_volumes
 
 _RESTART_POLICIES = ("Always", "OnFailure", "Never")
@@ -58,6 +59,7 @@ def validate_pod_spec(spec: JsonObject, path: str) -> Iterator[Cause]:
     if spec.get("volumes"):
         yield from validate_volumes(spec["volumes"], f"{path}.volumes")
     yield from validate_containers(spec, path)
+    yield from validate_pod_resources(spec, path)
     restart_policy = spec.get("restartPolicy", "")
     if not restart_policy:
         yield causes.required(f"{path}.restartPolicy")
