@@ -7,7 +7,7 @@ Source of the verdicts: Kubernetes v1.36, apiserver/pkg/admission/plugin/resourc
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -36,6 +36,11 @@ class QuotaGate:
         self._clock = clock
         self._tallies: dict[str, dict[str, KindTally]] = {}
         """By namespace, then by kind; only of namespaces with quotas."""
+
+    @property
+    def tallied_namespaces(self) -> Collection[str]:
+        """What is kept in memory."""
+        return self._tallies.keys()
 
     async def carry_out(
         self,
@@ -71,16 +76,19 @@ class QuotaGate:
         bucket, namespace = target.served.bucket, target.namespace
         if not namespace or bucket in NEVER_COUNTED:
             return ()
-        entries = self._store.list(f"{RESOURCE_QUOTAS.group_resource}/{namespace}/").entries
-        if not entries:
-            self._tallies.pop(namespace, None)
-            return ()
-        found = [_allowance(entry.value, bucket) for entry in entries]
+        found = [_allowance(entry.value, bucket) for entry in self._entries(namespace)]
         return [allowance for allowance in found if allowance.hard]
+
+    def _entries(self, namespace: str) -> Sequence[Entry]:
+        return self._store.list(f"{RESOURCE_QUOTAS.group_resource}/{namespace}/").entries
 
     def _tally(self, target: Target) -> KindTally:
         bucket, namespace = target.served.bucket, target.namespace
-        tallies = self._tallies.setdefault(namespace, {})
+        tallies = self._tallies.get(namespace)
+        if tallies is None:
+            # Those of namespaces that have lost their quotas, or are gone, go.
+            self._tallies = {name: t for name, t in self._tallies.items() if self._entries(name)}
+            tallies = self._tallies[namespace] = {}
         tally = tallies.get(bucket)
         if tally is None:
             tally = tallies[bucket] = KindTally(self._store, bucket, namespace)

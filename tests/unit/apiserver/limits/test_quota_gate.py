@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shoal.api.core import CONFIG_MAPS, LIMIT_RANGES, RESOURCE_QUOTAS, SERVICES
+from shoal.api.core import CONFIG_MAPS, LIMIT_RANGES, NAMESPACES, RESOURCE_QUOTAS, SERVICES
 from shoal.api.pod import PODS
 from shoal.api.status import ApiError
 from shoal.base.clock import SystemClock, VirtualClock
@@ -203,3 +203,14 @@ async def test_who_hangs_up_has_used_the_room_all_the_same(tmp_path):
 
 async def _pods(client):
     return (await client.list(PODS, NS)).items
+
+
+async def test_nothing_is_remembered_of_namespaces_that_have_no_quota_any_more():
+    async with memory_cluster() as cluster:
+        for number in range(5):
+            name = f"team-{number}"
+            await cluster.client.create(NAMESPACES, {"metadata": {"name": name}})
+            await cluster.client.create(RESOURCE_QUOTAS, quota(configmaps="2"), name)
+            await cluster.client.create(CONFIG_MAPS, {"metadata": {"name": "a"}}, name)
+            await cluster.client.delete(RESOURCE_QUOTAS, "q", name)
+        assert set(cluster.core.quotas.tallied_namespaces) <= {"team-4"}
