@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from shoal.testing.databases import DatabaseServer
@@ -24,6 +25,7 @@ from shoal.work.protocol import (
     WorkSource,
 )
 from shoal.work.sources import open_source
+from shoal.work.statements import statements
 from tests.servers import postgresql, redis, valkey
 
 __all__ = ["postgresql", "redis", "valkey"]
@@ -249,6 +251,62 @@ def test_a_purged_queue_is_as_new(source: WorkSource) -> None:
     assert source.ack(QUEUE, [b.token]) == []
 
 
+def test_what_is_counted_is_there_when_a_queue_was_purged_beside_its_use(
+    url: str, source: WorkSource
+) -> None:
+    ended = threading.Event()
+
+    def put() -> None:
+        with closing(open_source(url)) as own:
+            for _ in range(60):
+                own.put(QUEUE, ["x"] * 200)
+
+    def drain() -> None:
+        with closing(open_source(url)) as own:
+            while not ended.is_set():
+                held = tokens(take(own, 7))[::-1]
+                own.renew(QUEUE, held, 600)
+                own.ack(QUEUE, held[:3])
+                own.nack(QUEUE, held[3:], reason="no", max_attempts=1)
+                own.revive(QUEUE)
+
+    putting = [threading.Thread(target=put) for _ in range(2)]
+    draining = [threading.Thread(target=drain) for _ in range(2)]
+    for thread in putting + draining:
+        thread.start()
+    while any(thread.is_alive() for thread in putting):
+        source.purge(QUEUE)
+    ended.set()
+    for thread in putting + draining:
+        thread.join()
+    size = source.size(QUEUE)
+    assert size.ready == len(take(source, 100_000))
+    assert size.dead == len(source.dead_letters(QUEUE, 100_000))
+    assert (size.leased, size.delayed) == (0, 0)
+    assert size.done >= 0
+
+
+def test_a_purge_takes_items_that_are_being_put(postgresql: DatabaseServer) -> None:
+    values = {"queue": QUEUE, "bodies": ["b", "c"]}
+    with (
+        closing(open_source(postgresql.url)) as source,
+        psycopg.connect(postgresql.url) as putting,
+        psycopg.connect(postgresql.url, autocommit=True) as watching,
+    ):
+        source.purge(QUEUE)
+        source.put(QUEUE, ["a"])
+        for name in ("share_queue", "put"):
+            putting.execute(statements("postgresql.sql")[name].encode(), values)
+        purging = threading.Thread(target=source.purge, args=[QUEUE])
+        purging.start()
+        waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+        until(lambda: watching.execute(waits).fetchone() == (1,))
+        putting.commit()
+        purging.join()
+        assert source.size(QUEUE) == QueueSize()
+        assert take(source, 9) == []
+
+
 def test_a_batch_put_again_adds_what_is_missing_only(source: WorkSource) -> None:
     batch = [str(number) for number in range(2500)]
 
@@ -339,6 +397,18 @@ def test_bodies_are_kept_as_they_are(source: WorkSource) -> None:
 def test_a_body_that_databases_cannot_keep_is_refused(source: WorkSource) -> None:
     with pytest.raises(UnfitBody, match="item 2 holds a NUL"):
         source.put(QUEUE, ["a", "b\0c"])
+    with pytest.raises(UnfitBody, match="item 1 holds bytes that are no UTF-8"):
+        source.put(QUEUE, [b"caf\xe9".decode(errors="surrogateescape")])
+
+
+def test_a_reason_that_databases_cannot_keep_is_kept_as_far_as_they_can(
+    source: WorkSource,
+) -> None:
+    source.put(QUEUE, ["a"])
+    strange = "no\0 " + b"caf\xe9".decode(errors="surrogateescape")
+    held = tokens(take(source))
+    assert source.nack(QUEUE, held, reason=strange, max_attempts=1) == held
+    assert [each.reason for each in source.dead_letters(QUEUE, 1)] == ["no  caf?"]
 
 
 def test_queues_do_not_meet(source: WorkSource) -> None:

@@ -1,7 +1,8 @@
 """`PostgresqlSource`: work queues in a PostgreSQL database, version 12 or newer.
 
-Every call but a put is one statement, so that a holder costs the server one round trip and one
-commit; time is the server's. What a crash of the server keeps is up to its `synchronous_commit`.
+Every call but a put and a purge is one statement, so that a holder costs the server one round trip
+and one commit; time is the server's. What a crash of the server keeps is up to its
+`synchronous_commit`.
 """
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -12,7 +13,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from shoal.work.addresses import shown, without_secrets
-from shoal.work.chunks import BatchMark, check_end, chunks, missing
+from shoal.work.chunks import BatchMark, check_end, chunks, kept_reason, missing
 from shoal.work.protocol import (
     DeadItem,
     Item,
@@ -63,7 +64,7 @@ class PostgresqlSource:
     def put(self, queue: str, bodies: Iterable[str], *, batch_id: str = "") -> int:
         added, mark, present = 0, BatchMark(), BatchMark()
         for _, run in chunks(bodies):
-            with self._speaking() as connection, connection.transaction():
+            with self._writing("share_queue", queue) as connection:
                 lacking = run
                 if batch_id:
                     batch: dict[str, Any] = {"queue": queue, "batch": batch_id}
@@ -132,7 +133,7 @@ class PostgresqlSource:
         max_attempts: int = 3,
     ) -> Sequence[str]:
         values = {
-            "reason": reason.replace("\0", " "),
+            "reason": kept_reason(reason),
             "delay_s": delay_s,
             "uses_attempt": uses_attempt,
             "max_attempts": max_attempts,
@@ -166,7 +167,8 @@ class PostgresqlSource:
         return revived
 
     def purge(self, queue: str) -> int:
-        [(gone,)] = self._asked("purge", {"queue": queue})
+        with self._writing("take_queue", queue) as connection:
+            [(gone,)] = self._rows(connection, "purge", {"queue": queue})
         return gone
 
     def close(self) -> None:
@@ -194,6 +196,13 @@ class PostgresqlSource:
         self, connection: psycopg.Connection[TupleRow], name: str, values: Mapping[str, Any]
     ) -> list[Any]:
         return connection.execute(_statement(name), values).fetchall()
+
+    @contextmanager
+    def _writing(self, turn: str, queue: str) -> Generator[psycopg.Connection[TupleRow]]:
+        """A transaction that begins with a lock of the queue."""
+        with self._speaking() as connection, connection.transaction():
+            connection.execute(_statement(turn), {"queue": queue})
+            yield connection
 
     @contextmanager
     def _speaking(self) -> Generator[psycopg.Connection[TupleRow]]:

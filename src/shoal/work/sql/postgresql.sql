@@ -11,6 +11,15 @@ select to_regclass('shoal_work_batch') is not null;
 -- The number is this program's own; two that begin at once would else both make the tables.
 select pg_advisory_xact_lock(7146825580);
 
+-- name: share_queue
+-- Whoever writes shares the queue; a purge has it alone, or it would forget the count of items that
+-- are written at the same time, and not the items. Others take their share in the statement that
+-- writes, before its first row: what a purge took meanwhile is not found there any more.
+select pg_advisory_xact_lock_shared(714682558, hashtext(%(queue)s));
+
+-- name: take_queue
+select pg_advisory_xact_lock(714682558, hashtext(%(queue)s));
+
 -- name: lock_batch
 -- Whoever else puts the same batch waits until this transaction has ended.
 insert into shoal_work_batch as batch (queue, name, added, digest)
@@ -34,8 +43,10 @@ select %(queue)s, pg_backend_pid() %% 16, count(*) from added
 on conflict (queue, slot) do update set added = tally.added + excluded.added;
 
 -- name: lease
-with clock as materialized (
-    select extract(epoch from clock_timestamp())::double precision as now_s
+with turn as materialized (
+    select pg_advisory_xact_lock_shared(714682558, hashtext(%(queue)s))
+), clock as materialized (
+    select extract(epoch from clock_timestamp())::double precision as now_s from turn
 ), returned as materialized (
     select id, due_s from shoal_work_item
     where queue = %(queue)s and due_s > 0 and due_s <= (select now_s from clock)
@@ -71,15 +82,20 @@ union all
 select id, attempts, '', 0, 0, true from spent;
 
 -- name: renew
+with turn as materialized (
+    select pg_advisory_xact_lock_shared(714682558, hashtext(%(queue)s))
+)
 update shoal_work_item
 set due_s = extract(epoch from clock_timestamp())::double precision + %(lease_s)s
-where queue = %(queue)s
+from turn where queue = %(queue)s
     and (id, nonce) in (select * from unnest(%(ids)s::bigint[], %(nonces)s::text[]))
 returning id, nonce;
 
 -- name: finish
-with gone as (
-    delete from shoal_work_item
+with turn as materialized (
+    select pg_advisory_xact_lock_shared(714682558, hashtext(%(queue)s))
+), gone as (
+    delete from shoal_work_item using turn
     where queue = %(queue)s
         and (id, nonce) in (select * from unnest(%(ids)s::bigint[], %(nonces)s::text[]))
     returning id, nonce
@@ -91,10 +107,12 @@ with gone as (
 select id, nonce from gone;
 
 -- name: give_back
-with clock as materialized (
+with turn as materialized (
+    select pg_advisory_xact_lock_shared(714682558, hashtext(%(queue)s))
+), clock as materialized (
     select extract(epoch from clock_timestamp())::double precision as now_s
 ), held as materialized (
-    select id, nonce, attempts from shoal_work_item
+    select id, nonce, attempts from shoal_work_item, turn
     where queue = %(queue)s
         and (id, nonce) in (select * from unnest(%(ids)s::bigint[], %(nonces)s::text[]))
     for update
@@ -158,10 +176,12 @@ select id, body, attempts, reason from shoal_work_dead
 where queue = %(queue)s order by id limit %(count)s;
 
 -- name: revive
-with clock as materialized (
+with turn as materialized (
+    select pg_advisory_xact_lock_shared(714682558, hashtext(%(queue)s))
+), clock as materialized (
     select extract(epoch from clock_timestamp())::double precision as now_s
 ), gone as (
-    delete from shoal_work_dead
+    delete from shoal_work_dead using turn
     where queue = %(queue)s and (%(ids)s::bigint[] is null or id = any(%(ids)s::bigint[]))
     returning id, body
 ), back as (
