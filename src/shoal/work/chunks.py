@@ -18,11 +18,8 @@ def chunks(bodies: Iterable[str]) -> Iterator[tuple[int, Sequence[str]]]:
     start, size = 0, 0
     run: list[str] = []
     for index, body in enumerate(bodies):
-        if "\0" in body:
-            raise UnfitBody(
-                f"item {index + 1} holds a NUL character, which databases cannot keep; encode it, "
-                "in JSON or base64, or leave it out"
-            )
+        if wrong := _misfit(body):
+            raise UnfitBody(f"item {index + 1} holds {wrong}, in JSON or base64, or leave it out")
         if run and (len(run) == MAX_ITEMS or size + len(body) > MAX_CHARACTERS):
             yield start, run
             start, size, run = index, 0, []
@@ -30,6 +27,21 @@ def chunks(bodies: Iterable[str]) -> Iterator[tuple[int, Sequence[str]]]:
         size += len(body)
     if run:
         yield start, run
+
+
+def kept_reason(reason: str) -> str:
+    """What databases can keep of the text of an error, which may quote anything."""
+    return reason.replace("\0", " ").encode(errors="replace").decode()
+
+
+def _misfit(body: str) -> str:
+    if "\0" in body:
+        return "a NUL character, which databases cannot keep; encode it"
+    try:
+        body.encode()
+    except UnicodeEncodeError:
+        return "bytes that are no UTF-8 text; encode them"
+    return ""
 
 
 class BatchMark(NamedTuple):
@@ -67,5 +79,5 @@ def _compare(mark: BatchMark, present: BatchMark) -> None:
 
 
 def _digest(before: str, body: str) -> str:
-    text = before.encode() + body.encode(errors="surrogatepass")
+    text = before.encode() + body.encode()
     return hashlib.sha256(text).hexdigest()

@@ -17,7 +17,7 @@ from redis.commands.core import Script
 from redis.retry import Retry
 
 from shoal.work.addresses import has_password, shown, without_secrets
-from shoal.work.chunks import BatchMark, check_end, chunks, missing
+from shoal.work.chunks import BatchMark, check_end, chunks, kept_reason, missing
 from shoal.work.protocol import (
     DeadItem,
     Item,
@@ -115,7 +115,13 @@ class RedisSource:
     ) -> Sequence[str]:
         delay_us = round(delay_s * 1e6)
         return self._held(
-            "give_back", queue, tokens, reason, delay_us, int(uses_attempt), max_attempts
+            "give_back",
+            queue,
+            tokens,
+            kept_reason(reason),
+            delay_us,
+            int(uses_attempt),
+            max_attempts,
         )
 
     def size(self, queue: str) -> QueueSize:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from shoal.base.clock import Clock
-from shoal.work.chunks import BatchMark, check_end, chunks, missing
+from shoal.work.chunks import BatchMark, check_end, chunks, kept_reason, missing
 from shoal.work.protocol import (
     DeadItem,
     Item,
@@ -142,7 +142,7 @@ class SqliteSource:
                 attempts, body = row
                 held.append(token_of(each, nonce))
                 if uses_attempt and attempts >= max_attempts:
-                    self._bury(number, each, attempts, reason, body)
+                    self._bury(number, each, attempts, kept_reason(reason), body)
                 else:
                     run_sql("give_back", due_s, attempts - (not uses_attempt), each)
         return held
