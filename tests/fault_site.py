@@ -141,13 +141,15 @@ class FaultSite:
 
     async def kill_program(self, pods: str = "") -> None:
         """kill -9 of a container's process, at work or just after."""
-        victim, pid = await self._caught(pods)
-        os.kill(pid, signal.SIGCONT)
-        await asyncio.sleep(self.rng.uniform(0.0, 0.05))
-        if victim.pid() is None or victim.has_ended():
-            await self.kill_program(pods)
-        else:
-            await self._kill(victim, pid)
+        while True:
+            victim, pid = await self._caught(pods)
+            os.kill(pid, signal.SIGCONT)
+            await asyncio.sleep(self.rng.uniform(0.0, 0.05))
+            # One that has said its last word would fail all the same if it were killed now.
+            if await hold(pid) and not victim.has_ended():
+                await self._kill(victim, pid)
+                return
+            let_go(pid)
 
     async def _caught(self, pods: str = "") -> tuple[Start, int]:
         """A program at work, held where it is."""
@@ -156,11 +158,9 @@ class FaultSite:
             pid = victim.pid()
             if pid is None:
                 continue
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-                if victim.is_at_work():
-                    return victim, pid
-                os.kill(pid, signal.SIGCONT)
+            if await hold(pid) and victim.is_at_work():
+                return victim, pid
+            let_go(pid)
 
     async def _kill(self, victim: Start, pid: int) -> None:
         with suppress(ProcessLookupError):
@@ -203,8 +203,7 @@ class FaultSite:
         _, pid = await self._caught()
         over_s = time.time() + 1.3 * LEASE_S
         await eventually(lambda: time.time() > over_s, "the lease is over", pause_s=0.05)
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
+        let_go(pid)
 
     @asynccontextmanager
     async def without_plane(self) -> AsyncGenerator[None]:
@@ -310,6 +309,26 @@ class FaultSite:
         labels = f"{WORKER_LABEL}={NAME}"
         [job] = (await self.client.list(JOBS, NAMESPACE, label_selector=labels)).items
         return [each.type for each in job.status.conditions if each.status == "True"]
+
+
+async def hold(pid: int) -> bool:
+    """Have a process stand still; whether there is one. A signal takes a moment."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+    await eventually(lambda: state_of(pid) in ("T", "Z", ""), f"{pid} stands still")
+    return state_of(pid) == "T"
+
+
+def let_go(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
+
+
+def state_of(pid: int) -> str:
+    """As proc(5) calls it; empty where there is no such process."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return ""
 
 
 @asynccontextmanager

@@ -74,7 +74,7 @@ async def test_every_item_is_acknowledged_once_whatever_dies(seed: int) -> None:
         async with site.supplied() if trial is DRAIN else nullcontext():
             await site.befall(trial.least, faults(site, trial))
         status = (await site.ended()).status
-        assert status.phase == "Succeeded", status.message
+        assert status.phase == "Succeeded", f"{status.message}: {status.attempts}"
         assert status.progress is not None
         total = site.good + site.poison
         assert (status.progress.done, status.progress.total) == (site.good, total)
