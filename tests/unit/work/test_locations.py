@@ -98,7 +98,8 @@ def test_what_was_in_the_log_of_an_older_file_moves_with_it(tmp_path: Path):
     path = older_file(tmp_path, "a")
     # Killed: nobody has brought its write-ahead log into the database.
     if (child := os.fork()) == 0:
-        open_source(f"sqlite://{path}").put("team/days", ["b", "c"])
+        killed = open_source(f"sqlite://{path}")
+        killed.put("team/days", ["b", "c"])
         os._exit(0)
     os.waitpid(child, 0)
     assert path.with_name("team.db-wal").exists()
