@@ -98,6 +98,23 @@ async def test_containers_share_the_limit_of_their_pod(held: Agents) -> None:
     assert (ended.is_oom_killed, ended.exit_code) == (True, 137)
 
 
+async def test_groups_of_an_earlier_agent_are_removed_by_one_that_makes_them_elsewhere(
+    held: Agents, tmp_path: Path
+) -> None:
+    uid = f"earlier-{os.getpid()}"
+    pod = await held.pod(uid=uid, limits=Limits(memory_bytes=96 * MIB))
+    spec = held.spec(pod, "sleep", "1000", limits=Limits(memory_bytes=64 * MIB))
+    await held.start(spec)
+    assert groups_of(uid, "*")
+    # It makes none at all, and so knows as little of where they are.
+    other = await make_agents(held.runtime.name, tmp_path / "pods")
+    await held.runtime.close()
+    await other.runtime.recover()
+    await other.runtime.remove_pod(uid)
+    await other.runtime.close()
+    assert not groups_of(uid, "*")
+
+
 async def test_no_groups_are_left_of_a_pod_that_is_over(held: Agents) -> None:
     pod = await held.pod(uid=f"over-{os.getpid()}", limits=Limits(memory_bytes=96 * MIB))
     spec = held.spec(pod, "echo", "done", limits=Limits(memory_bytes=64 * MIB))

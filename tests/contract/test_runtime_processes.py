@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -42,6 +42,23 @@ async def agents(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 def marker() -> str:
     """A number of seconds that no other test sleeps."""
     return f"1000.{int.from_bytes(os.urandom(6))}"
+
+
+@pytest.fixture
+def immutable() -> Iterator[Callable[[Path], None]]:
+    """Makes files that not even root can delete, for as long as the test takes."""
+    made: list[Path] = []
+
+    def make(file: Path) -> None:
+        file.touch()
+        refused = subprocess.run(["chattr", "+i", file], capture_output=True).returncode
+        if refused:
+            pytest.skip("no file can be made immutable here")
+        made.append(file)
+
+    yield make
+    for file in made:
+        subprocess.run(["chattr", "-i", file], check=True)
 
 
 async def test_the_environment_is_the_containers_own(
@@ -199,10 +216,31 @@ async def test_a_killed_shim_takes_its_container_along(agents: Agents, marker: s
     await agents.wait_output(key)
     shim = read_shim_record(PodPaths(agents.root, pod.uid).container(key))
     assert shim is not None
+    other = await agents.start(agents.spec(pod, "sleep", "1000"))
     os.kill(shim.pid, signal.SIGKILL)
     ended = await agents.next_exit()
-    assert (ended.exit_code, ended.signal) == (137, 9)
-    await agents.runtime.remove_pod(pod.uid)
+    assert (ended.key, ended.exit_code, ended.signal) == (key, 137, 9)
+    # All of it, or the next attempt would run beside it; and nothing else.
+    assert not host_pids(marker)
+    result = await agents.runtime.exec(other, ["true"], timeout_s=PATIENCE_S)
+    assert result.exit_code == 0
+
+
+async def test_a_shim_that_is_killed_without_an_agent_takes_its_container_along(
+    agents: Agents, marker: str
+) -> None:
+    pod = await agents.pod()
+    key = await agents.start(agents.spec(pod, "sh", "-c", DAEMON.format(marker=marker)))
+    await agents.wait_output(key)
+    shim = read_shim_record(PodPaths(agents.root, pod.uid).container(key))
+    assert shim is not None
+    await agents.restart()
+    os.kill(shim.pid, signal.SIGKILL)
+    await eventually(lambda: not is_alive(shim.pid))
+    [found] = await agents.runtime.recover()
+    [container] = found.containers
+    assert container.exit is not None
+    assert container.exit.exit_code == 137
     assert not host_pids(marker)
 
 
@@ -280,6 +318,22 @@ async def test_a_removal_that_was_cut_short_is_finished_after_a_restart(agents: 
     [found] = await agents.runtime.recover()
     assert not found.containers
     assert not directory.exists()
+
+
+async def test_a_file_that_cannot_be_deleted_keeps_no_agent_from_its_pods(
+    agents: Agents, immutable: Callable[[Path], None]
+) -> None:
+    kept, stuck = await agents.pod("kept"), await agents.pod("stuck")
+    key = await agents.start(agents.spec(kept, "sleep", "1000"))
+    file = agents.volume(stuck) / "file"
+    immutable(file)
+    with pytest.raises(OSError, match="file"):
+        await agents.runtime.remove_pod("stuck")
+    await agents.restart()
+    assert [pod.uid for pod in await agents.runtime.recover()] == ["kept"]
+    assert file.exists()
+    await agents.runtime.terminate(key)
+    assert (await agents.next_exit()).exit_code == 143
 
 
 async def test_two_agents_do_not_share_a_directory(

@@ -6,16 +6,14 @@ import pytest
 
 from shoal.agent.node_context import NodeConfig
 from shoal.agent.runtime.protocol import ContainerKey, ExecResult
-from shoal.api.core import CONFIG_MAPS, ENDPOINTS, EVENTS, LEASES, SERVICES
+from shoal.api.core import CONFIG_MAPS, ENDPOINTS, LEASES, SERVICES
 from shoal.api.node import NODES
 from shoal.api.pod import PODS
-from shoal.api.status import ApiError
 from shoal.base.clock import VirtualClock
 from shoal.client.protocol import DeleteOptions
-from shoal.testing.agent import fake_machine_agent
 from shoal.testing.cluster import memory_cluster
 from shoal.testing.runtime import FakeMachine, read_command
-from tests.waiting import eventually
+from tests.agent_site import World, run, settled
 
 NS = "default"
 
@@ -35,69 +33,11 @@ def endpoints_of_job(*addresses):
     return {"apiVersion": "v1", "kind": "Endpoints", "metadata": metadata, "subsets": [subset]}
 
 
-class World:
-    def __init__(self, client, machine, clock, pods_dir) -> None:
-        self.client = client
-        self.machine = machine
-        self.clock = clock
-        self.pods_dir = pods_dir
-
-    def agent(self, **options):
-        return fake_machine_agent(self.client, self.machine, self.pods_dir, **options)
-
-    async def create(self, name, *containers, node="node-0", **spec):
-        body = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": name},
-            "spec": {"nodeName": node, "containers": list(containers), **spec},
-        }
-        return await self.client.create(PODS, body, NS)
-
-    async def get(self, name):
-        return await self.client.get(PODS, name, NS)
-
-    async def until(self, condition, what="the condition"):
-        """Wait, in real time and without letting virtual time pass."""
-        return await eventually(condition, what)
-
-    async def until_pod(self, name, condition):
-        async def look():
-            pod = await self.get(name)
-            return pod if condition(pod) else None
-
-        return await self.until(look)
-
-    async def until_phase(self, name, phase):
-        return await self.until_pod(name, lambda pod: pod.status.phase == phase)
-
-    async def until_gone(self, name):
-        async def look():
-            try:
-                await self.get(name)
-            except ApiError as error:
-                return error.is_not_found
-            return False
-
-        await self.until(look)
-
-    async def events(self, reason):
-        events = await self.client.list(EVENTS, NS)
-        return [event.message for event in events.items if event.reason == reason]
-
-    async def until_event(self, reason):
-        return await self.until(lambda: self.events(reason))
-
-
 @pytest.fixture
 async def world(tmp_path):
     clock = VirtualClock()
     async with memory_cluster(clock=clock) as cluster:
         yield World(cluster.client, FakeMachine(clock), clock, tmp_path / "pods")
-
-
-def run(*argv, name="c", **more):
-    return {"name": name, "image": "img", "command": list(argv), **more}
 
 
 async def test_a_node_appears_with_what_it_offers(world):
@@ -159,10 +99,6 @@ async def test_a_deleted_pod_is_told_to_stop_and_then_gone(world):
         assert world.machine.running() == []
         assert pod.metadata.uid not in world.machine.pods
         await world.until(lambda: settled(agent.pod_count == 0))
-
-
-async def settled(is_so):
-    return is_so
 
 
 async def test_a_pod_that_ignores_the_signal_is_killed_after_its_grace(world):
@@ -394,67 +330,3 @@ async def test_a_pod_that_was_over_when_its_agent_was_killed_is_released_by_the_
     world.machine.released.clear()
     async with world.agent():
         await world.until(lambda: over.metadata.uid in world.machine.released)
-
-
-class Failing:
-    """Makes the workers of pods fail as long as it is on."""
-
-    def __init__(self) -> None:
-        self.is_on = True
-        self.count = 0
-
-    def behave(self, spec):
-        if self.is_on:
-            self.count += 1
-            raise NotImplementedError("a bug")
-        return read_command(spec.argv)
-
-
-async def failed_often(world, failing):
-    """The back-off is as long as it gets then."""
-
-    async def has_failed():
-        await world.clock.advance(1)
-        return failing.count >= 10
-
-    await world.until(has_failed)
-
-
-async def test_a_pod_whose_worker_fails_again_and_again_is_deleted_without_waiting(world):
-    failing = Failing()
-    world.machine.behave = failing.behave
-    async with world.agent():
-        await world.create("p", run("serve"))
-        await failed_often(world, failing)
-        failing.is_on = False
-        await world.client.delete(PODS, "p", NS)
-        await world.until_gone("p")
-
-
-async def test_a_worker_that_was_well_for_long_waits_as_little_as_at_first(world):
-    failing = Failing()
-    world.machine.behave = failing.behave
-    async with world.agent():
-        pod = await world.create("p", run("serve"))
-        await failed_often(world, failing)
-        failing.is_on = False
-
-        async def runs():
-            await world.clock.advance(0.5)
-            return world.machine.running()
-
-        await world.until(runs)
-        await world.until_phase("p", "Running")
-        await world.clock.advance(120)
-        failing.is_on, failing.count = True, 0
-        world.machine.finish(ContainerKey(pod.metadata.uid, "c", 0), 1)
-
-        async def fails():
-            await world.clock.advance(0.5)
-            return failing.count
-
-        await world.until(fails)
-        failing.is_on = False
-        failed_s = world.clock.monotonic()
-        await world.until(runs)
-        assert world.clock.monotonic() - failed_s < 10

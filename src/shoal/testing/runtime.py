@@ -7,6 +7,8 @@ it is told to stop. Passes tests/contract/test_runtime.py, as the real ones do.
 """
 
 import asyncio
+import errno
+import os
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -82,6 +84,8 @@ class FakeMachine:
     )
     starts: list[ContainerKey] = field(default_factory=list[ContainerKey])
     """Every container that really was started, in order."""
+    stuck: set[str] = field(default_factory=set[str])
+    """Uids of pods whose files cannot be deleted."""
     released: set[str] = field(default_factory=set[str])
     """Uids of pods that are over, and need nothing but their records any more."""
     executed: list[tuple[ContainerKey, Sequence[str]]] = field(
@@ -216,10 +220,12 @@ class FakeRuntime:
 
     async def remove_pod(self, uid: str) -> None:
         machine = self._machine
-        machine.pods.pop(uid, None)
         for key in [key for key in machine.containers if key.pod_uid == uid]:
             machine.finish(key, 137, signal=9)
             del machine.containers[key]
+        if uid in machine.stuck:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), uid)
+        machine.pods.pop(uid, None)
 
     async def close(self) -> None:
         if self._machine.on_exit == self._exits.put_nowait:

@@ -126,8 +126,6 @@ async def test_hooks_take_the_same_handlers(checks, machine):
     "fields",
     [
         {"http_get": HttpGetAction(port=1, host="a..b")},
-        {"http_get": HttpGetAction(port=1, http_headers=[HttpHeader(name="A", value="a\nb")])},
-        {"http_get": HttpGetAction(port=1, http_headers=[HttpHeader(name="A\0", value="b")])},
         {"http_get": HttpGetAction(port="70000")},
         {"tcp_socket": TcpSocketAction(port=1, host="a..b")},
         {"tcp_socket": TcpSocketAction(port="70000")},
@@ -138,6 +136,16 @@ async def test_a_check_that_cannot_be_begun_has_failed(checks, fields):
     assert not result.is_success
     assert result.message
     assert await checks.run_hook(checked(), LifecycleHandler(**fields), 5) == result
+
+
+async def test_a_header_that_nobody_can_send_fails_the_check(checks, server):
+    port, seen = server
+    header = HttpHeader(name="A", value="a\nb")
+    action = HttpGetAction(port=port, path="200", http_headers=[header])
+    result = await checks.probe(checked(), Probe(http_get=action))
+    assert not result.is_success
+    assert result.message.startswith(f'Get "http://127.0.0.1:{port}/200": ')
+    assert not seen
 
 
 async def test_a_command_that_cannot_be_asked_for_has_failed(checks, machine):

@@ -107,6 +107,25 @@ def test_no_two_pods_have_the_same_address():
     assert addresses.take("u0") == addresses.take("u0")
 
 
+def test_an_address_that_another_pod_has_cannot_be_claimed():
+    addresses = PodAddresses()
+    first = addresses.take("a")
+    addresses.claim("b", first)
+    assert addresses.take("b") != first
+    addresses.release("b")
+    assert addresses.take("a") == first
+    assert first not in {addresses.take(f"u{i}") for i in range(70_000)}
+
+
+def test_a_pod_has_one_address():
+    addresses = PodAddresses()
+    addresses.claim("a", "127.1.0.1")
+    addresses.claim("a", "127.1.0.2")
+    assert addresses.take("a") == "127.1.0.1"
+    addresses.claim("b", "127.1.0.2")
+    assert addresses.take("b") == "127.1.0.2"
+
+
 def test_control_planes_on_one_machine_give_out_different_addresses():
     planes = [PodAddresses(f"/data/{number}") for number in range(20)]
     taken = [plane.take(f"u{i}") for plane in planes for i in range(50)]

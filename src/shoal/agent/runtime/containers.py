@@ -159,6 +159,8 @@ class ShimRuntime:
             directory.mkdir(parents=True)
         except FileExistsError:
             return self._started_before(directory)
+        except OSError as error:
+            return StartFailed(message=str(error))
         verdict = self.honours(spec)
         if verdict.refusals:
             directory.rmdir()

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from shoal.agent.runtime.cgroups import LegacyCgroups, UnifiedCgroups, find_cgroups
+from shoal.agent.runtime import cgroups as module
+from shoal.agent.runtime.cgroups import (
+    LegacyCgroups,
+    UnifiedCgroups,
+    find_cgroups,
+    remove_entry,
+)
 from shoal.agent.runtime.protocol import ContainerKey, Limits
 
 KEY = ContainerKey("uid-1", "main", 2)
@@ -132,3 +138,38 @@ def test_groups_of_a_pod_are_removed_and_those_of_others_stay(tmp_path: Path) ->
     cgroups.remove_pod("uid-1")
     cgroups.remove_pod("uid-1")
     assert [path.name for path in tmp_path.iterdir()] == ["uid-11"]
+
+
+def test_groups_are_removed_wherever_they_were_made(tmp_path: Path) -> None:
+    earlier = LegacyCgroups({"memory": tmp_path / "memory", "pids": tmp_path / "pids"})
+    entries = [
+        earlier.make(ContainerKey("uid-1", "main", attempt), Limits(), Limits(pids=7))
+        for attempt in range(2)
+    ]
+    (tmp_path / "pids" / "uid-1" / "pids.max").unlink()
+    for entry in entries:
+        assert entry is not None
+        assert (tmp_path / "pids" / "uid-1").exists()
+        remove_entry(entry, kept=())
+    assert not (tmp_path / "pids" / "uid-1").exists()
+
+
+def test_the_group_of_a_pod_that_may_start_more_stays(tmp_path: Path) -> None:
+    cgroups = LegacyCgroups({"pids": tmp_path})
+    entry = cgroups.make(KEY, Limits(), Limits(pids=7))
+    assert entry is not None
+    (tmp_path / "uid-1" / "pids.max").unlink()
+    remove_entry(entry, kept=cgroups.pod_groups("uid-1"))
+    assert [path.name for path in tmp_path.iterdir()] == ["uid-1"]
+    assert not list((tmp_path / "uid-1").iterdir())
+
+
+def test_a_group_that_goes_while_it_is_read_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of a group that is removed meanwhile the kernel says that there is no such device.
+    monkeypatch.setattr(module, "_REMOVAL_TRIES", 2)
+    (tmp_path / "uid-1" / "main.0" / "cgroup.procs").mkdir(parents=True)
+    cgroups = LegacyCgroups({"memory": tmp_path})
+    cgroups.remove_container(ContainerKey("uid-1", "main", 0))
+    cgroups.remove_pod("uid-1")

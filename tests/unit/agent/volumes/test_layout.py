@@ -31,6 +31,25 @@ def test_files_are_links_into_one_version(tmp_path):
     assert (tmp_path / "a").readlink().parts == ("..data", "a")
 
 
+def test_what_a_killed_writer_left_undone_is_done_by_the_next_round(tmp_path):
+    files = {"a": file("1"), "b": file("2")}
+    write_files(tmp_path, files, NOW)
+    version = (tmp_path / "..data").readlink()
+    # Killed before the links were made, and before an older version was deleted.
+    (tmp_path / "b").unlink()
+    (tmp_path / "gone").symlink_to("..data/gone")
+    (tmp_path / "..2025_12_31_00_00_00.000000").mkdir()
+    write_files(tmp_path, files, LATER)
+    assert {path.name for path in tmp_path.iterdir()} == {"..data", str(version), "a", "b"}
+    assert (tmp_path / "b").read_text() == "2"
+
+
+def test_files_that_cannot_be_written_leave_nothing_behind(tmp_path):
+    with pytest.raises(OSError):
+        write_files(tmp_path, {"a": file("1"), "a/b": file("2")}, NOW)
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_update_replaces_all_files_at_once_and_drops_the_old_version(tmp_path):
     write_files(tmp_path, {"a": file("1"), "gone": file("x")}, NOW)
     before = (tmp_path / "..data").readlink()
@@ -108,6 +127,17 @@ def test_a_sub_path_that_is_not_there_becomes_a_directory(tmp_path):
     [mount] = mounts(tmp_path, sub_path_expr="$(POD)/x")
     assert mount.source == tmp_path.resolve() / "p-0" / "x"
     assert mount.source.is_dir()
+
+
+def test_folders_for_sub_paths_have_the_mode_of_the_volume(tmp_path):
+    [volume] = lay_out([EmptyDirPlan(name="e")], PodPaths(tmp_path, "u"), NOW).values()
+    volume.chmod(0o2777)
+    [mount] = mounts(volume, sub_path="x/y")
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (mount.source, mount.source.parent)]
+    assert modes == [0o2777, 0o2777]
+    mount.source.chmod(0o700)
+    assert mounts(volume, sub_path="x/y") == [mount]
+    assert stat.S_IMODE(mount.source.stat().st_mode) == 0o700
 
 
 def test_a_sub_path_cannot_lead_out_of_its_volume(tmp_path):

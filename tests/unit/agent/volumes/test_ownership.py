@@ -9,8 +9,10 @@ import pytest
 
 from shoal.agent.runtime.paths import PodPaths
 from shoal.agent.volumes.layout import lay_out
+from shoal.agent.volumes.mounts import mount_volumes
 from shoal.agent.volumes.ownership import belongs_to, give_to_group
 from shoal.agent.volumes.plan import EmptyDirPlan, File, FilesPlan
+from shoal.api.pod import Container, VolumeMount
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GROUP = 2000 if os.geteuid() == 0 else os.getegid()
@@ -49,6 +51,17 @@ def test_what_was_given_is_not_gone_through_again(tmp_path: Path) -> None:
     later.touch(mode=0o600)
     give_to_group(tmp_path, GROUP, read_only=False)
     assert mode_of(later) == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives volumes away")
+def test_folders_for_sub_paths_belong_to_the_pods_group(tmp_path: Path) -> None:
+    plans = [EmptyDirPlan(name="e")]
+    volumes = lay_out(plans, PodPaths(tmp_path, "u"), NOW, group_id=GROUP)
+    wanted = VolumeMount(name="e", mount_path="/data", sub_path="x/y")
+    [mount] = mount_volumes(Container(name="c", volume_mounts=[wanted]), [], volumes, {})
+    for path in (mount.source, mount.source.parent):
+        assert belongs_to(path, GROUP)
+        assert mode_of(path) == 0o2777
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives volumes away")

@@ -73,6 +73,20 @@ def test_a_full_file_is_rotated_and_the_oldest_goes(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["0.log", "0.log.1", "0.log.2"]
 
 
+def test_while_no_other_file_can_be_made_the_full_one_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "0.log"
+    log = RotatingLog(str(path), max_file_bytes=10, kept_files=3)
+    in_the_way = tmp_path / "0.log.new"
+    in_the_way.mkdir()
+    for number in range(3):
+        log.write(b"entry-%d\n" % number)
+    assert path.read_bytes() == b"entry-0\nentry-1\nentry-2\n"
+    in_the_way.rmdir()
+    log.write(b"entry-3\n")
+    assert path.read_bytes() == b"entry-3\n"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["0.log", "0.log.1"]
+
+
 def test_a_log_is_continued_by_who_opens_it_again(tmp_path: Path) -> None:
     path = tmp_path / "0.log"
     RotatingLog(str(path)).write(b"one\n")
