@@ -173,15 +173,14 @@ class FaultSite:
     async def delete_pod_politely(self) -> None:
         """Its program may end the item at hand."""
         victim = await self.at_work()
-        await self._delete(victim, DeleteOptions())
         # With an item per pod it has done all that it was to do.
-        if not victim.has_ended():
-            self.deletions.append(victim)
-        else:
+        if await self._delete(victim, DeleteOptions()):
             self.late_deletions += 1
+        else:
+            self.deletions.append(victim)
 
     async def delete_pod_at_once(self, pods: str = "") -> None:
-        """Whatever its program still does before it is ended, its Job knows nothing of it."""
+        """One that ends its item before the node gets to it may be a success to its Job."""
         while True:
             victim = await self.at_work(pods)
             self.killed.add(victim.pod)
@@ -191,12 +190,11 @@ class FaultSite:
         self.deletions.append(victim)
 
     async def _delete(self, victim: Start, options: DeleteOptions) -> bool:
-        """Whether its program had ended before."""
+        """Whether its program came to its end."""
         with suppress(ApiError):
             await self.client.delete(PODS, victim.pod, NAMESPACE, options)
-        had_ended = victim.has_ended()
         await eventually(lambda: victim.pid() is None, f"{victim} is gone")
-        return had_ended
+        return victim.has_ended()
 
     async def hold_up(self) -> None:
         """Stop a program at work until its lease is over, and let it go on."""
