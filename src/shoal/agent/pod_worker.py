@@ -312,8 +312,9 @@ class PodWorker:
                 return
             except OSError as error:
                 failures += 1
-                key = self._pod.metadata.key
-                _log.warning("what is left of pod %s cannot be removed: %s", key, error)
+                if failures == 1:
+                    key = self._pod.metadata.key
+                    _log.warning("what is left of pod %s cannot be removed: %s", key, error)
             await self._context.clock.sleep(_DELETE_RETRY.delay_s(failures))
 
     def _record(self, event: RecordEvent) -> None:
