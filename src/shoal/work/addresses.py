@@ -1,30 +1,85 @@
 """Where a work source is, in a form that may be shown: URLs hold passwords, and no message, log or
-command line may. Pure."""
+command line may. Pure.
 
-from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
+A URL is read strictly before any driver sees it. What drivers read in other ways than we do (a bare
+`@`, `/` or `#` in a password, a URL in quotes, `host=... password=...`) they would quote as host,
+port or parameter in their errors, and nobody could tell which part is secret.
+Source of the form: libpq 17, "Connection URIs"; redis-py 8, `parse_url`.
+"""
 
-_SECRET_PARAMETERS = {"password", "sslpassword", "passfile", "username"}
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+FILE_PREFIX = "sqlite:///"
+POSTGRESQL_SCHEMES = ("postgresql", "postgres")
 _HIDDEN = "***"
+_UNREADABLE = "(unreadable URL)"
+_SECRET_WORDS = ("password", "secret", "token", "scram_")
+_HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[\w.~-]*|%2[Ff](?:[\w.~-]|%2[Ff])*)(?::[0-9]{0,5})?"
+"""A name, an address, or the folder of a local socket."""
+_PARAMETER = r"[^\s&=#@]+=[^\s&=#@]*"
+_URL = re.compile(
+    r"(?P<scheme>postgresql|postgres|redis|rediss)://"
+    r"(?:[^\s:@/?#\[\]]*(?::(?P<password>[^\s@/?#\[\]]*))?@)?"
+    rf"(?P<hosts>{_HOST}(?:,{_HOST})*)"
+    r"(?:/[^\s?#@]*)?"
+    rf"(?:\?(?P<query>(?:{_PARAMETER}(?:&{_PARAMETER})*)?))?"
+)
+_BAD_CODE = re.compile(r"%(?:00|(?![0-9A-Fa-f]{2}))")
+
+
+class SourceAddress(NamedTuple):
+    """The parts of the URL of a server that something depends on."""
+
+    scheme: str
+    password: str
+    """As it stands there."""
+    hosts: Sequence[str]
+    """Decoded, without ports; an empty one is the driver's usual."""
+    raw_parameters: Sequence[tuple[str, str]]
+
+    @property
+    def parameters(self) -> Sequence[tuple[str, str]]:
+        """Decoded, in their order."""
+        return [(unquote(key), unquote(value)) for key, value in self.raw_parameters]
+
+
+def address_of(url: str) -> SourceAddress | None:
+    """None for what is no URL of a server, or one that may be read in another way as well."""
+    # What is not printable some drivers drop, and others cannot send.
+    is_sound = url.isprintable() and not _BAD_CODE.search(url) and _is_split_alike(url)
+    found = _URL.fullmatch(url) if is_sound else None
+    if found is None:
+        return None
+    places = found["hosts"].split(",")
+    pairs = (pair.partition("=") for pair in (found["query"] or "").split("&") if pair)
+    return SourceAddress(
+        found["scheme"],
+        found["password"] or "",
+        [unquote(re.sub(r":[0-9]*$", "", place)) for place in places],
+        [(key, value) for key, _, value in pairs],
+    )
+
+
+def _is_split_alike(url: str) -> bool:
+    """Whether nothing in it turns into a separator when its characters are normalized (NFKC)."""
+    try:
+        urlsplit(url)
+    except ValueError:
+        return False
+    return True
 
 
 def shown(url: str) -> str:
-    """The URL without its password, also in its query."""
-    parts = _split(url)
-    if parts is None:
-        return "(no URL)"
-    place = parts.netloc
-    if "@" in place:
-        user, _, host = place.rpartition("@")
-        name, colon, _ = user.partition(":")
-        place = f"{name}{colon and ':' + _HIDDEN}@{host}"
-    query = urlencode(
-        [
-            (key, _HIDDEN if key.lower() in _SECRET_PARAMETERS else value)
-            for key, value in _query(parts)
-        ],
-        safe="*/",
-    )
-    return f"{parts.scheme}://{place}{parts.path}{query and '?' + query}"
+    """The kind of source and its hosts, or its file: nothing that may be secret."""
+    if url.startswith(FILE_PREFIX):
+        return url.partition("?")[0]
+    address = address_of(url)
+    if address is None:
+        return _UNREADABLE
+    return f"{address.scheme}://{','.join(address.hosts)}"
 
 
 def has_password(url: str) -> bool:
@@ -40,25 +95,15 @@ def without_secrets(text: str, url: str) -> str:
 
 
 def secrets_of(url: str) -> list[str]:
-    """Passwords of the URL, as they stand there and decoded; the longest first."""
-    parts = _split(url)
-    if parts is None:
+    """What of the URL is secret, as it stands there and decoded; the longest first."""
+    address = address_of(url)
+    if address is None:
         return []
-    user, at, _ = parts.netloc.rpartition("@")
-    found = {user.partition(":")[2]} if at else set[str]()
-    found |= {
-        value for key, value in _query(parts) if key.lower() in _SECRET_PARAMETERS - {"username"}
-    }
+    pairs = address.raw_parameters
+    keys = [unquote(key).lower() for key, _ in pairs]
+    places = (at for at, key in enumerate(keys) if any(word in key for word in _SECRET_WORDS))
+    # What follows may be the rest of a password with a bare `&` in it.
+    rest = [part for pair in pairs[next(places, len(pairs)) :] for part in pair]
+    found = {address.password, *rest[1:]}
     found |= {unquote(each) for each in found}
     return sorted((each for each in found if each), key=len, reverse=True)
-
-
-def _split(url: str) -> SplitResult | None:
-    try:
-        return urlsplit(url)
-    except ValueError:
-        return None
-
-
-def _query(parts: SplitResult) -> list[tuple[str, str]]:
-    return parse_qsl(parts.query, keep_blank_values=True)

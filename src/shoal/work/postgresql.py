@@ -56,8 +56,9 @@ class _Hint:
 class PostgresqlSource:
     """A `WorkSource`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout_s: float | None = None) -> None:
         self._url = url
+        self._timeout_s = timeout_s
         self._session: psycopg.Connection[TupleRow] | None = None
         self._hints: dict[str, _Hint] = {}
 
@@ -221,6 +222,8 @@ class PostgresqlSource:
         if self._session is None:
             session = psycopg.connect(self._url, autocommit=True, **_CONNECTION)
             try:
+                if self._timeout_s is not None:
+                    session.execute(_statement("limit_time"), {"timeout_s": self._timeout_s})
                 _prepare(session)
             except BaseException:
                 session.close()

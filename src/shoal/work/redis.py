@@ -16,8 +16,9 @@ from redis.backoff import NoBackoff
 from redis.commands.core import Script
 from redis.retry import Retry
 
-from shoal.work.addresses import has_password, shown, without_secrets
+from shoal.work.addresses import address_of, has_password, shown, without_secrets
 from shoal.work.chunks import BatchMark, check_end, chunks, kept_reason, missing
+from shoal.work.parameters import REDIS, REDIS_TLS, REDIS_TLS_FILES
 from shoal.work.protocol import (
     DeadItem,
     Item,
@@ -47,8 +48,9 @@ _WRONG_PASSWORD = "it knows no such user with this password; see the URL"
 class RedisSource:
     """A `WorkSource`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, timeout_s: float | None = None) -> None:
         self._url = url
+        self._timeout_s = timeout_s or _ANSWER_TIMEOUT_S
         self._client: redis.Redis | None = None
         self._scripts: dict[str, Script] = {}
 
@@ -200,7 +202,7 @@ class RedisSource:
     def _speaking(self) -> Generator[redis.Redis]:
         try:
             if self._client is None:
-                self._client = _connect(self._url)
+                self._client = _connect(self._url, self._timeout_s)
             yield self._client
         except (redis.RedisError, ValueError, OSError) as error:
             self.close()
@@ -237,12 +239,19 @@ class _NamedConnection(redis.SSLConnection):
             self.host = address
 
 
-def _connect(url: str) -> redis.Redis:
+def _connect(url: str, timeout_s: float) -> redis.Redis:
+    """Raises ValueError for a URL that the client cannot use."""
+    address = address_of(url)
+    is_tls = url.startswith("rediss:")
+    known = REDIS_TLS | REDIS_TLS_FILES if is_tls else REDIS
+    strange = [key for key, _ in address.parameters if key not in known] if address else []
+    if strange:
+        raise ValueError(f'its URL has a parameter "{strange[0]}", which it does not know')
     return redis.Redis.from_url(
         url,
-        connection_class=_NamedConnection if url.startswith("rediss:") else redis.Connection,
+        connection_class=_NamedConnection if is_tls else redis.Connection,
         decode_responses=True,
-        socket_timeout=_ANSWER_TIMEOUT_S,
+        socket_timeout=timeout_s,
         socket_connect_timeout=_CONNECT_TIMEOUT_S,
         socket_keepalive=True,
         # A call whose answer was lost may have happened: whoever called must know.

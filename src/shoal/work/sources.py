@@ -1,38 +1,44 @@
 """Opens a work source by its URL: the one place that knows all kinds of them."""
 
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from shoal.base.clock import Clock, SystemClock
-from shoal.work.addresses import shown
+from shoal.work.addresses import FILE_PREFIX, POSTGRESQL_SCHEMES, address_of, shown
 from shoal.work.protocol import SourceUnavailable, WorkSource
 
 KNOWN = "sqlite:///absolute/path.db, postgresql://host/database, redis://host or rediss://host"
-_FILE_SCHEME = "sqlite"
 
 
-def open_source(url: str, clock: Clock | None = None) -> WorkSource:
+def open_source(
+    url: str, clock: Clock | None = None, *, timeout_s: float | None = None
+) -> WorkSource:
     """The source at `url`; nothing is asked of it before the first call. `clock` is that of
-    SQLite; servers have their own. Raises SourceUnavailable for a URL of no known kind."""
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        raise SourceUnavailable(f"the work source's URL is none; use {KNOWN}") from error
-    if parts.scheme == _FILE_SCHEME:
-        path = unquote(parts.path)
-        if parts.netloc or not path.startswith("/") or path == "/":
-            raise SourceUnavailable(
-                f"{shown(url)} names no SQLite file: use sqlite:/// and an absolute path"
-            )
+    SQLite; servers have their own. A server that takes longer than `timeout_s` for one call, where
+    that is given, does not answer. Raises SourceUnavailable for a URL of no known kind."""
+    if url.startswith(FILE_PREFIX):
         from shoal.work.sqlite import SqliteSource
 
-        return SqliteSource(Path("/" + path.lstrip("/")), clock or SystemClock())
-    if parts.scheme in ("postgresql", "postgres"):
+        return SqliteSource(_path_of(url), clock or SystemClock())
+    address = address_of(url)
+    if address is None:
+        raise SourceUnavailable(
+            f"the URL is of no known kind of work source, or cannot be read; use {KNOWN}; in a "
+            "password, write %40 for @, %2F for /, %3F for ?, %23 for #, %25 for %"
+        )
+    if address.scheme in POSTGRESQL_SCHEMES:
         from shoal.work.postgresql import PostgresqlSource
 
-        return PostgresqlSource(url)
-    if parts.scheme in ("redis", "rediss"):
-        from shoal.work.redis import RedisSource
+        return PostgresqlSource(url, timeout_s)
+    from shoal.work.redis import RedisSource
 
-        return RedisSource(url)
-    raise SourceUnavailable(f"{shown(url)} is no known kind of work source; use {KNOWN}")
+    return RedisSource(url, timeout_s)
+
+
+def _path_of(url: str) -> Path:
+    path = unquote(url.removeprefix(FILE_PREFIX).partition("?")[0].partition("#")[0])
+    if not path.strip("/") or "\0" in path:
+        raise SourceUnavailable(
+            f"{shown(url)} names no SQLite file: use sqlite:/// and an absolute path"
+        )
+    return Path("/" + path.lstrip("/"))

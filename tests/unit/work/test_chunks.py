@@ -14,7 +14,9 @@ from shoal.work.chunks import (
 )
 from shoal.work.protocol import OtherBatch
 
-BODIES = st.lists(st.text(st.characters(exclude_characters="\0"), max_size=5), max_size=20)
+BODIES = st.lists(
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5), max_size=20
+)
 
 
 @given(BODIES, st.integers(0, 300))

@@ -1,8 +1,11 @@
 """Which source a URL opens, and what is said of those that do not answer."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shoal.testing.databases import free_port
 from shoal.work.protocol import QueueLimits, QueueSize, SourceUnavailable
@@ -10,12 +13,65 @@ from shoal.work.sources import open_source
 
 
 @pytest.mark.parametrize(
-    "url", ["", "mysql://u:geheim@db/x", "sqlite://relative.db", "sqlite:///", "http://[", "orders"]
+    "url",
+    [
+        "",
+        "mysql://u:geheim@db/x",
+        "sqlite://relative.db",
+        "sqlite:///",
+        "sqlite:///%00",
+        "http://[",
+        "orders",
+    ],
 )
 def test_a_url_of_no_known_kind_is_refused_in_a_sentence(url: str) -> None:
     with pytest.raises(SourceUnavailable, match="use sqlite:///") as refusal:
         open_source(url)
     assert "geheim" not in str(refusal.value)
+
+
+PORT = free_port()
+"""Where nobody answers."""
+FORMS = [
+    "{scheme}://u:{password}@127.0.0.1:{port}/0",
+    "{scheme}://{password}@127.0.0.1:{port}",
+    "{scheme}://:{password}@127.0.0.1:{port}/0?db={password}",
+    "{scheme}://127.0.0.1:{port}/0?password={password}",
+    "{scheme}://127.0.0.1:{port}/0?user=u&Password={password}&port=x",
+    "'{scheme}://u:{password}@127.0.0.1:{port}/0'",
+    " {scheme}://u:{password}@127.0.0.1:{port}/0",
+    "{scheme}//u:{password}@127.0.0.1:{port}/0",
+    "{scheme}:u:{password}@127.0.0.1",
+    "u:{password}@127.0.0.1",
+    "host=127.0.0.1 port={port} password={password}",
+    "password={password}",
+]
+SEPARATORS = st.text(st.sampled_from("@/?#&=:;,%[]'\"\\ \t\n+$üa1℀"), max_size=3)
+
+
+@given(
+    form=st.sampled_from(FORMS),
+    scheme=st.sampled_from(["postgresql", "redis", "rediss"]),
+    inner=SEPARATORS,
+    outer=SEPARATORS,
+)
+@settings(max_examples=150, deadline=None)
+def test_no_part_of_a_password_is_told_however_its_url_was_meant(
+    form: str, scheme: str, inner: str, outer: str
+) -> None:
+    password = f"{outer}hunter2{inner}geheim{outer}"
+    url = form.format(scheme=scheme, password=password, port=PORT)
+    with pytest.raises(SourceUnavailable) as refusal, closing(open_source(url)) as source:
+        source.size("a/b")
+    assert "hunter2" not in str(refusal.value) and "geheim" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://h?foo=1", "redis://h?ssl_keyfile=/k", "rediss://h?retry=1", "redis://h?db=x"]
+)
+def test_a_parameter_that_redis_cannot_take_is_told(url: str) -> None:
+    with pytest.raises(SourceUnavailable, match=r"parameter|value"):
+        open_source(url).size("a/b")
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "redis"])

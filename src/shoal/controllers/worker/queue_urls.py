@@ -2,48 +2,56 @@
 
 Pods look names up in their hosts files; the control plane of one machine has none of those. So the
 names of Services, and that of the machine, are replaced by what they lead to. Pure.
-Source of PostgreSQL's parameters: libpq 17, section "Parameter Key Words"; of Redis': redis-py 8.
 """
 
-from collections.abc import Callable
-from urllib.parse import SplitResult, parse_qsl, quote, urlsplit, urlunsplit
+from collections.abc import Callable, Collection, Sequence
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from shoal.api.cluster_names import CLUSTER_DOMAIN, HOST_NAME
 from shoal.api.core import Endpoints, Service
 from shoal.api.meta import ObjectKey
+from shoal.work.addresses import POSTGRESQL_SCHEMES, address_of, without_secrets
+from shoal.work.parameters import POSTGRESQL_WITHOUT_FILES, REDIS, REDIS_TLS
 
 _DOMAINS = (f".svc.{CLUSTER_DOMAIN}", ".svc")
 _FILE_SCHEME = "sqlite"
-_POSTGRESQL = ("postgresql", "postgres")
 _REDIS_TLS = "rediss"
-_FILE_PARAMETERS = frozenset(
-    {"passfile", "service", "servicefile", "sslcert", "sslcrl", "sslcrldir", "sslkey"}
-    | {"sslkeylogfile", "sslrootcert"}
-)
-"""By which a URL would make the control plane open files of its own."""
-_REDIS_FILE_PARAMETERS = frozenset({"ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile"})
-_NO_FILE = "system"
-"""Of sslrootcert: the certificates that the machine trusts."""
+_FILE = "names a file"
+_SYSTEM_CERTIFICATES = ("sslrootcert", "system")
+"""No file: the certificates that the machine trusts."""
 
 
-def opens_files(url: str) -> bool:
-    """Whether the control plane would read files, or local sockets, for this URL."""
-    try:
-        parts = urlsplit(url)
-        parameters = parse_qsl(parts.query, keep_blank_values=True)
-    except ValueError:
-        return False
-    if parts.scheme == _FILE_SCHEME:
-        return True
-    if parts.scheme == _REDIS_TLS:
-        return any(key in _REDIS_FILE_PARAMETERS for key, _ in parameters)
-    if parts.scheme not in _POSTGRESQL:
-        return False
-    hosts = [parts.netloc.rpartition("@")[2], *(v for k, v in parameters if k == "host")]
-    is_socket = any(host.startswith(("/", "%2f", "%2F", "@", "%40", ":")) for host in hosts)
-    is_socket = is_socket or not any(hosts)
-    return is_socket or any(
-        key in _FILE_PARAMETERS and value != _NO_FILE for key, value in parameters
+def misuse(url: str) -> str:
+    """Why the control plane does not ask this URL of a Secret, as the rest of a sentence; empty
+    where it does. Whoever may write a Secret may not have files, local sockets or credentials of
+    the control plane used."""
+    scheme = url.partition(":")[0]
+    if scheme.isprintable() and scheme.lower() == _FILE_SCHEME:
+        return _FILE
+    address = address_of(url)
+    if address is None:
+        return "holds no URL of a work source that can be read"
+    parameters = address.parameters
+    if address.scheme not in POSTGRESQL_SCHEMES:
+        known = REDIS_TLS if address.scheme == _REDIS_TLS else REDIS
+        return _strange(known, [key for key, _ in parameters], url)
+    named = [value for key, value in parameters if key == "host"]
+    hosts = [each for value in named for each in value.split(",")]
+    # One that names none after all is the usual socket.
+    hosts += address.hosts if any(address.hosts) or not named else []
+    if any(not host or host.startswith(("/", "@")) for host in hosts):
+        return _FILE
+    asked = [key for key, value in parameters if (key, value) != _SYSTEM_CERTIFICATES]
+    return _strange(POSTGRESQL_WITHOUT_FILES, asked, url)
+
+
+def _strange(known: Collection[str], asked: Sequence[str], url: str) -> str:
+    unknown = next((key for key in asked if key not in known), "")
+    if not unknown:
+        return ""
+    return (
+        f'has the parameter "{without_secrets(unknown, url)}" in its URL, which the control plane '
+        "does not use, as it may name a file"
     )
 
 
@@ -89,7 +97,7 @@ def as_pods_see_it(url: str, namespace: str, directory: ServiceDirectory) -> str
     address = directory.address(host, namespace) if host else ""
     if not address:
         return url
-    if parts.scheme in _POSTGRESQL:
+    if parts.scheme in POSTGRESQL_SCHEMES:
         return _with_parameter(parts, "hostaddr", address)
     head, at, place = parts.netloc.rpartition("@")
     parts = parts._replace(netloc=head + at + place.replace(host, address, 1))

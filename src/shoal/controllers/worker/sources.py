@@ -14,7 +14,7 @@ from shoal.client.existence import find
 from shoal.client.protocol import Client
 from shoal.controllers.worker.pod_template import queue_of
 from shoal.controllers.worker.queue_access import QueueAccess
-from shoal.controllers.worker.queue_urls import ServiceDirectory, as_pods_see_it, opens_files
+from shoal.controllers.worker.queue_urls import ServiceDirectory, as_pods_see_it, misuse
 from shoal.work.protocol import QueueSize, SourceUnavailable
 
 OwnUrl = Callable[[str], str]
@@ -45,10 +45,9 @@ class WorkerSources:
         if reference is None:
             return self.own_url(namespace)
         url = await secret_value(self._client, reference, namespace)
-        if opens_files(url):
-            # Who may write a Secret may not open any file that the control plane may.
+        if wrong := misuse(url):
             raise SourceUnavailable(
-                f'secret "{reference.name}" names a file; use the URL of a server, or leave out'
+                f'secret "{reference.name}" {wrong}; use the URL of a server, or leave out'
                 " spec.queue.urlFrom for the queues of this namespace"
             )
         return as_pods_see_it(url, namespace, self._directory)

@@ -4,6 +4,10 @@ set enable_seqscan = off;
 set enable_hashjoin = off;
 set enable_mergejoin = off;
 
+-- name: limit_time
+-- Whoever asks waits no longer for a lock, or a server that is busy.
+select set_config('statement_timeout', (%(timeout_s)s::numeric * 1000)::bigint::text, false);
+
 -- name: has_schema
 select to_regclass('shoal_work_batch') is not null;
 

@@ -5,7 +5,7 @@ import pytest
 
 from shoal.api.core import Endpoints, Service
 from shoal.api.meta import ObjectKey
-from shoal.controllers.worker.queue_urls import ServiceDirectory, as_pods_see_it, opens_files
+from shoal.controllers.worker.queue_urls import ServiceDirectory, as_pods_see_it, misuse
 
 SERVICES = {
     ObjectKey("team", "redis"): {"spec": {"clusterIP": "10.9.0.7"}},
@@ -75,10 +75,42 @@ def test_other_hosts_are_left_to_whoever_opens_the_source(url):
         "postgresql://u@db/shop?service=admin",
         "rediss://redis/0?ssl_certfile=/srv/a.pem&ssl_keyfile=/srv/a.key",
         "rediss://redis/0?ssl_ca_certs=/srv/ca.pem",
+        "rediss://redis/0?ssl_ca_path=/srv",
+        "postgresql://db,%2Fvar%2Frun%2Fpostgresql/shop",
+        "postgresql://db,/shop",
+        "postgresql://db/shop?host=db,/var/run/postgresql",
+        "postgresql://db/shop?host=db&host=%2Fvar",
+        "postgresql://db/shop?host=",
+        "postgresql://db/shop?host=%40abstract",
+        "postgresql://u@db/shop?%70assfile=/root/.pgpass",
+        "postgresql://u@db/shop?krbsrvname=postgres",
+        "SQLite:///srv/a.db",
     ],
 )
 def test_urls_that_would_open_files_of_the_control_plane_are_known(url):
-    assert opens_files(url)
+    assert "file" in misuse(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "no URL at all",
+        "",
+        "sql\tite:///srv/a.db",
+        "PostgreSQL://db/shop",
+        "host=/var/run/postgresql",
+        "postgresql://db/shop?sslmode=require#&passfile=/root/.pgpass",
+        "postgresql://db?x=@%2Fvar%2Frun/shop",
+        "redis://:geheim/@db",
+    ],
+)
+def test_urls_that_can_be_read_in_another_way_as_well_are_asked_of_nobody(url):
+    assert misuse(url) == "holds no URL of a work source that can be read"
+
+
+def test_what_is_said_of_a_parameter_holds_no_part_of_a_password():
+    said = misuse("postgresql://db/shop?password=geh&eim=x")
+    assert "eim" not in said and '"***"' in said
 
 
 @pytest.mark.parametrize(
@@ -89,8 +121,10 @@ def test_urls_that_would_open_files_of_the_control_plane_are_known(url):
         "postgresql:///shop?host=db&port=5432",
         "redis://db/0",
         "rediss://:p@db:6380/0",
-        "no URL at all",
+        "rediss://db/0?ssl_cert_reqs=none&db=2",
+        "postgresql://u:p@a:5432,b:5433/shop?target_session_attrs=read-write",
+        "postgresql://[::1]:5432/shop",
     ],
 )
 def test_urls_of_servers_open_no_files(url):
-    assert not opens_files(url)
+    assert not misuse(url)
