@@ -119,8 +119,9 @@ def _read_sandbox(paths: PodPaths) -> dict[str, Any]:
     """What cannot be read, as after a power cut, is empty: the pod is there all the same."""
     known = {"uid": paths.pod_uid, "namespace": "", "name": "", "pod_ip": ""}
     try:
-        return known | json.loads(paths.sandbox_record.read_bytes())
-    except (ValueError, TypeError) as error:
+        record: dict[str, Any] = json.loads(paths.sandbox_record.read_bytes())
+        return {name: record[name] for name in known}
+    except (ValueError, TypeError, KeyError) as error:
         _log.warning("%s cannot be read: %s", paths.sandbox_record, error)
         return known
 
@@ -130,6 +131,9 @@ def _read_containers(paths: PodPaths) -> Iterator[RecordedContainer]:
         if not (directory / ORDER_FILE).exists():
             # Written first, so without it the removal of the container was cut short.
             _discard(directory)
+            continue
+        if not directory.name.isdecimal():
+            # A program's own, which sees the folder where it is not in a sandbox.
             continue
         key = ContainerKey(paths.pod_uid, directory.parent.name, int(directory.name))
         shim, ended = read_shim_record(directory), read_exit_record(directory)

@@ -84,9 +84,10 @@ def test_preparing_a_pod_anew_changes_the_file_that_its_containers_have(paths):
     assert (hosts.read_text(), hosts.stat().st_ino) == (SHORT, inode)
 
 
-def test_a_pod_whose_record_cannot_be_read_is_found_all_the_same(paths, caplog):
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"uid": "u-1"}'])
+def test_a_pod_whose_record_cannot_be_read_is_found_all_the_same(paths, caplog, content):
     write_pod(paths, sandbox())
-    paths.sandbox_record.write_bytes(b"")
+    paths.sandbox_record.write_bytes(content)
     [found] = read_pods(paths.root)
     assert (found.uid, found.pod_ip) == ("u-1", "")
     assert "pod.json cannot be read" in caplog.text
@@ -113,3 +114,12 @@ def test_a_container_whose_records_cannot_be_read_was_killed(paths, unreadable):
 def test_an_end_that_cannot_be_written_down_is_told(paths):
     ended = container_exit(paths, KEY, NOW, NOW)
     assert (ended.exit_code, ended.signal) == (137, 9)
+
+
+def test_a_folder_among_the_attempts_that_is_none_is_passed_over(paths):
+    write_pod(paths, sandbox())
+    odd = paths.container(KEY).with_name("odd")
+    odd.mkdir(parents=True)
+    (odd / ORDER_FILE).touch()
+    [found] = read_pods(paths.root)
+    assert not found.containers
