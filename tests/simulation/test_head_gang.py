@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.simulation.stream import Stream, gang_starts_after
@@ -28,6 +28,9 @@ def test_a_head_gang_starts_once_the_jobs_before_it_have_ended(stream: Stream) -
 
 @settings(max_examples=15)
 @given(streams)
+# The gang finds no room in the very round in which the holder of a reservation starts.
+@example(Stream(1, 4, 1, 9, (8, 15, 6, 15), "traverse", knows_durations=True))
+@example(Stream(4, 4, 4, 13, (9, 8, 14), "traverse", knows_durations=True))
 def test_jobs_that_fill_in_do_not_delay_the_head_gang_of_a_whole_cluster(stream: Stream) -> None:
     whole = replace(stream, gang=stream.nodes, knows_durations=True)
     most = 4 * max(stream.durations) + 5

@@ -63,6 +63,8 @@ class Reservation:
     def consider(self, round: Round, group: Group, *, lacks_nodes: bool) -> None:
         """The group found no room. The first such group gets the reservation, and gives it up to
         one of higher priority, or where it is not for want of nodes that it waits."""
+        # The holder may have started in this round.
+        self.refresh(round)
         is_holder = self.holder is group
         if is_holder and (not lacks_nodes or not round.rules.reservation):
             self._give_up(round)
