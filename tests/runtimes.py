@@ -3,6 +3,8 @@
 import asyncio
 import itertools
 import os
+import shutil
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -134,6 +136,14 @@ def host_pids(marker: str) -> list[int]:
         if marker.encode() in words and is_alive(int(entry)):
             found.append(int(entry))
     return found
+
+
+def make_immutable(file: Path) -> None:
+    """Not even root can delete it then. The caller ends that with `chattr -i`; the test is skipped
+    where it cannot be had."""
+    program = shutil.which("chattr")
+    if program is None or subprocess.run([program, "+i", file], capture_output=True).returncode:
+        pytest.skip("no file can be made immutable here")
 
 
 async def make_agents(kind: str, root: Path, has_cgroups: bool = False) -> Agents:

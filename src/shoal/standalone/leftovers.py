@@ -5,6 +5,7 @@ them; whoever wants them gone as well asks for it here.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from shoal.agent.runtime.shim.order import ORDER_FILE
 from shoal.agent.runtime.shim.records import EXIT_FILE
 from shoal.base.clock import Clock
 
+_log = logging.getLogger(__name__)
+
 
 async def end_pods(data_dir: Path, clock: Clock) -> int:
     """End every container of the data folder's pods; how many pods there were. Raises OSError
@@ -28,7 +31,11 @@ async def end_pods(data_dir: Path, clock: Clock) -> int:
     try:
         pods = await choice.runtime.recover()
         for pod in pods:
-            await choice.runtime.remove_pod(pod.uid)
+            try:
+                await choice.runtime.remove_pod(pod.uid)
+            except OSError as error:
+                # Its processes are dead; the others' are not yet.
+                _log.warning("files of pod %s/%s stay: %s", pod.namespace, pod.name, error)
         await asyncio.to_thread(ProxyProcess(data_dir).end)
     finally:
         await choice.runtime.close()
