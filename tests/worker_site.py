@@ -99,7 +99,7 @@ class WorkerSite:
             informers,
             recorder,
             self.clock,
-            queues=QueueAccess(self.queues.open),
+            queues=QueueAccess(self.queues.open, self.clock),
             own_url=lambda namespace: f"sqlite:///{namespace}.db",
             messenger=self.inbox,
         )

@@ -307,6 +307,20 @@ def test_a_purge_takes_items_that_are_being_put(postgresql: DatabaseServer) -> N
         assert take(source, 9) == []
 
 
+def test_a_question_to_postgresql_ends_in_time_also_where_a_lock_is_held(
+    postgresql: DatabaseServer,
+) -> None:
+    with closing(open_source(postgresql.url)) as source:
+        source.size(QUEUE)
+    with (
+        closing(open_source(postgresql.url, timeout_s=0.5)) as source,
+        psycopg.connect(postgresql.url) as locking,
+    ):
+        locking.execute("lock table shoal_work_tally in access exclusive mode")
+        with pytest.raises(SourceUnavailable, match="statement timeout"):
+            source.size(QUEUE)
+
+
 def test_a_batch_put_again_adds_what_is_missing_only(source: WorkSource) -> None:
     batch = [str(number) for number in range(2500)]
 

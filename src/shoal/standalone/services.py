@@ -8,6 +8,7 @@ import random
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from shoal.agent.network.proxy_process import ProxyProcess
@@ -29,7 +30,7 @@ from shoal.controllers.volcano.pod_group_plan import ServedNames
 from shoal.controllers.worker.family import COMPONENT as WORKER_COMPONENT
 from shoal.controllers.worker.family import WorkerControllers
 from shoal.controllers.worker.notification import HttpMessenger
-from shoal.controllers.worker.queue_access import QueueAccess
+from shoal.controllers.worker.queue_access import TIMEOUT_S, QueueAccess
 from shoal.scheduler.config.loading import LoadedConfiguration
 from shoal.scheduler.core import Scheduler
 from shoal.scheduler.extenders import Extenders
@@ -156,7 +157,7 @@ class Services:
             self.informers,
             self.recorder_of(WORKER_COMPONENT),
             self._clock,
-            queues=QueueAccess(open_source),
+            queues=QueueAccess(partial(open_source, timeout_s=TIMEOUT_S), self._clock),
             own_url=url_of,
             messenger=HttpMessenger(session),
             machine_address=machine_address,

@@ -1,32 +1,49 @@
 """Work sources, as the controller asks them: in threads, and never longer than it may take.
 
-A source that does not answer costs its own thread and nobody's turn: until that thread is done, the
-same source is not asked again.
+A source that is away costs few turns: one question at a time is put to it, what it failed with is
+the answer to everybody for a while, and after that only one turn waits for it, and not for long.
+Threads that hang in a driver end with the process, and do not keep it.
 """
 
 import asyncio
-from collections import Counter
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TypeVar
 
+from shoal.base.clock import Clock
+from shoal.controllers.worker.planning import PROBLEM_PERIOD_S
 from shoal.work.protocol import OtherBatch, QueueSize, SourceUnavailable, WorkSource
 
 TIMEOUT_S = 10.0
-_THREADS = 16
+_SECOND_TIMEOUT_S = 1.0
+"""For a source that failed the last time; its answer is noted also when it comes later."""
 
 T = TypeVar("T")
 Opener = Callable[[str], WorkSource]
 
 
+@dataclass(slots=True)
+class _Standing:
+    """What came of the last question to a source."""
+
+    problem: str = ""
+    silent_until_s: float = 0.0
+    """Monotonic time up to which the problem is the answer."""
+    is_late: bool = False
+    """A question is open that nobody waits for any more."""
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
 class QueueAccess:
-    def __init__(self, open_source: Opener, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, open_source: Opener, clock: Clock, timeout_s: float = TIMEOUT_S) -> None:
         self._open = open_source
+        self._clock = clock
         self._timeout_s = timeout_s
-        self._threads = ThreadPoolExecutor(_THREADS, "work-source")
-        self._stuck: Counter[str] = Counter()
-        """Questions that nobody waits for any more, by URL."""
+        self._standings: defaultdict[str, _Standing] = defaultdict(_Standing)
 
     async def size(self, url: str, queue: str) -> QueueSize:
         """Raises SourceUnavailable."""
@@ -40,18 +57,59 @@ class QueueAccess:
             await self._ask(url, lambda source: source.put(queue, items, batch_id=batch_id))
 
     async def _ask(self, url: str, question: Callable[[WorkSource], T]) -> T:
-        if self._stuck[url]:
-            raise SourceUnavailable("the work source has not answered an earlier question yet")
-        answer = self._threads.submit(self._call, url, question)
+        standing = self._standings[url]
+        if standing.problem and standing.turn.locked():
+            raise SourceUnavailable(standing.problem)
+        async with standing.turn:
+            if standing.is_late:
+                raise SourceUnavailable("the work source has not answered an earlier question yet")
+            if standing.problem and self._clock.monotonic() < standing.silent_until_s:
+                raise SourceUnavailable(standing.problem)
+            return await self._answer(standing, self._start(url, question))
+
+    async def _answer(self, standing: _Standing, answer: asyncio.Future[T]) -> T:
+        timeout_s = min(_SECOND_TIMEOUT_S, self._timeout_s) if standing.problem else self._timeout_s
         try:
-            async with asyncio.timeout(self._timeout_s):
-                return await asyncio.shield(asyncio.wrap_future(answer))
+            async with asyncio.timeout(timeout_s):
+                found = await asyncio.shield(answer)
         except TimeoutError:
-            self._stuck[url] += 1
-            answer.add_done_callback(lambda _: self._stuck.subtract([url]))
-            raise SourceUnavailable(
-                f"the work source did not answer within {self._timeout_s:g} s"
-            ) from None
+            standing.is_late = True
+            answer.add_done_callback(lambda ended: self._note_late(standing, ended.exception()))
+            self._note(
+                standing,
+                standing.problem or f"the work source did not answer within {timeout_s:g} s",
+            )
+            raise SourceUnavailable(standing.problem) from None
+        except SourceUnavailable as error:
+            self._note(standing, str(error))
+            raise
+        standing.problem = ""
+        return found
+
+    def _note(self, standing: _Standing, problem: str) -> None:
+        standing.problem = problem
+        standing.silent_until_s = self._clock.monotonic() + PROBLEM_PERIOD_S
+
+    def _note_late(self, standing: _Standing, error: BaseException | None) -> None:
+        standing.is_late = False
+        if isinstance(error, SourceUnavailable):
+            self._note(standing, str(error))
+        else:
+            standing.problem = ""
+
+    def _start(self, url: str, question: Callable[[WorkSource], T]) -> asyncio.Future[T]:
+        answer: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                found = self._call(url, question)
+            except BaseException as error:
+                answer.set_exception(error)
+            else:
+                answer.set_result(found)
+
+        threading.Thread(target=run, name="work-source", daemon=True).start()
+        return asyncio.wrap_future(answer)
 
     def _call(self, url: str, question: Callable[[WorkSource], T]) -> T:
         source = self._open(url)
