@@ -6,15 +6,14 @@ Threads that hang in a driver end with the process, and do not keep it.
 """
 
 import asyncio
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from shoal.base.clock import Clock
+from shoal.base.threads import in_daemon_thread
 from shoal.controllers.worker.planning import PROBLEM_PERIOD_S
 from shoal.work.protocol import OtherBatch, QueueSize, SourceUnavailable, WorkSource
 
@@ -65,7 +64,8 @@ class QueueAccess:
                 raise SourceUnavailable("the work source has not answered an earlier question yet")
             if standing.problem and self._clock.monotonic() < standing.silent_until_s:
                 raise SourceUnavailable(standing.problem)
-            return await self._answer(standing, self._start(url, question))
+            answer = in_daemon_thread("work-source", lambda: self._call(url, question))
+            return await self._answer(standing, asyncio.wrap_future(answer))
 
     async def _answer(self, standing: _Standing, answer: asyncio.Future[T]) -> T:
         timeout_s = min(_SECOND_TIMEOUT_S, self._timeout_s) if standing.problem else self._timeout_s
@@ -96,20 +96,6 @@ class QueueAccess:
             self._note(standing, str(error))
         else:
             standing.problem = ""
-
-    def _start(self, url: str, question: Callable[[WorkSource], T]) -> asyncio.Future[T]:
-        answer: Future[T] = Future()
-
-        def run() -> None:
-            try:
-                found = self._call(url, question)
-            except BaseException as error:
-                answer.set_exception(error)
-            else:
-                answer.set_result(found)
-
-        threading.Thread(target=run, name="work-source", daemon=True).start()
-        return asyncio.wrap_future(answer)
 
     def _call(self, url: str, question: Callable[[WorkSource], T]) -> T:
         source = self._open(url)
