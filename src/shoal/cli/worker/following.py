@@ -2,15 +2,16 @@
 
 import sys
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
+from shoal.api.pod import PODS
 from shoal.api.status import ApiError
-from shoal.api.worker import WORKERS, Worker, WorkerMode, WorkerPhase
+from shoal.api.worker import WORKER_LABEL, WORKERS, Worker, WorkerMode, WorkerPhase
 from shoal.base.clock import SystemClock
 from shoal.cli.output import CliError
 from shoal.cli.worker.picture import ENDED, is_news, page, progress_line
@@ -50,6 +51,17 @@ async def follow(
         worker = await _until(client, name, namespace, is_there, draw)
     console.print(progress_line(worker, SystemClock().now()))
     return worker
+
+
+async def until_pods_ended(client: Client, name: str, namespace: str) -> None:
+    """Wait until no pod of the worker runs or may run: not in its grace period either."""
+    label, clock = f"{WORKER_LABEL}={name}", SystemClock()
+    while True:
+        with suppress(ConnectionFailed):
+            pods = (await client.list(PODS, namespace, label_selector=label)).items
+            if all(pod.is_finished for pod in pods):
+                return
+        await clock.sleep(_AGAIN_S)
 
 
 async def _until(

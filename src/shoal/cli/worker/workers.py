@@ -14,7 +14,7 @@ from shoal.api.worker import WORKERS, Worker, WorkerMode, WorkerPhase
 from shoal.base.clock import SystemClock
 from shoal.cli import manifests
 from shoal.cli.output import DATA_FORMATS, CliError, OutputFormat, print_object, print_rows
-from shoal.cli.worker.following import follow, is_settled
+from shoal.cli.worker.following import follow, until_pods_ended
 from shoal.cli.worker.picture import (
     ATTEMPT_HEADS,
     ENDED,
@@ -148,9 +148,12 @@ async def show_worker(
 
 async def rerun_worker(client: Client, name: str, namespace: str, *, is_followed: bool) -> None:
     """Start one that has ended afresh; one with a schedule now, beside its schedule. Raises
-    CliError where it runs, or never ends."""
+    CliError where it runs, never ends, or has a schedule that is stopped."""
     worker = await named(client, name, namespace)
-    if worker.spec.schedule is not None and not worker.spec.suspend:
+    if worker.spec.schedule is not None and worker.spec.suspend:
+        # What a stopped schedule had started would be stopped at once.
+        raise CliError(_why_held(worker))
+    if worker.spec.schedule is not None:
         await _start_scheduled(client, worker)
         return
     if worker.status.phase not in ENDED:
@@ -174,6 +177,15 @@ def _why_not(worker: Worker) -> str:
             f" restart deployment/{name}` starts its pods anew"
         )
     return f"worker {name} is {phase}; `shoal worker stop {name}` ends this run first"
+
+
+def _why_held(worker: Worker) -> str:
+    name, namespace = worker.metadata.name, worker.metadata.namespace
+    where = f" -n {namespace}" if namespace != "default" else ""
+    return (
+        f"worker {name} is stopped, its schedule with it; `kubectl patch worker {name}{where}"
+        """ --type merge -p '{"spec":{"suspend":false}}'` lets the schedule go on"""
+    )
 
 
 async def _start_scheduled(client: Client, worker: Worker) -> None:
@@ -207,10 +219,11 @@ async def stop_worker(client: Client, name: str, namespace: str, limit_s: float 
         print(f"worker {name} is asked to stop")
         return
     try:
-        worker = await asyncio.wait_for(
-            follow(client, name, namespace, lambda it: is_settled(it) and it.status.active == 0),
-            limit_s,
-        )
+        async with asyncio.timeout(limit_s):
+            await follow(client, name, namespace)
+            await until_pods_ended(client, name, namespace)
+            # A run that cannot go on where it was has ended with its pod.
+            worker = await named(client, name, namespace)
     except TimeoutError:
         raise CliError(
             f"worker {name} has not stopped within {limit_s:g} s; `shoal worker show {name}` says"

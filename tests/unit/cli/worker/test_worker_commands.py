@@ -7,13 +7,15 @@ import typer
 
 from shoal.api.batch import CRON_JOBS, JOBS
 from shoal.api.crds import all_crds
+from shoal.api.pod import PODS
 from shoal.api.status import ApiError
 from shoal.api.worker import WORKERS
 from shoal.cli.output import CliError, OutputFormat
 from shoal.cli.worker import logs, workers
 from shoal.cli.worker.following import follow, is_settled
 from shoal.cli.worker.run_flags import WorkerFlags
-from shoal.client.protocol import ConnectionFailed, LogOptions
+from shoal.client.protocol import ConnectionFailed, DeleteOptions, LogOptions
+from shoal.testing.builders import make_pod
 from shoal.testing.cluster import memory_cluster
 
 NS = "default"
@@ -210,6 +212,32 @@ async def test_a_stop_suspends_and_gives_up_waiting_with_a_sentence():
         assert (await spec_now(client)).suspend
         await set_status(client, phase="Stopped", active=0)
         await workers.stop_worker(client, "sync", NS, limit_s=10)
+
+
+@pytest.mark.parametrize("is_told_to_end", [True, False])
+async def test_a_stop_waits_for_pods_that_have_not_ended(is_told_to_end, capsys):
+    async with cluster() as client:
+        await make(client, suspend=True, status={"phase": "Stopped", "active": 0})
+        pod = make_pod("sync-1").label("shoal.io/worker", "sync").node("n").container()
+        await client.create(PODS, pod.manifest(), NS)
+        if is_told_to_end:
+            await client.delete(PODS, "sync-1", NS, DeleteOptions(grace_period_s=30))
+        with pytest.raises(CliError, match=r"has not stopped within 0\.1 s"):
+            await workers.stop_worker(client, "sync", NS, limit_s=0.1)
+        await set_status(client, phase="Failed")
+        await client.delete(PODS, "sync-1", NS, DeleteOptions(grace_period_s=0))
+        await workers.stop_worker(client, "sync", NS, limit_s=10)
+    assert capsys.readouterr().out.endswith("worker sync is Failed\n")
+
+
+async def test_a_stopped_schedule_is_not_turned_on_by_a_rerun():
+    async with cluster() as client:
+        schedule = {"cron": "0 2 * * *"}
+        await make(client, schedule=schedule, suspend=True, status={"phase": "Stopped"})
+        with pytest.raises(CliError, match="its schedule with it; `kubectl patch worker sync"):
+            await workers.rerun_worker(client, "sync", NS, is_followed=False)
+        spec = await spec_now(client)
+    assert (spec.suspend, spec.run) == (True, 1)
 
 
 async def test_a_worker_is_settled_only_when_its_newest_spec_was_seen():
