@@ -266,6 +266,22 @@ class WorkerStart(ApiStruct):
     is_owed: Annotated[bool, described("Whether somebody is still to be told.")] = False
 
 
+class RunEnd(ApiStruct):
+    """How a run ended, until somebody has been told."""
+
+    run: Annotated[int, described("Its number.", required=True)]
+    strategy: Annotated[ChosenStrategy | None, described("What it became.")] = None
+    phase: Annotated[str, described("Succeeded or Failed.")] = ""
+    message: Annotated[str, described("The same for people, with the reason.")] = ""
+    progress: Annotated[WorkerProgress | None, described("Where it can be counted.")] = None
+    restarts: Annotated[int, described("Of containers.")] = 0
+    application_failures: Annotated[int, described("Out of `retries`.")] = 0
+    infrastructure_failures: Annotated[int, described("Out of `infrastructureRetries`.")] = 0
+    last_error: Annotated[LastError | None, described("The newest.")] = None
+    started_at: Annotated[datetime | None, described("When it began.")] = None
+    finished_at: Annotated[datetime | None, described("When it ended.")] = None
+
+
 class WorkerStatus(ApiStruct):
     observed_generation: Annotated[int, described("Which spec this is about.")] = 0
     phase: Annotated[str, described("How far it is.")] = ""
@@ -294,6 +310,9 @@ class WorkerStatus(ApiStruct):
         str, described("Of a Job per item: numbers of the items that are done, as 0-4,7.")
     ] = ""
     failed_items: Annotated[str, described("The same of those that were given up.")] = ""
+    items_digest: Annotated[
+        str, described("Of a Job per item: which items the run began with.")
+    ] = ""
     started_at: Annotated[datetime | None, described("When the run began.")] = None
     finished_at: Annotated[datetime | None, described("When it ended.")] = None
     next_start_at: Annotated[
@@ -302,6 +321,9 @@ class WorkerStatus(ApiStruct):
     starts: Annotated[
         list[WorkerStart],
         described("Those of its schedule that ended and are kept, oldest first.", list_key="uid"),
+    ] = []
+    owed_runs: Annotated[
+        list[RunEnd], described("Ends of runs that are still to be told.", list_key="run")
     ] = []
     notified_run: Annotated[int, described("The last run whose end was told.")] = 0
     conditions: Annotated[

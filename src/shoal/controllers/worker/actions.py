@@ -31,6 +31,7 @@ from shoal.controllers.worker.sight import (
     RunStage,
     Sight,
     ending_of,
+    has_other_items,
     is_own,
     item_index,
     look_at_run,
@@ -237,7 +238,8 @@ def _run(
             yield from _once(sight, look.pod)
         for job in look.jobs:
             yield from _running_job(sight, choice, job, failures)
-        if choice.shape is Shape.JOB_PER_ITEM and not sight.worker.spec.suspend:
+        is_held = sight.worker.spec.suspend or sight.is_superseded or has_other_items(sight)
+        if choice.shape is Shape.JOB_PER_ITEM and not is_held:
             yield from _more_items(sight, look)
 
 

@@ -4,6 +4,7 @@ Names are made from the worker's and the run's number, so that making one again 
 is. Source of what each field does: Kubernetes v1.36, apps/v1 and batch/v1.
 """
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 import msgspec
@@ -21,6 +22,8 @@ APPLIED = "shoal.io/applied"
 """Annotation: a digest of what was asked for, as the server adds to what is stored."""
 ITEM_INDEX = "shoal.io/item-index"
 """Label of a Job of one item: its place in `spec.queue.items`."""
+ITEMS_DIGEST = "shoal.io/items-digest"
+"""Annotation of such a Job: which items there were when it was made."""
 START_GATE = "shoal.io/recorded"
 """Holds a pod that may be made only once until its worker's status names it: a pod that nobody
 knows of has never run."""
@@ -111,6 +114,7 @@ def job_body(worker: Worker, choice: StrategyChoice, wish: RunWish) -> JsonObjec
     }
     if wish.item is not None:
         body["metadata"]["labels"][ITEM_INDEX] = str(wish.item)
+        body["metadata"]["annotations"] = {ITEMS_DIGEST: digest_of_items(items)}
     return body
 
 
@@ -172,6 +176,11 @@ def _metadata(worker: Worker, name: str, run: int | None, applied: str = "") -> 
         "ownerReferences": [owner],
     }
     return {**metadata, "annotations": {APPLIED: applied}} if applied else metadata
+
+
+def digest_of_items(items: Sequence[str]) -> str:
+    """Tells two lists of items apart."""
+    return sha256(msgspec.json.encode(items)).hexdigest()[:16]
 
 
 def digest(wanted: JsonObject) -> str:

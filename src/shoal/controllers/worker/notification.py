@@ -4,8 +4,8 @@ once.
     POST url   {"worker", "namespace", "run", "phase", "message", ...}   any 2xx is enough
                {"worker", "namespace", "job", "phase", "message", ...}   of a start
 
-The run that was told of stands in `status.notifiedRun`, starts that are owed in `status.starts`.
-Both are written after the answer, so a control plane that is killed between the two tells it again.
+Ends of runs that are owed stand in `status.owedRuns`, starts in `status.starts`; both are settled
+after the answer, so a control plane that is killed between the two tells it again.
 URLs from Secrets are never logged.
 """
 
@@ -20,7 +20,7 @@ import msgspec
 from shoal.api.core import EventType
 from shoal.api.meta import Condition, ObjectKey, find_condition, held_since
 from shoal.api.resource import JsonObject
-from shoal.api.worker import WORKERS, Notify, Worker, WorkerPhase, WorkerStart, WorkerStatus
+from shoal.api.worker import WORKERS, Notify, RunEnd, Worker, WorkerStart
 from shoal.base.backoff import Backoff
 from shoal.base.clock import Clock
 from shoal.client.events import EventRecorder
@@ -30,12 +30,10 @@ from shoal.client.protocol import Client
 from shoal.controllers.reconciler import Result
 from shoal.controllers.worker.acting import write_status
 from shoal.controllers.worker.sources import secret_value
-from shoal.controllers.worker.starts import is_wanted
 from shoal.work.protocol import SourceUnavailable
 
 TIMEOUT_S = 10.0
 BACKOFF = Backoff(initial_s=2.0, max_s=300.0)
-_ENDED = (WorkerPhase.SUCCEEDED, WorkerPhase.FAILED)
 
 
 class NotifyFailed(Exception):
@@ -89,21 +87,16 @@ class News(msgspec.Struct, frozen=True, kw_only=True):
 
 def news_of(worker: Worker) -> News | None:
     """What is to be told next; None where nobody is owed anything."""
-    wanted, status = worker.spec.notify, worker.status
-    if wanted is None:
+    status = worker.status
+    if worker.spec.notify is None:
         return None
-    is_run_owed = (
-        status.finished_at is not None
-        and status.notified_run < status.run
-        and status.phase in _ENDED
-        and is_wanted(worker, status.phase)
-    )
-    if is_run_owed:
+    if status.owed_runs:
+        first, *others = status.owed_runs
         return News(
-            id=f"run {status.run}",
-            about=f"run {status.run}",
-            body=_body(worker, status, _OF_RUN),
-            told={"notifiedRun": status.run},
+            id=f"run {first.run}",
+            about=f"run {first.run}",
+            body=_body(worker, first, _OF_RUN),
+            told={"owedRuns": msgspec.to_builtins(others), "notifiedRun": first.run},
         )
     for index, start in enumerate(status.starts):
         if start.is_owed:
@@ -132,7 +125,7 @@ _OF_RUN = ("run", "strategy", "progress", *_OF_BOTH)
 _OF_START = ("job", *_OF_BOTH)
 
 
-def _body(worker: Worker, told: WorkerStatus | WorkerStart, names: Sequence[str]) -> JsonObject:
+def _body(worker: Worker, told: RunEnd | WorkerStart, names: Sequence[str]) -> JsonObject:
     fields = msgspec.to_builtins(told)
     return {
         "worker": worker.metadata.name,

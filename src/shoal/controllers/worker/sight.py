@@ -7,6 +7,7 @@ of the same name is taken for this one's.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -18,12 +19,21 @@ from shoal.api.meta import Condition, Object, find_condition
 from shoal.api.pod import Pod
 from shoal.api.worker import RUN_LABEL, Worker, WorkerQueue, WorkerStatus
 from shoal.controllers.worker.failures import POD_DELETED, PodFailure, failure_of
-from shoal.controllers.worker.manifests import ITEM_INDEX, run_name
+from shoal.controllers.worker.manifests import (
+    ITEM_INDEX,
+    ITEMS_DIGEST,
+    digest_of_items,
+    run_name,
+)
 from shoal.controllers.worker.progress import ProgressSample
 from shoal.controllers.worker.strategy import NoStrategy, Shape, StrategyChoice, WorkloadKind
 from shoal.work.protocol import QueueSize
 
 JOB_DELETED = "JobDeleted"
+SUPERSEDED = "Superseded"
+ITEMS_CHANGED = "ItemsChanged"
+_ANY = 2**31
+"""Above every number of an item."""
 
 
 class Sight(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +87,11 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     def is_to_begin(self) -> bool:
         """Whether that run has not been told of in the status."""
         return self.run != self.status.run
+
+    @property
+    def is_superseded(self) -> bool:
+        """Whether another run is wanted than the one that goes on: nothing new is made for it."""
+        return self.run < self.worker.spec.run
 
     @property
     def own_jobs(self) -> list[Job]:
@@ -251,14 +266,17 @@ def _remembered(sight: Sight) -> RunLook:
         stage=RunStage.FAILED if is_failed else RunStage.SUCCEEDED,
         reason=told.reason if told is not None else "",
         message=told.message if told is not None else "",
-        succeeded=read_indexes(sight.status.succeeded_items, len(sight.items)),
-        failed=read_indexes(sight.status.failed_items, len(sight.items)),
+        succeeded=read_indexes(sight.status.succeeded_items, _ANY),
+        failed=read_indexes(sight.status.failed_items, _ANY),
     )
 
 
 def _look_at_pod(sight: Sight) -> RunLook:
     worker, status = sight.worker, sight.status
     name = run_name(worker, sight.run)
+    if sight.is_superseded and not status.pod_uid:
+        # What there may be of it is behind its gate.
+        return _superseded(sight)
     if sight.is_to_begin or not status.pod_uid:
         pod = next((p for p in sight.pods if p.metadata.name == name and is_own(p, worker)), None)
         if pod is None or pod.is_deleting:
@@ -292,10 +310,18 @@ def _once_sentence(sight: Sight, pod: str, failure: PodFailure | None) -> str:
     )
 
 
+def _superseded(sight: Sight) -> RunLook:
+    """Of a run that has no object left, and is to get no other."""
+    text = f"run {sight.run} was ended, as run {sight.worker.spec.run} is wanted instead"
+    return RunLook(stage=RunStage.FAILED, reason=SUPERSEDED, message=text)
+
+
 def _look_at_job(sight: Sight) -> RunLook:
     name = run_name(sight.worker, sight.run)
     job = next((job for job in sight.own_jobs if job.metadata.name == name), None)
     if job is None:
+        if sight.is_superseded:
+            return _superseded(sight)
         is_held = isinstance(sight.choice, StrategyChoice) and sight.choice.shape is Shape.ONCE
         if is_held and not sight.is_to_begin:
             text = f"Job {name} was deleted, and the worker may not be started again by itself now"
@@ -310,15 +336,35 @@ def _look_at_job(sight: Sight) -> RunLook:
     return RunLook(stage=RunStage.FAILED, reason=ending.reason or "JobFailed", message=text)
 
 
+def has_other_items(sight: Sight) -> bool:
+    """Whether `spec.queue.items` are not those that the run began with. Its Jobs know items by
+    their number, so it cannot go on."""
+    begun_with = items_begun_with(sight)
+    return bool(begun_with) and begun_with != digest_of_items(sight.items)
+
+
+def items_begun_with(sight: Sight) -> str:
+    """The digest of the run's items, as the status or, before that tells of the run, its first Job
+    has it; empty where nothing of it has been made."""
+    if not sight.is_to_begin:
+        return sight.status.items_digest
+    digests = [
+        job.metadata.annotations.get(ITEMS_DIGEST, "")
+        for job in sight.own_jobs
+        if run_of(job) == sight.run and item_index(job) is not None
+    ]
+    return digests[0] if digests else ""
+
+
 def _look_at_items(sight: Sight) -> RunLook:
     count = len(sight.items)
     status = sight.status if not sight.is_to_begin else WorkerStatus()
-    succeeded = read_indexes(status.succeeded_items, count)
-    failed = read_indexes(status.failed_items, count)
+    succeeded = read_indexes(status.succeeded_items, _ANY)
+    failed = read_indexes(status.failed_items, _ANY)
     jobs = [
         (index, job)
         for job in sight.own_jobs
-        if run_of(job) == sight.run and (index := item_index(job)) is not None and index < count
+        if run_of(job) == sight.run and (index := item_index(job)) is not None
     ]
     succeeded |= Indexes.of(index for index, job in jobs if is_complete(job))
     failed |= Indexes.of(
@@ -326,16 +372,28 @@ def _look_at_items(sight: Sight) -> RunLook:
     )
     active = [job for _, job in jobs if ending_of(job) is None]
     look = RunLook(stage=RunStage.ACTIVE, jobs=active, succeeded=succeeded, failed=failed)
-    if not jobs and not succeeded and not failed:
-        return msgspec.structs.replace(look, stage=RunStage.WAITING)
-    if len(succeeded) + len(failed) < count or active:
+    if active:
         return look
-    if len(failed):
-        text = f"{len(failed)} of {count} items failed: {_first(failed)}"
-        return msgspec.structs.replace(
-            look, stage=RunStage.FAILED, reason="ItemsFailed", message=text
+    return msgspec.structs.replace(look, **_end_of_items(sight, look, count))
+
+
+def _end_of_items(sight: Sight, look: RunLook, count: int) -> dict[str, Any]:
+    """What a run of a Job per item has come to when none of its Jobs goes on."""
+    succeeded, failed = look.succeeded, look.failed
+    if has_other_items(sight):
+        text = (
+            f"spec.queue.items changed while run {sight.run} went on, and {len(succeeded)} of the"
+            f" former items are done; `shoal worker rerun {sight.worker.metadata.name}` starts"
+            " afresh with the items as they are now"
         )
+        return {"stage": RunStage.FAILED, "reason": ITEMS_CHANGED, "message": text}
+    if len(succeeded) + len(failed) < count:
+        if sight.is_superseded:
+            ended = _superseded(sight)
+            return {"stage": ended.stage, "reason": ended.reason, "message": ended.message}
+        return {} if succeeded.runs or failed.runs else {"stage": RunStage.WAITING}
+    if failed.runs:
+        text = f"{len(failed)} of {count} items failed: {_first(failed)}"
+        return {"stage": RunStage.FAILED, "reason": "ItemsFailed", "message": text}
     text = f"the Jobs of all {count} items are complete"
-    return msgspec.structs.replace(
-        look, stage=RunStage.SUCCEEDED, reason="JobsComplete", message=text
-    )
+    return {"stage": RunStage.SUCCEEDED, "reason": "JobsComplete", "message": text}

@@ -15,7 +15,7 @@ from shoal.controllers.worker.budgets import FailureCount
 from shoal.controllers.worker.sight import Sight, by_owner, end_sentence, ending_of, is_complete
 
 KEPT_OWED = 50
-"""Starts whose Job is gone, and of which nobody would hear yet."""
+"""Starts whose Job is gone, or runs, of which nobody has heard yet."""
 
 
 def next_start(cron_job: CronJob, now: datetime) -> datetime | None:

@@ -17,6 +17,7 @@ from shoal.api.worker import (
     ChosenStrategy,
     FailureCategory,
     LastError,
+    RunEnd,
     WorkerPhase,
     WorkerProgress,
     WorkerStatus,
@@ -38,10 +39,11 @@ from shoal.controllers.worker.sight import (
     RunStage,
     Sight,
     is_own,
+    items_begun_with,
     look_at_run,
     run_of,
 )
-from shoal.controllers.worker.starts import next_start, starts
+from shoal.controllers.worker.starts import KEPT_OWED, is_wanted, next_start, starts
 from shoal.controllers.worker.strategy import NoStrategy, Shape, StrategyChoice, WorkloadKind
 
 _E = WorkerEvent
@@ -189,7 +191,8 @@ def _of_run(sight: Sight, choice: StrategyChoice, failures: FailureCount) -> Wor
             failed_items=str(look.failed),
             progress=_run_progress(sight, choice, look) or status.progress,
         )
-    if look.is_over and status.finished_at is None:
+    is_ending = look.is_over and status.finished_at is None
+    if is_ending:
         status = msgspec.structs.replace(
             status,
             finished_at=sight.now.replace(microsecond=0),
@@ -197,7 +200,18 @@ def _of_run(sight: Sight, choice: StrategyChoice, failures: FailureCount) -> Wor
         )
         status = msgspec.structs.replace(status, conditions=_end_conditions(sight, status, look))
     message = run_sentence(sight, look, phase, status)
-    return msgspec.structs.replace(status, phase=phase, message=message)
+    status = msgspec.structs.replace(status, phase=phase, message=message)
+    return _with_news(sight, status) if is_ending else status
+
+
+def _with_news(sight: Sight, status: WorkerStatus) -> WorkerStatus:
+    """The end stands by itself until somebody has been told: the next run may begin before."""
+    if not is_wanted(sight.worker, status.phase):
+        return status
+    told = {name: getattr(status, name) for name in RunEnd.__struct_fields__}
+    return msgspec.structs.replace(
+        status, owed_runs=[*status.owed_runs, RunEnd(**told)][-KEPT_OWED:]
+    )
 
 
 def _begun(sight: Sight, status: WorkerStatus) -> WorkerStatus:
@@ -206,6 +220,7 @@ def _begun(sight: Sight, status: WorkerStatus) -> WorkerStatus:
         status,
         run=sight.run,
         pod_uid="",
+        items_digest=items_begun_with(sight),
         progress=None,
         last_error=None,
         started_at=sight.now.replace(microsecond=0),
@@ -295,6 +310,9 @@ def _pods_of_run(sight: Sight) -> list[Pod]:
 
 def _run_progress(sight: Sight, choice: StrategyChoice, look: RunLook) -> WorkerProgress | None:
     if choice.shape is Shape.JOB_PER_ITEM:
+        if sight.has_ended and not sight.is_to_begin:
+            # It was of the items that there were.
+            return sight.status.progress
         progress = WorkerProgress(
             total=len(sight.items),
             done=len(look.succeeded),
