@@ -12,6 +12,7 @@ from shoal.api.apps import Deployment, ReplicaSet
 from shoal.api.meta import Condition
 from shoal.api.resource import JsonObject
 from shoal.controllers.kube import rollout
+from shoal.controllers.kube.replica_count import REPLICA_FAILURE
 
 AVAILABLE = "Available"
 PROGRESSING = "Progressing"
@@ -26,6 +27,7 @@ def status(
     conditions = [
         _merged(deployment, _available(deployment, numbers["availableReplicas"]), now),
         _progressing(deployment, new, numbers, now),
+        _replica_failure(deployment, new, owned),
     ]
     return {**numbers, "conditions": [c for c in conditions if c is not None]}
 
@@ -45,6 +47,21 @@ def _available(deployment: Deployment, available: int) -> Condition:
         reason="MinimumReplicasUnavailable",
         message="Deployment does not have minimum availability.",
     )
+
+
+def _replica_failure(
+    deployment: Deployment, new: ReplicaSet | None, owned: Sequence[ReplicaSet]
+) -> JsonObject | None:
+    """Why pods cannot be made or removed, as a ReplicaSet has it, the newest before others; None
+    as soon as they can."""
+    for replica_set in [new, *owned] if new is not None else owned:
+        failure = meta.find_condition(replica_set.status.conditions, REPLICA_FAILURE)
+        if failure is not None and failure.last_transition_time is not None:
+            told = meta.find_condition(deployment.status.conditions, REPLICA_FAILURE)
+            is_told = told is not None and told.reason == failure.reason
+            at = failure.last_transition_time
+            return _as_json(failure, told if is_told else None, at, is_update=False)
+    return None
 
 
 def _progressing(
