@@ -22,6 +22,9 @@ class Cause(msgspec.Struct, frozen=True):
         return f"{self.field}: {self.message}" if self.field else self.message
 
 
+_QUOTA_TEXTS = ("exceeded quota: ", "failed quota: ")
+
+
 class ApiError(Exception):
     """An answer that is not a success: HTTP code, machine-readable reason, text for people."""
 
@@ -66,6 +69,12 @@ class ApiError(Exception):
     @property
     def is_forbidden(self) -> bool:
         return self.code == 403
+
+    @property
+    def is_over_quota(self) -> bool:
+        """Refused by a ResourceQuota: room may be made for it at any time. Source of the texts:
+        Kubernetes v1.36, staging/src/k8s.io/apiserver/pkg/admission/plugin/resourcequota."""
+        return self.is_forbidden and any(text in self.message for text in _QUOTA_TEXTS)
 
     @property
     def is_conflict(self) -> bool:

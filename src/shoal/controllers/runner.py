@@ -73,8 +73,9 @@ class Controller:
 
 def _is_normal(error: ApiError) -> bool:
     """Whether somebody was quicker, and the next turn sees what they did; or all of it goes away
-    with its namespace."""
-    return error.is_conflict or error.is_already_exists or error.is_namespace_terminating
+    with its namespace; or a quota has no room for it now, which its owner is told."""
+    is_late = error.is_conflict or error.is_already_exists
+    return is_late or error.is_namespace_terminating or error.is_over_quota
 
 
 def enqueue_self(queue: WorkQueue[ObjectKey]) -> ObjectHandler:

@@ -88,6 +88,15 @@ async def test_a_failure_is_logged_and_tried_again_with_a_growing_pause(
     assert caplog.records[1].exc_info is not None
 
 
+async def test_what_nobody_may_do_is_no_normal_life(caplog: pytest.LogCaptureFixture) -> None:
+    clock = VirtualClock()
+    forbidden = ApiError(403, "Forbidden", 'pods is forbidden: "system" cannot create them')
+    async with running(ScriptedReconciler(forbidden), clock) as queue:
+        queue.add(A)
+        await clock.advance(0.5)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
 _TERMINATING = {"causes": [{"reason": "NamespaceTerminating"}]}
 
 
@@ -97,6 +106,8 @@ _TERMINATING = {"causes": [{"reason": "NamespaceTerminating"}]}
         conflict("pods", "a"),
         already_exists("endpoints", "a"),
         ApiError(403, "Forbidden", "it is being terminated", _TERMINATING),
+        ApiError(403, "Forbidden", 'pods "a" is forbidden: exceeded quota: q, requested: pods=1'),
+        ApiError(403, "Forbidden", 'pods "a" is forbidden: failed quota: q: must specify cpu'),
     ],
 )
 async def test_what_is_normal_life_is_tried_again_quietly(
