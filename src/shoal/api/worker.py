@@ -96,7 +96,8 @@ class WorkerSchedule(ApiStruct):
         described("When the run before still goes on.", enum=["Allow", "Forbid", "Replace"]),
     ] = "Forbid"
     starting_deadline_seconds: Annotated[
-        int | None, described("A start that is later than this is missed.", minimum=0)
+        int | None,
+        described("A start that is later than this is missed.", minimum=0, maximum=_MOST),
     ] = None
 
 

@@ -29,6 +29,7 @@ from shoal.client.informer import Lister
 from shoal.client.protocol import Client
 from shoal.controllers.reconciler import Result
 from shoal.controllers.worker.acting import write_status
+from shoal.controllers.worker.fields import is_web_url
 from shoal.controllers.worker.sources import secret_value
 from shoal.work.protocol import SourceUnavailable
 
@@ -219,7 +220,13 @@ class WorkerNotifier:
         notify = worker.spec.notify or Notify()
         reference = notify.url_from.secret_key_ref if notify.url_from is not None else None
         if reference is not None:
-            return await secret_value(self._client, reference, namespace)
+            url = await secret_value(self._client, reference, namespace)
+            if not is_web_url(url):
+                raise NotifyFailed(
+                    f'key "{reference.key}" of secret "{reference.name}" holds no URL; write one'
+                    " such as http://host:8080/path"
+                )
+            return url
         if not notify.url:
             raise NotifyFailed("spec.notify has neither url nor urlFrom; give one of them")
         return notify.url

@@ -19,7 +19,15 @@ from functools import lru_cache
 import msgspec
 
 from shoal.api.cron import CronError, load_zone, parse_schedule
-from shoal.api.worker import QueuePattern, Worker, WorkerMode, WorkerQueue, WorkerSchedule
+from shoal.api.worker import (
+    QueuePattern,
+    Worker,
+    WorkerMode,
+    WorkerQueue,
+    WorkerSchedule,
+    WorkerSpec,
+)
+from shoal.controllers.worker.fields import misshapen, wrong_notify
 
 _SOME_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 THIS_CLUSTER = frozenset(("", "local"))
@@ -172,6 +180,9 @@ def _refusal(worker: Worker, shape: Shape, *, has_own_queue: bool) -> NoStrategy
                 " idempotent runs as one pod; set it to 1, or spec.idempotent if several may run"
             ),
         )
+    unsound = _unsound_field(spec)
+    if unsound is not None:
+        return unsound
     if spec.template is not None and not (spec.template.get("spec") or {}).get("containers"):
         return NoStrategy(
             reason="NoContainers",
@@ -189,6 +200,14 @@ def _refusal(worker: Worker, shape: Shape, *, has_own_queue: bool) -> NoStrategy
             ),
         )
     return _queue_refusal(queue, shape, has_schedule=spec.schedule is not None)
+
+
+def _unsound_field(spec: WorkerSpec) -> NoStrategy | None:
+    if text := misshapen(spec):
+        return NoStrategy(reason="InvalidTemplate", message=text)
+    if spec.notify is not None and (text := wrong_notify(spec.notify)):
+        return NoStrategy(reason="InvalidNotify", message=text)
+    return None
 
 
 def _schedule_refusal(schedule: WorkerSchedule) -> NoStrategy | None:
