@@ -1,5 +1,6 @@
 """Network namespaces of pods on a bridge of their own, with the real runtime. Needs root."""
 
+import errno
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -19,6 +20,7 @@ from shoal.agent.network.layout import (
 from shoal.agent.network.namespaces import PodNamespaces
 from shoal.agent.runtime.containers import ShimRuntime
 from shoal.agent.runtime.protocol import ContainerKey
+from shoal.agent.runtime.shim import syscalls
 from tests.runtimes import Agents, end_all, make_agents
 from tests.waiting import eventually
 
@@ -137,6 +139,23 @@ async def test_namespaces_of_pods_that_left_no_record_are_let_go(
     await networks.attach("orphan", address(plan, 9))
     await networks.close()
     assert bridge.is_needed(plan.bridge)
+    await agents.restart()
+    await agents.runtime.recover()
+    assert not bridge.is_needed(plan.bridge)
+
+
+async def test_no_thread_has_to_come_back_from_the_namespace_of_a_pod(
+    agents: Agents, plan: AddressPlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(fd: int, flags: int) -> None:
+        raise OSError(errno.EPERM, "join a namespace")
+
+    networks = PodNamespaces(plan)
+    with monkeypatch.context() as kernel:
+        kernel.setattr(syscalls, "setns", refused)
+        for number in range(6):
+            await networks.attach(f"orphan-{number}", address(plan, number))
+        await networks.close()
     await agents.restart()
     await agents.runtime.recover()
     assert not bridge.is_needed(plan.bridge)

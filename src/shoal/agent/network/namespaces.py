@@ -4,7 +4,8 @@ A namespace lives as long as something holds it: here a file below /run/shoal on
 mounted, so pods keep theirs through restarts and the death of the agent, and a pod without a
 running process keeps its own too, until it has ended for good. Some are made ahead, held by nothing
 but a descriptor of this process; they vanish with it. All calls into the kernel are made by one
-thread: entering a namespace is a thread's matter, and each makes one wait anyway.
+thread, as each makes one wait anyway. Only entering a namespace is the matter of a thread that ends
+with it: one that could not come back would make all later namespaces in the wrong place.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from shoal.agent.network.bridge import discard, link_index, namespace_files, nam
 from shoal.agent.network.layout import AddressPlan, hardware_address
 from shoal.agent.network.netlink import Netlink
 from shoal.agent.runtime.shim import syscalls
+from shoal.base.threads import in_daemon_thread
 
 _SPARE = 4
 """Made ahead: a namespace takes two milliseconds, a pod that finds one waits half of one."""
@@ -111,20 +113,16 @@ class PodNamespaces:
         index = link_index(self._plan.bridge)
         if index is None:
             raise OSError(f"the bridge {self._plan.bridge} is gone; start the control plane again")
-        home = os.open(_OWN_NAMESPACE, os.O_RDONLY)
-        try:
-            with Netlink() as outside:
-                namespace = _enter_new(home)
-                name = f"shv{secrets.token_hex(6)}"
-                try:
-                    outside.send([netlink.pair(name, index, namespace.fd)], "connect a pod")
-                except OSError as error:
-                    namespace.close()
-                    if error.errno == errno.EXFULL:
-                        raise OSError(errno.EXFULL, _full(self._plan.bridge)) from error
-                    raise
-        finally:
-            os.close(home)
+        with Netlink() as outside:
+            namespace = in_daemon_thread("pod-network", _enter_new).result()
+            name = f"shv{secrets.token_hex(6)}"
+            try:
+                outside.send([netlink.pair(name, index, namespace.fd)], "connect a pod")
+            except OSError as error:
+                namespace.close()
+                if error.errno == errno.EXFULL:
+                    raise OSError(errno.EXFULL, _full(self._plan.bridge)) from error
+                raise
         return namespace
 
 
@@ -135,13 +133,15 @@ def _full(bridge: str) -> str:
     )
 
 
-def _enter_new(home_fd: int) -> _Namespace:
-    """A new namespace with a socket in it; the thread is at home again afterwards."""
+def _enter_new() -> _Namespace:
+    """A new namespace with a socket in it; the thread is in it from now on. Raises OSError."""
     syscalls.unshare(syscalls.CLONE_NEWNET, "make a network namespace")
+    connection = Netlink()
     try:
-        return _Namespace(os.open(_OWN_NAMESPACE, os.O_RDONLY), Netlink())
-    finally:
-        syscalls.setns(home_fd, syscalls.CLONE_NEWNET)
+        return _Namespace(os.open(_OWN_NAMESPACE, os.O_RDONLY), connection)
+    except OSError:
+        connection.close()
+        raise
 
 
 def _is_mounted(file: Path) -> bool:
