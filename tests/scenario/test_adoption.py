@@ -155,3 +155,25 @@ async def test_revisions_of_a_former_set_are_left_to_the_set_that_is_there():
             await each.settle(8)
             found = await each.client.get(CONTROLLER_REVISIONS, "old", NS)
             assert found.metadata.controller is None
+
+
+@pytest.mark.parametrize(
+    ("resource", "controller"),
+    [(DAEMON_SETS, daemon_set_controller), (STATEFUL_SETS, stateful_set_controller)],
+    ids=["DaemonSet", "StatefulSet"],
+)
+async def test_a_set_made_anew_takes_up_the_revision_that_it_has_not_seen_yet(resource, controller):
+    async with site() as each:
+        lagging = LaggingClient(each.client, CONTROLLER_REVISIONS)
+        async with each.controllers(controller, client=lagging):
+            await each.client.create(resource, without_pods(resource), NS)
+            await each.settle(4)
+            (kept,) = (await each.client.list(CONTROLLER_REVISIONS, NS)).items
+            await each.client.delete(resource, "web", NS, DeleteOptions(propagation="Background"))
+            free = {"metadata": {"ownerReferences": []}}
+            await each.client.patch(CONTROLLER_REVISIONS, kept.metadata.name, free, NS)
+            anew = await each.client.create(resource, without_pods(resource), NS)
+            await each.settle(8)
+            (found,) = (await each.client.list(CONTROLLER_REVISIONS, NS)).items
+            assert found.metadata.uid == kept.metadata.uid
+            assert found.metadata.controller.uid == anew.metadata.uid

@@ -119,11 +119,16 @@ class RevisionHistory:
                 existing = await self._client.get(
                     CONTROLLER_REVISIONS, naming.name, owner.namespace
                 )
-                controller = existing.metadata.controller
-                if controller is None or controller.uid != owner.uid or existing.data != data:
+                if existing.data != data:
                     collisions += 1
                     continue
-                return existing, collisions
+                # The same template, whoever made it: perhaps an orphan that has not been seen to
+                # be one. Under another name all pods would be replaced.
+                orphans = [existing] if existing.metadata.controller is None else []
+                adopted = await owners.adopt(
+                    self._client, CONTROLLER_REVISIONS, orphans, self._resource, owner
+                )
+                return (adopted or [existing])[0], collisions
             return made, collisions
 
     async def _renumber(self, found: ControllerRevision, number: int) -> ControllerRevision:
