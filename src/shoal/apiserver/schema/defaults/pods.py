@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from functools import lru_cache
 
-from shoal.api.quota.pods import is_for_whole_pods
+from shoal.api.quota.pods import HUGE_PAGES, is_for_whole_pods
 from shoal.api.resource import JsonObject
 from shoal.apiserver.schema.defaults.volumes import default_volume
-from shoal.apiserver.schema.pod_resources import requests_of_containers
+from shoal.apiserver.schema.pod_resources import limits_of_containers, requests_of_containers
 
 _CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
@@ -22,7 +22,7 @@ def default_pod(pod: JsonObject) -> None:
                 if not port.get("hostPort"):
                     port["hostPort"] = port.get("containerPort", 0)
     if spec.get("resources"):
-        _request_for_the_whole(spec)
+        _complete_the_whole(spec)
     spec.setdefault("enableServiceLinks", True)
 
 
@@ -116,14 +116,20 @@ def _pull_policy(image: str) -> str:
     return "Always" if is_latest else "IfNotPresent"
 
 
-def _request_for_the_whole(spec: JsonObject) -> None:
-    """What the pod as a whole does not request, its containers do; else its limit is requested.
-    Source: Kubernetes v1.36, pkg/apis/core/v1/defaults.go (setDefaultPodLevelRequests)."""
-    requests: JsonObject = spec["resources"].setdefault("requests", {})
+def _complete_the_whole(spec: JsonObject) -> None:
+    """A pod with limits as a whole requests what its containers do, or else those limits; huge
+    pages are not overcommitted, so their limits are what its containers have. Source: Kubernetes
+    v1.36, pkg/apis/core/v1/defaults.go (defaultHugePagePodLimits, defaultPodRequests)."""
+    whole: JsonObject = spec["resources"]
+    for name, amount in limits_of_containers(spec).items():
+        if name.startswith(HUGE_PAGES):
+            whole.setdefault("limits", {}).setdefault(name, str(amount))
+    if not whole.get("limits"):
+        return
     for name, amount in requests_of_containers(spec).items():
-        if is_for_whole_pods(name):
-            requests.setdefault(name, str(amount))
-    _request_the_limits(spec["resources"])
+        if is_for_whole_pods(name) and not name.startswith(HUGE_PAGES):
+            whole.setdefault("requests", {}).setdefault(name, str(amount))
+    _request_the_limits(whole)
 
 
 def _request_the_limits(resources: JsonObject) -> None:

@@ -75,6 +75,21 @@ def test_what_a_pod_does_not_request_as_a_whole_its_containers_do_or_its_limit()
     assert spec["resources"]["requests"] == {"cpu": "1500m", "memory": "1Gi"}
 
 
+def test_a_pod_without_limits_as_a_whole_is_left_as_it_is():
+    resources = {"requests": {"memory": "1Gi"}}
+    spec = defaulted(resources, {"requests": {"cpu": "500m"}})["spec"]
+    assert spec["resources"] == {"requests": {"memory": "1Gi"}}
+
+
+def test_a_pod_has_the_huge_pages_of_its_containers():
+    huge = {"hugepages-2Mi": "4Mi", "memory": "1Gi"}
+    resources = {"limits": {"cpu": "1"}}
+    spec = defaulted(resources, {"limits": huge})["spec"]
+    assert spec["resources"]["limits"] == {"cpu": "1", "hugepages-2Mi": "4Mi"}
+    assert spec["resources"]["requests"] == {"cpu": "1", "hugepages-2Mi": "4Mi", "memory": "1Gi"}
+    assert problems(resources, {"limits": huge}) == []
+
+
 def test_overhead_takes_nothing_away():
     assert problems({}, overhead={"cpu": "-1"}) == [
         'spec.overhead.limits[cpu]: Invalid value: "-1": must be greater than or equal to 0'
