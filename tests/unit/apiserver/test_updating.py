@@ -3,16 +3,18 @@
 import asyncio
 from pathlib import Path
 
+import orjson
 import pytest
 
 from shoal.api.apps import DEPLOYMENTS
 from shoal.api.core import CONFIG_MAPS, NAMESPACES, SERVICES
 from shoal.api.pod import PODS
 from shoal.api.status import ApiError
+from shoal.apiserver.encoding import restamper
 from shoal.base.clock import SystemClock
 from shoal.client.protocol import Client, PatchType
 from shoal.store.sqlite import SqliteStore
-from shoal.testing.cluster import memory_cluster
+from shoal.testing.cluster import MemoryCluster, memory_cluster
 from tests.unit.apiserver.cron_tabs import CRON_TABS, cron_tab
 
 MAPS = CONFIG_MAPS.untyped()
@@ -202,3 +204,20 @@ async def test_what_does_not_exist_cannot_be_changed(client: Client):
     with pytest.raises(ApiError) as raised:
         await client.patch(PODS, "ghost", {}, "default")
     assert raised.value.is_not_found
+
+
+async def test_what_a_former_server_let_in_holds_up_no_other_change(cluster: MemoryCluster):
+    client = cluster.client
+    await client.create(DEPLOYMENTS, DEPLOYMENT, "default")
+    key = "deployments.apps/default/d"
+    entry = cluster.core.store.get(key)
+    stored = orjson.loads(entry.value)
+    (container,) = stored["spec"]["template"]["spec"]["containers"]
+    container["resources"] = {"requests": {"cpu": "-1"}}
+    await cluster.core.store.update(key, restamper(orjson.dumps(stored)), expected=entry.revision)
+    labelled = await client.patch(DEPLOYMENTS, "d", {"metadata": {"labels": {"a": "b"}}}, "default")
+    assert labelled.metadata.labels == {"a": "b"}
+    with pytest.raises(ApiError) as raised:
+        await client.patch(DEPLOYMENTS, "d", {"spec": {"minReadySeconds": -1}}, "default")
+    assert "spec.minReadySeconds" in raised.value.message
+    assert "cpu" not in raised.value.message
