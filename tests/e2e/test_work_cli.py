@@ -189,6 +189,8 @@ def test_a_server_is_named_by_a_variable_or_a_file_and_its_password_never_shown(
         (["size"], "which queue?"),
         (["size", "a b"], "names no queue"),
         (["size", "a/b/c"], "names no queue"),
+        (["size", "team.db/a"], "names no queue"),
+        (["size", "a", "-n", "team.db"], "names no queue"),
         (["size", "x/y", "-n", "z"], 'is not in namespace "z"'),
         (["size", "q", "--url", "redis://:geheim@h"], "--url must not hold a password"),
         (["size", "q", "--url", "mysql://h/db"], "no known kind of work source"),

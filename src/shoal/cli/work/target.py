@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shoal.api import worker as environment
+from shoal.api.names import dns_label
 from shoal.cli.output import CliError, reason_of
 from shoal.work.addresses import has_password
 from shoal.work.locations import make_own, own_url
@@ -17,6 +18,7 @@ from shoal.work.protocol import SourceUnavailable, WorkSource
 from shoal.work.sources import open_source
 
 _NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+"""Of a queue; namespaces are called as Kubernetes' are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +43,15 @@ class WhichSource:
         if slash and self.namespace not in ("", namespace):
             raise CliError(f'{given} is not in namespace "{self.namespace}"; leave out one of both')
         namespace = namespace if slash else self.namespace or "default"
-        for part in (namespace, short):
-            if not _NAME.fullmatch(part):
-                raise CliError(f'"{given}" names no queue; use NAME or NAMESPACE/NAME')
+        if not _NAME.fullmatch(short) or any(dns_label(namespace)):
+            raise CliError(f'"{given}" names no queue; use NAME or NAMESPACE/NAME')
         return f"{namespace}/{short}"
 
     def of_namespace(self) -> str:
         """Which namespace is meant where no queue is named."""
         own = os.environ.get(environment.QUEUE_VARIABLE, "").partition("/")[0]
         namespace = self.namespace or own or "default"
-        if not _NAME.fullmatch(namespace):
+        if any(dns_label(namespace)):
             raise CliError(f'"{namespace}" names no namespace')
         return namespace
 
