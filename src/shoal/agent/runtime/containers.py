@@ -6,6 +6,7 @@ it becomes readable when the shim ends, and can never name another process.
 """
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Sequence
@@ -54,8 +55,12 @@ from shoal.agent.runtime.shim.supervision import KILL_ALL
 from shoal.agent.runtime.spawning import Spawner
 from shoal.base.clock import Clock
 
+_log = logging.getLogger(__name__)
+
 _PATIENCE_S = 5.0
 """How long a shim may take to kill its container before it is killed itself."""
+_RETRY_S = 1.0
+"""Until an end that could not be read is read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +310,11 @@ class ShimRuntime:
             kill_marked(POD_DIRECTORY_VARIABLE, paths.directory)
         # Without its record a directory is no pod any more: one that is half removed when the
         # agent is killed is not taken for a pod by the next.
-        paths.sandbox_record.unlink(missing_ok=True)
+        try:
+            paths.sandbox_record.unlink(missing_ok=True)
+        except IsADirectoryError:
+            # A program's, which sees the folder where it is not in a sandbox.
+            remove_tree(paths.sandbox_record)
         remove_tree(paths.directory)
 
     async def close(self) -> None:
@@ -336,9 +345,20 @@ class ShimRuntime:
         task.add_done_callback(self._endings.discard)
 
     async def _end_of(self, container: RecordedContainer) -> None:
-        ended = await self._exit_of(container)
-        self._forget(container.key)
+        try:
+            ended = await self._exit_when_readable(container)
+        finally:
+            self._forget(container.key)
         self._exits.put_nowait(ended)
+
+    async def _exit_when_readable(self, container: RecordedContainer) -> ContainerExit:
+        while True:
+            try:
+                return await self._exit_of(container)
+            except OSError as error:
+                # Out of descriptors, say. Nobody else will tell of this end.
+                _log.warning("the end of %s cannot be read yet: %s", container.key, error)
+            await self._clock.sleep(_RETRY_S)
 
     async def _exit_of(self, container: RecordedContainer) -> ContainerExit:
         paths, now = PodPaths(self._root, container.key.pod_uid), self._clock.now()
@@ -356,7 +376,10 @@ class ShimRuntime:
         return container_exit(paths, container.key, container.started_at, now)
 
     def _forget(self, key: ContainerKey) -> None:
-        shim = self._shims.pop(key)
+        shim = self._shims.pop(key, None)
+        if shim is None:
+            # The runtime was closed while the end was being read.
+            return
         asyncio.get_running_loop().remove_reader(shim.pidfd)
         try:
             # Shims become our children where this process is a subreaper or process 1.

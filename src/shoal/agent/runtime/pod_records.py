@@ -22,6 +22,7 @@ from shoal.agent.runtime.shim.records import (
     EXIT_FILE,
     SHIM_FILE,
     ExitRecord,
+    is_of_the_file,
     read_exit_record,
     read_shim_record,
     write_record,
@@ -116,12 +117,15 @@ def read_pods(root: Path) -> Sequence[RecordedPod]:
 
 
 def _read_sandbox(paths: PodPaths) -> dict[str, Any]:
-    """What cannot be read, as after a power cut, is empty: the pod is there all the same."""
+    """What cannot be read, as after a power cut, is empty: the pod is there all the same. Raises
+    OSError where that may pass."""
     known = {"uid": paths.pod_uid, "namespace": "", "name": "", "pod_ip": ""}
     try:
         record: dict[str, Any] = json.loads(paths.sandbox_record.read_bytes())
         return {name: record[name] for name in known}
-    except (ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        if isinstance(error, OSError) and not is_of_the_file(error):
+            raise
         _log.warning("%s cannot be read: %s", paths.sandbox_record, error)
         return known
 

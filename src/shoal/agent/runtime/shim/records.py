@@ -19,6 +19,9 @@ SHIM_FILE = "shim.json"
 EXIT_FILE = "exit.json"
 _RESERVED_BYTES = 512
 """More than a record without a message takes."""
+_OF_THE_FILE = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EACCES, errno.EIO}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +64,9 @@ def write_record(directory_fd: int, name: str, record: ShimRecord | ExitRecord) 
     _write(directory_fd, name, data, is_synced=isinstance(record, ExitRecord))
     temporary = _temporary(name)
     os.rename(temporary, name, src_dir_fd=directory_fd, dst_dir_fd=directory_fd)
+    if isinstance(record, ExitRecord):
+        # The name is the directory's: without this a power cut can take it back.
+        os.fsync(directory_fd)
 
 
 def _temporary(name: str) -> str:
@@ -82,18 +88,29 @@ def _write(directory_fd: int, name: str, data: bytes, *, is_synced: bool) -> Non
 
 
 def read_shim_record(directory: Path) -> ShimRecord | None:
-    """None where there is none that can be read."""
+    """None where there is none that can be read. Raises OSError where that may pass."""
     return _read(directory / SHIM_FILE, ShimRecord)
 
 
 def read_exit_record(directory: Path) -> ExitRecord | None:
-    """None where there is none that can be read."""
+    """None where there is none that can be read. Raises OSError where that may pass."""
     return _read(directory / EXIT_FILE, ExitRecord)
 
 
 def _read(file: Path, kind: type[_Record]) -> _Record | None:
     try:
         return kind(**json.loads(file.read_bytes()))
-    except (FileNotFoundError, ValueError, TypeError):
+    except (ValueError, TypeError):
         # After a power cut a file may be empty, or hold anything.
         return None
+    except OSError as error:
+        if is_of_the_file(error):
+            return None
+        raise
+
+
+def is_of_the_file(error: OSError) -> bool:
+    """Whether another attempt would find the same: there is no such file, the disk has lost it, or
+    a program has put something else in its place. Not where only this process has run out of
+    something: what cannot be read now may be good."""
+    return error.errno in _OF_THE_FILE

@@ -1,6 +1,8 @@
 """Records of a shim: whole or not there, and with room for the last one."""
 
 import os
+import resource
+import stat
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,47 @@ def test_who_a_shim_is_can_be_read_back(tmp_path: Path, directory_fd: int) -> No
     record = ShimRecord(pid=7, start_ticks=8, boot_id="b", started_ns=9)
     write_record(directory_fd, SHIM_FILE, record)
     assert read_shim_record(tmp_path) == record
+
+
+@pytest.mark.parametrize("name", [SHIM_FILE, EXIT_FILE])
+def test_what_a_program_put_in_the_place_of_a_record_is_no_record(
+    tmp_path: Path, name: str
+) -> None:
+    for container, put in (
+        ("directory", Path.mkdir),
+        ("circle", lambda path: path.symlink_to(path.name)),
+        ("nothing", lambda path: path.parent.rmdir()),
+        ("file", lambda path: (path.parent.rmdir(), path.parent.touch())),
+    ):
+        (tmp_path / container).mkdir()
+        put(tmp_path / container / name)
+        assert read_shim_record(tmp_path / container) is None
+        assert read_exit_record(tmp_path / container) is None
+
+
+def test_a_record_for_which_there_is_no_descriptor_is_not_taken_for_none(
+    tmp_path: Path, directory_fd: int
+) -> None:
+    write_record(directory_fd, EXIT_FILE, ended())
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            read_exit_record(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert read_exit_record(tmp_path) == ended()
+
+
+def test_an_end_and_its_name_are_on_disk_before_it_is_told(
+    tmp_path: Path, directory_fd: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[bool, bool]] = []
+
+    def note(fd: int) -> None:
+        is_named = (tmp_path / EXIT_FILE).exists()
+        synced.append((stat.S_ISDIR(os.fstat(fd).st_mode), is_named))
+
+    monkeypatch.setattr(os, "fsync", note)
+    write_record(directory_fd, EXIT_FILE, ended())
+    assert synced == [(False, False), (True, True)]
