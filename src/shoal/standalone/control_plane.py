@@ -87,6 +87,8 @@ async def control_plane(settings: Settings, clock: Clock) -> AsyncGenerator[Cont
         pods = services.informers.informer(PODS)
         agent = running["agent"] = Agent(context, own_nodes, read_machine(), pods)
         proxy = await stack.enter_async_context(proxy_for_pods(settings.data_dir))
+        # Before the proxy's end is decided: which launches are under way is then known.
+        stack.push_async_callback(machine.choice.runtime.close)
         services.add_service_proxy(proxy, machine.network.plan.host)
         await _add_parts(
             stack, settings, machine.network.plan.host, api, session, services, metrics

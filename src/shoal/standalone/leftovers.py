@@ -6,6 +6,7 @@ them; whoever wants them gone as well asks for it here.
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,7 +16,9 @@ from shoal.agent.network.layout import bridge_name
 from shoal.agent.network.proxy_process import ProxyProcess
 from shoal.agent.runtime.probing import RuntimeChooser
 from shoal.agent.runtime.shim.order import ORDER_FILE
-from shoal.agent.runtime.shim.records import EXIT_FILE
+from shoal.agent.runtime.shim.processes import open_process
+from shoal.agent.runtime.shim.records import EXIT_FILE, SHIM_FILE, read_shim_record
+from shoal.agent.runtime.spawning import is_in_use
 from shoal.base.clock import Clock
 
 _log = logging.getLogger(__name__)
@@ -55,6 +58,25 @@ async def proxy_for_pods(data_dir: Path) -> AsyncGenerator[ProxyProcess]:
 
 
 def has_live_containers(pods_dir: Path) -> bool:
-    """Or some that are being started."""
+    """Or some that are being started. Raises OSError."""
+    # Asked first: a launch that ends meanwhile has left its records by then.
+    is_launching = is_in_use(pods_dir)
     orders = pods_dir.glob(f"*/containers/*/*/{ORDER_FILE}")
-    return any(not order.with_name(EXIT_FILE).exists() for order in orders)
+    return any(_may_live(order.parent, is_launching) for order in orders)
+
+
+def _may_live(container: Path, is_launching: bool) -> bool:
+    if (container / EXIT_FILE).exists():
+        return False
+    if not (container / SHIM_FILE).exists():
+        # A start that failed without room for a record leaves neither.
+        return is_launching
+    shim = read_shim_record(container)
+    if shim is None:
+        # A program has spoiled it, and may well go on.
+        return True
+    pidfd = open_process(shim.identity)
+    if pidfd is None:
+        return False
+    os.close(pidfd)
+    return True

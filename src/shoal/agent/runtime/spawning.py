@@ -22,8 +22,25 @@ from shoal.base.clock import Clock
 _MAX_LAUNCHES = 8
 """At once: more would only make all of them late."""
 _PIECE_BYTES = 65536
+_LOCK_FILE = "agent.lock"
 _LOCK_TRIES = 200
 _LOCK_PAUSE_S = 0.05
+
+
+def is_in_use(root: Path) -> bool:
+    """Whether an agent, or a launch of an earlier one, is at work in the directory of pods."""
+    try:
+        fd = os.open(root / _LOCK_FILE, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        # Shared: several may ask at a time. An agent that comes meanwhile tries again.
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 class Spawner:
@@ -44,7 +61,7 @@ class Spawner:
         if self._lock_fd is not None:
             return
         self._root.mkdir(parents=True, exist_ok=True)
-        fd = os.open(self._root / "agent.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        fd = os.open(self._root / _LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
         for _ in range(_LOCK_TRIES):
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
