@@ -46,16 +46,23 @@ class ProxyProcess:
         """Of the one that runs."""
         try:
             with come_to_door(self._folder) as connection:
-                return _peer(connection)
+                return _peer(connection)[0]
         except (FileNotFoundError, ConnectionRefusedError):
             return None
 
     async def adopt(self) -> tuple[StreamReader, StreamWriter] | None:
         """A connection to the one that runs, which has said hello; None where there is none. One
-        that cannot be understood is ended. Raises OSError."""
+        that cannot be understood, or is of another user, is ended. Raises OSError."""
         try:
             connection = come_to_door(self._folder)
         except (FileNotFoundError, ConnectionRefusedError):
+            return None
+        user_id = _peer(connection)[1]
+        if user_id != os.geteuid():
+            # It may be unable to do what is asked of it, or able to do more than this user is.
+            _log.warning("the proxy of Services is of user %d; replacing it", user_id)
+            connection.close()
+            await asyncio.to_thread(self.end)
             return None
         streams = await asyncio.open_unix_connection(sock=connection, limit=MAX_LINE_BYTES)
         reader, writer = streams
@@ -114,11 +121,12 @@ class ProxyProcess:
             raise OSError(f"the proxy of Services cannot start: {said}")
 
 
-def _peer(connection: socket.socket) -> int:
-    """The process that listens there."""
+def _peer(connection: socket.socket) -> tuple[int, int]:
+    """The process that listens there, and the user it was when it began to."""
     size = _CREDENTIALS.size
     found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-    return _CREDENTIALS.unpack(found)[0]
+    pid, user_id, _ = _CREDENTIALS.unpack(found)
+    return pid, user_id
 
 
 def _kill(pid: int) -> None:

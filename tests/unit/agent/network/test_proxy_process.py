@@ -8,13 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from shoal.agent.network.proxy.wire import PROTOCOL
 from shoal.agent.network.proxy_process import ProxyProcess
+from tests.runtimes import is_alive
 
 OTHER = """
+import os
 import sys
 from pathlib import Path
 from shoal.agent.network.proxy.place import open_door
 door = open_door(Path(sys.argv[1]))
+if len(sys.argv) > 3:
+    os.setuid(int(sys.argv[3]))
 door.listen()
 print(flush=True)
 kept = []
@@ -26,7 +31,7 @@ while True:
         pass  # Somebody only looked who listens.
     kept.append(connection)
 """
-"""Listens where a proxy would, and says what it is told to."""
+"""Listens where a proxy would, as the user it is told to be, and says what it is told to."""
 
 
 @pytest.fixture
@@ -62,7 +67,8 @@ async def test_a_proxy_that_is_ended_is_gone_with_its_connections(process: Proxy
     await asyncio.to_thread(process.end)
     assert process.pid is None
     assert await asyncio.wait_for(reader.read(), 10) == b""
-    assert not Path(f"/proc/{pid}").exists() or stat(pid)[0] == "Z"
+    assert pid is not None
+    assert not is_alive(pid)
     writer.close()
     await asyncio.to_thread(process.end)
     assert await process.adopt() is None
@@ -95,6 +101,22 @@ async def test_a_proxy_that_cannot_be_understood_is_ended(tmp_path: Path, said: 
     _, writer = await process.start()
     writer.close()
     process.end()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+async def test_a_proxy_of_another_user_is_replaced(tmp_path: Path) -> None:
+    process = ProxyProcess(tmp_path, patience_s=10)
+    folder = tmp_path / "proxy"
+    folder.mkdir()
+    hello = f'{{"protocol":{PROTOCOL}}}\n'
+    other = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", OTHER, folder, hello, "65534", stdout=asyncio.subprocess.PIPE
+    )
+    assert other.stdout is not None
+    await other.stdout.readline()
+    assert process.pid == other.pid
+    assert await process.adopt() is None
+    assert await asyncio.wait_for(other.wait(), 10) == -9
 
 
 def stat(pid: int | None) -> list[str]:
