@@ -54,11 +54,14 @@ async def test_the_exit_code_outlasts_a_full_disk(
 ) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
+    # For reading as well: this waits for nobody, should the container not come up.
+    gate_fd = os.open(gate, os.O_RDWR)
     pod = await agents.pod()
     key = await agents.start(agents.spec(pod, "sh", "-c", f"read word < {gate}; exit 9"))
     fill_up(disk)
-    gate.write_text("go\n")
+    os.write(gate_fd, b"go\n")
     assert (await agents.next_exit()).exit_code == 9
+    os.close(gate_fd)
     await agents.restart()
     [found] = await agents.runtime.recover()
     [container] = found.containers
