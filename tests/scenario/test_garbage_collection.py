@@ -8,7 +8,7 @@ from shoal.api.pod import PODS
 from shoal.client.existence import find
 from shoal.client.protocol import DeleteOptions
 from shoal.controllers.kube.garbage_collector import garbage_collector
-from tests.lagging import LaggingClient
+from tests.lagging import HeldClient, LaggingClient
 from tests.workload_site import NS, site, template, workload
 
 
@@ -104,3 +104,36 @@ async def test_an_owner_that_came_meanwhile_is_kept_when_another_is_dropped(each
         await delete_owner(each, "Background")
         await until_owner_is_gone(each)
         assert await owners_of_pod(each) == ["other", "third"]
+
+
+async def make_map(each, *owners):
+    metadata = {"name": "m", "ownerReferences": list(owners)}
+    await each.client.create(CONFIG_MAPS, {"metadata": metadata}, NS)
+
+
+def blocking(owner):
+    return {**reference(owner), "blockOwnerDeletion": True}
+
+
+async def test_an_owner_goes_in_the_foreground_though_its_dependent_is_seen_to_go_late(each):
+    await make_map(each, blocking(each.owner))
+    client = HeldClient(each.client, CONFIG_MAPS)
+    async with each.controllers(*collecting(), client=client):
+        await each.settle(4)
+        client.hold()
+        await each.client.delete(CONFIG_MAPS, "m", NS)
+        await delete_owner(each, "Foreground")
+        await each.settle(4)
+        client.let_go()
+        await until_owner_is_gone(each)
+
+
+async def test_an_owner_goes_in_the_foreground_once_a_shared_dependent_is_not_its_own(each):
+    other = await each.client.create(CONFIG_MAPS, {"metadata": {"name": "other"}}, NS)
+    await make_map(each, blocking(each.owner), reference(other, "ConfigMap", "v1"))
+    async with each.controllers(*collecting()):
+        await each.settle(4)
+        await delete_owner(each, "Foreground")
+        await until_owner_is_gone(each)
+        shared = await each.client.get(CONFIG_MAPS, "m", NS)
+        assert [owner.name for owner in shared.metadata.owner_references] == ["other"]

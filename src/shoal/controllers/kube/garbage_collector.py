@@ -53,20 +53,24 @@ class GarbageCollector:
         self._by_kind[(resource.group, resource.kind)] = resource
 
         def on_change(old: Object | None, new: Object | None) -> None:
-            seen = new or old
-            if seen is None:
-                return
-            uid = seen.metadata.uid
-            if new is None:
-                affected = list(self._graph.affected_by(uid))
-                self._graph.remove(uid)
-            else:
-                self._graph.put(_node(resource, new))
-                affected = list(self._graph.affected_by(uid))
-            for each in affected:
-                self._queue.add(ObjectKey("", each))
+            if old is not None and (new is None or new.metadata.uid != old.metadata.uid):
+                # A list shows another object under the name, where the watch was cut off.
+                self._learn(old.metadata.uid, None)
+            if new is not None:
+                self._learn(new.metadata.uid, _node(resource, new))
 
         return on_change
+
+    def _learn(self, uid: str, node: GraphNode | None) -> None:
+        """What an object has become, None for gone. Whoever had to do with it before or has now
+        gets a turn: an owner may wait for a dependent that is not its own any more."""
+        affected = list(self._graph.affected_by(uid))
+        if node is None:
+            self._graph.remove(uid)
+        else:
+            self._graph.put(node)
+        for each in (*affected, *self._graph.affected_by(uid)):
+            self._queue.add(ObjectKey("", each))
 
     async def reconcile(self, key: ObjectKey) -> Result:
         uid = key.name
@@ -81,8 +85,6 @@ class GarbageCollector:
             decision = self._graph.decision(uid)
         try:
             if decision in _NEEDS_FRESH and await self._has_changed(node):
-                # The graph knows better now: decide again.
-                self._queue.add(key)
                 return Result()
             await self._carry_out(decision, node)
         except ApiError as error:
@@ -111,16 +113,17 @@ class GarbageCollector:
         return not self._graph.unknown_owners(node)
 
     async def _has_changed(self, node: GraphNode) -> bool:
-        """Whether the object belongs to others by now, or has gone. Collections come by streams of
-        their own: an owner may be seen to go before its dependents are seen to be set free."""
+        """Whether the object belongs to others by now, or has gone; then it is decided on again.
+        Collections come by streams of their own: an owner may be seen to go before its dependents
+        are seen to be set free."""
         live = await self._live(node)
-        if live is None:
-            self._graph.remove(node.uid)
+        if self._graph.node(node.uid) is not node:
+            # The watch was quicker: what was read may be older than what it brought.
             return True
-        fresh = _node(node.resource, live)
+        fresh = _node(node.resource, live) if live is not None else None
         if fresh == node:
             return False
-        self._graph.put(fresh)
+        self._learn(node.uid, fresh)
         return True
 
     async def _live(self, node: GraphNode) -> Object | None:
