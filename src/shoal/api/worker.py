@@ -237,7 +237,8 @@ class PodTally(ApiStruct):
 
     uid: Annotated[str, described("Of the pod.", required=True)]
     restarts: Annotated[int, described("Of its containers.")] = 0
-    is_over: Annotated[bool, described("It has ended.")] = False
+    is_over: Annotated[bool, described("It has ended, or its end does not count.")] = False
+    is_leaving: Annotated[bool, described("It is being deleted.")] = False
 
 
 class ObjectTally(ApiStruct):

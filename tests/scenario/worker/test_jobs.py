@@ -91,6 +91,7 @@ async def test_a_pod_that_came_and_went_between_two_looks_uses_up_its_budget():
         await started(site)
         for _ in range(3):
             await site.job_pod("w-1", "w-1-b")
+            await site.run_pod("w-1-b")
             await site.delete_pod("w-1-b")
         worker = await site.until("a count", lambda w: w.status.infrastructure_failures == 3 and w)
         assert worker.status.application_failures == 0

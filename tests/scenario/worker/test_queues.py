@@ -227,3 +227,29 @@ async def test_news_of_items_do_not_make_more_than_two_writes_a_second():
             versions.add((await site.worker()).metadata.resource_version)
         assert len(versions) <= 7
         await site.until_phase("Succeeded")
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+async def test_fewer_pods_at_a_time_use_up_no_budget(is_running: bool):
+    async with worker_site() as site, site.controllers(), site.workloads():
+        items = [str(each) for each in range(9)]
+        await site.submit(parallelism=8, infrastructureRetries=1, **queue(items=items))
+
+        async def number(wanted: int) -> bool:
+            await site.clock.advance(0.5)
+            pods = await site.pods()
+            for name, pod in pods.items():
+                if pod.is_deleting:
+                    await site.delete_pod(name)
+            return len(pods) == wanted
+
+        await eventually(lambda: number(8), "all pods", pause_s=0.001)
+        if is_running:
+            for name in await site.pods():
+                await site.run_pod(name)
+        await site.settle(3)
+        await site.change(parallelism=2)
+        await eventually(lambda: number(2), "the pods that stay", pause_s=0.001)
+        await site.settle(5)
+        assert (await site.worker()).status.infrastructure_failures == 0
+        assert (await site.jobs())["w-1"].spec.backoff_limit > 0

@@ -18,7 +18,14 @@ from shoal.api.worker import (
     WorkerSpec,
     WorkerStatus,
 )
-from shoal.controllers.worker.failures import failure_of, last_restart, restarts
+from shoal.controllers.worker.failures import (
+    POD_DELETED,
+    disruption,
+    failure_of,
+    has_started,
+    last_restart,
+    restarts,
+)
 
 
 class OwnedPods(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +39,8 @@ class OwnedPods(msgspec.Struct, frozen=True, kw_only=True):
     counts_deleted: bool = True
     """Whether a pod that is deleted was taken from the run: not where it is suspended or over, as
     its pods are deleted on purpose then."""
+    parallelism: int | None = None
+    """Pods above so many are deleted on purpose, too; None where none are."""
 
 
 class FailureCount(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +81,7 @@ def tally_of(before: ObjectTally, owned: OwnedPods) -> ObjectTally:
     application, infrastructure = before.application_failures, before.infrastructure_failures
     total_restarts, pods = before.restarts, list[PodTally]()
     gone = {each.metadata.uid for each in owned.gone}
+    spare = _spare(before, owned)
     for pod in (*owned.pods, *owned.gone):
         seen = known.pop(pod.metadata.uid, PodTally(uid=pod.metadata.uid))
         restarted = max(restarts(pod) - seen.restarts, 0)
@@ -80,15 +90,20 @@ def tally_of(before: ObjectTally, owned: OwnedPods) -> ObjectTally:
         infrastructure += unseen
         total_restarts += restarted
         is_over = seen.is_over or pod.is_finished or seen.uid in gone
-        if is_over and not seen.is_over:
+        if is_over and not seen.is_over and seen.uid not in spare:
             category = _category(pod, counts_deleted=owned.counts_deleted)
             application += category is FailureCategory.APPLICATION
             infrastructure += category is FailureCategory.INFRASTRUCTURE
-        entry = PodTally(uid=seen.uid, restarts=max(restarts(pod), seen.restarts), is_over=is_over)
+        entry = PodTally(
+            uid=seen.uid,
+            restarts=max(restarts(pod), seen.restarts),
+            is_over=is_over or seen.uid in spare,
+            is_leaving=pod.is_deleting,
+        )
         if pod.status.phase != "Succeeded" or entry.restarts:
             pods.append(entry)
     if owned.counts_deleted:
-        infrastructure += sum(not each.is_over for each in known.values())
+        infrastructure += sum(not each.is_over and each.uid not in spare for each in known.values())
     return ObjectTally(
         name=before.name,
         application_failures=application,
@@ -96,6 +111,37 @@ def tally_of(before: ObjectTally, owned: OwnedPods) -> ObjectTally:
         restarts=total_restarts,
         pods=pods,
     )
+
+
+def _spare(before: ObjectTally, owned: OwnedPods) -> set[str]:
+    """Pods that were deleted because there were more than there are to be: as many as that. Which
+    it is, is settled when a deletion is first seen: later there may be another pod in its place."""
+    if owned.parallelism is None:
+        return set()
+    known = {each.uid: each for each in before.pods}
+    here = {pod.metadata.uid: pod for pod in owned.pods}
+    gone = {pod.metadata.uid: pod for pod in owned.gone}
+    there, deleted = 0, list[str]()
+    for uid in dict.fromkeys((*known, *here)):
+        seen, pod = known.get(uid), here.get(uid) or gone.get(uid)
+        if seen is not None and (seen.is_over or seen.is_leaving):
+            continue
+        if _is_deleted(pod, is_gone=uid not in here):
+            deleted.append(uid)
+        elif pod is not None and pod.is_finished:
+            continue
+        there += 1
+    return set(deleted[: max(there - owned.parallelism, 0)])
+
+
+def _is_deleted(pod: Pod | None, *, is_gone: bool) -> bool:
+    """Whether somebody deleted the pod before its end, and did not take it for want of a node."""
+    if pod is None:
+        return True
+    if pod.is_finished:
+        failure = failure_of(pod)
+        return failure is not None and failure.reason == POD_DELETED
+    return (is_gone or pod.is_deleting) and disruption(pod) is None
 
 
 def _is_infrastructure_restart(pod: Pod) -> bool:
@@ -106,8 +152,8 @@ def _is_infrastructure_restart(pod: Pod) -> bool:
 def _category(pod: Pod, *, counts_deleted: bool) -> FailureCategory | None:
     """Whose fault it is that the pod is over; None where it is nobody's."""
     if not pod.is_finished:
-        # It is gone with a program that was at work.
-        return FailureCategory.INFRASTRUCTURE if counts_deleted else None
+        # It is gone, and a program with it where one was at work.
+        return FailureCategory.INFRASTRUCTURE if counts_deleted and has_started(pod) else None
     failure = failure_of(pod)
     if failure is None or (pod.is_deleting and not counts_deleted):
         return None

@@ -61,6 +61,17 @@ def restarts(pod: Pod) -> int:
     return sum(status.restart_count for status in statuses(pod))
 
 
+def has_started(pod: Pod) -> bool:
+    """Whether any of its containers was ever at work."""
+    return any(
+        status.restart_count
+        or status.last_state.terminated is not None
+        or status.state.running is not None
+        or status.state.terminated is not None
+        for status in statuses(pod)
+    )
+
+
 def disruption(pod: Pod) -> PodFailure | None:
     """Whether the pod is, or was, taken from its program."""
     condition = find_condition(pod.status.conditions, DISRUPTION_TARGET)

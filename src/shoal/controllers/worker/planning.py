@@ -137,6 +137,8 @@ def _below(sight: Sight, jobs: Sequence[Job]) -> list[OwnedPods]:
             counts_deleted=not (
                 job.spec.suspend or job.metadata.deletion_timestamp is not None or _is_ending(job)
             ),
+            # What is asked for now may be seen before the Job that is told of it.
+            parallelism=min(job.spec.parallelism, sight.worker.spec.parallelism),
         )
         for job in jobs
     ]

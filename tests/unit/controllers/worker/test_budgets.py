@@ -33,9 +33,19 @@ def make_pod(uid: str, phase: str = "Running", restarts: int = 0, **more: Any) -
 
 
 def after(
-    status: WorkerStatus, *pods: Pod, gone: Sequence[Pod] = (), counts_deleted: bool = True
+    status: WorkerStatus,
+    *pods: Pod,
+    gone: Sequence[Pod] = (),
+    counts_deleted: bool = True,
+    parallelism: int | None = None,
 ) -> WorkerStatus:
-    owned = OwnedPods(name="w-1", pods=pods, gone=gone, counts_deleted=counts_deleted)
+    owned = OwnedPods(
+        name="w-1",
+        pods=pods,
+        gone=gone,
+        counts_deleted=counts_deleted,
+        parallelism=parallelism,
+    )
     count = count_failures(status, [owned])
     return WorkerStatus(
         application_failures=count.application,
@@ -105,6 +115,48 @@ def test_a_program_that_had_ended_before_its_pod_was_deleted_failed_by_itself():
     assert numbers(after(WorkerStatus(), make_pod("a", "Failed", metadata=times))) == (1, 0)
     earlier = {**times, "deletionTimestamp": "2026-01-01T00:00:10Z"}
     assert numbers(after(WorkerStatus(), make_pod("a", "Failed", metadata=earlier))) == (0, 1)
+
+
+DELETING = {"deletionTimestamp": "2026-01-01T00:01:00Z", "deletionGracePeriodSeconds": 30}
+
+
+def make_deleting(uid: str, phase: str = "Running", **more: Any) -> Pod:
+    return make_pod(uid, phase, metadata=DELETING, **more)
+
+
+def test_pods_that_are_too_many_are_deleted_on_purpose_whatever_is_wanted_afterwards():
+    status = after(WorkerStatus(), *[make_pod(uid) for uid in "abcdef"], parallelism=6)
+    leaving = [make_deleting(uid) for uid in "cdef"]
+    status = after(status, make_pod("a"), make_pod("b"), *leaving, parallelism=2)
+    ended = make_deleting("c", "Failed")
+    status = after(status, make_pod("a"), make_pod("b"), ended, gone=leaving[1:], parallelism=6)
+    assert numbers(after(status, make_pod("a"), make_pod("b"), parallelism=6)) == (0, 0)
+    assert numbers(after(status, make_pod("a"), parallelism=2)) == (0, 1)
+
+
+def test_no_more_are_forgiven_than_there_were_too_many():
+    status = after(WorkerStatus(), *[make_pod(uid) for uid in "abcd"], parallelism=4)
+    assert numbers(after(status, make_pod("a"), parallelism=2)) == (0, 1)
+
+
+def test_a_pod_that_was_replaced_while_it_was_deleted_is_counted():
+    status = after(WorkerStatus(), make_pod("a"), parallelism=1)
+    status = after(status, make_deleting("a"), parallelism=1)
+    status = after(status, make_deleting("a"), make_pod("b"), parallelism=1)
+    assert numbers(after(status, make_pod("b"), parallelism=1)) == (0, 1)
+
+
+def test_pods_that_were_taken_or_failed_are_counted_where_there_are_too_many():
+    status = after(WorkerStatus(), *[make_pod(uid) for uid in "abcd"], parallelism=4)
+    taken = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
+    lost = make_deleting("c", conditions=[taken])
+    status = after(status, make_pod("a"), make_pod("b", "Failed"), gone=[lost], parallelism=1)
+    assert numbers(status) == (1, 1)
+
+
+def test_a_pod_that_was_gone_before_a_container_was_started_is_no_failure():
+    manifest = {"metadata": {"uid": "a", "name": "a"}, "status": {"phase": "Pending"}}
+    assert numbers(after(WorkerStatus(), gone=[msgspec.convert(manifest, Pod)])) == (0, 0)
 
 
 def test_the_two_budgets_are_apart():
