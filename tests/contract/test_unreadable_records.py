@@ -3,7 +3,7 @@ know where they are."""
 
 import os
 import resource
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,32 @@ from shoal.agent.runtime.spawning import Spawner
 from shoal.base.clock import SystemClock
 from tests.runtimes import Agents, end_all, make_agents
 
-SPOIL = "rm -rf $SHOAL_CONTAINER_DIRECTORY/{0}; mkdir $SHOAL_CONTAINER_DIRECTORY/{0}; exit 9"
+SPOIL = """read word < {gate}
+rm -rf $SHOAL_CONTAINER_DIRECTORY/{name}
+mkdir $SHOAL_CONTAINER_DIRECTORY/{name}
+exit 9
+"""
+"""Waits at the gate: its start is to be known by then."""
+
+
+class Gate:
+    """Where a program waits until the test lets it on."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        os.mkfifo(path)
+        # For reading as well: this waits for nobody.
+        self.fd = os.open(path, os.O_RDWR)
+
+    def open(self) -> None:
+        os.write(self.fd, b"go\n")
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    gate = Gate(tmp_path / "gate")
+    yield gate
+    os.close(gate.fd)
 
 
 @pytest.fixture
@@ -28,11 +53,13 @@ async def agents(tmp_path: Path) -> AsyncIterator[Agents]:
 
 @pytest.mark.parametrize(("name", "exit_code"), [("exit.json", 137), ("shim.json", 9)])
 async def test_a_container_that_spoils_a_record_has_an_end_and_the_agent_comes_back(
-    agents: Agents, name: str, exit_code: int
+    agents: Agents, gate: Gate, name: str, exit_code: int
 ) -> None:
     pod = await agents.pod()
-    ended = await agents.run(agents.spec(pod, "sh", "-c", SPOIL.format(name)))
-    assert ended.exit_code == exit_code
+    script = SPOIL.format(gate=gate.path, name=name)
+    await agents.start(agents.spec(pod, "sh", "-c", script))
+    gate.open()
+    assert (await agents.next_exit()).exit_code == exit_code
     await agents.restart()
     [found] = await agents.runtime.recover()
     [container] = found.containers
@@ -68,23 +95,22 @@ class LaterClock(SystemClock):
         await super().sleep(0)
 
 
-async def test_an_end_for_which_there_is_no_descriptor_is_told_later(tmp_path: Path) -> None:
-    clock, root, gate = LaterClock(), tmp_path / "pods", tmp_path / "gate"
+async def test_an_end_for_which_there_is_no_descriptor_is_told_later(
+    tmp_path: Path, gate: Gate
+) -> None:
+    clock, root = LaterClock(), tmp_path / "pods"
     agents = Agents(
         lambda: ShimRuntime(root, ProcessConfinement(), None, Spawner(root, clock), clock), root
     )
     await agents.runtime.recover()
-    os.mkfifo(gate)
-    gate_fd = os.open(gate, os.O_RDWR)
     pod = await agents.pod()
-    await agents.start(agents.spec(pod, "sh", "-c", f"read word < {gate}; exit 9"))
+    await agents.start(agents.spec(pod, "sh", "-c", f"read word < {gate.path}; exit 9"))
     clock.take_descriptors()
     try:
-        os.write(gate_fd, b"go\n")
+        gate.open()
         assert (await agents.next_exit()).exit_code == 9
         # Else nobody had to wait.
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == clock.limits
     finally:
         clock.give_descriptors()
-    os.close(gate_fd)
     await end_all(agents)
