@@ -1,6 +1,6 @@
 """Work sources, as the controller asks them: in threads, and never longer than it may take.
 
-A source that is away costs few turns: one question at a time is put to it, what it failed with is
+A source that is away costs few turns: few questions at a time are put to it, what it failed with is
 the answer to everybody for a while, and after that only one turn waits for it, and not for long.
 Threads that hang in a driver end with the process, and do not keep it.
 """
@@ -20,6 +20,8 @@ from shoal.work.protocol import OtherBatch, QueueSize, SourceUnavailable, WorkSo
 TIMEOUT_S = 10.0
 _SECOND_TIMEOUT_S = 1.0
 """For a source that failed the last time; its answer is noted also when it comes later."""
+_QUESTIONS_AT_ONCE = 3
+"""To a source that answers: one that is slow does not make all wait in a row."""
 
 T = TypeVar("T")
 Opener = Callable[[str], WorkSource]
@@ -34,7 +36,9 @@ class _Standing:
     """Monotonic time up to which the problem is the answer."""
     is_late: bool = False
     """A question is open that nobody waits for any more."""
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    open_questions: int = 0
+    """Those that somebody waits for."""
+    turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_QUESTIONS_AT_ONCE))
 
 
 class QueueAccess:
@@ -57,15 +61,21 @@ class QueueAccess:
 
     async def _ask(self, url: str, question: Callable[[WorkSource], T]) -> T:
         standing = self._standings[url]
-        if standing.problem and standing.turn.locked():
+        if standing.problem and standing.open_questions:
             raise SourceUnavailable(standing.problem)
         async with standing.turn:
+            if standing.problem and standing.open_questions:
+                raise SourceUnavailable(standing.problem)
             if standing.is_late:
                 raise SourceUnavailable("the work source has not answered an earlier question yet")
             if standing.problem and self._clock.monotonic() < standing.silent_until_s:
                 raise SourceUnavailable(standing.problem)
             answer = in_daemon_thread("work-source", lambda: self._call(url, question))
-            return await self._answer(standing, asyncio.wrap_future(answer))
+            standing.open_questions += 1
+            try:
+                return await self._answer(standing, asyncio.wrap_future(answer))
+            finally:
+                standing.open_questions -= 1
 
     async def _answer(self, standing: _Standing, answer: asyncio.Future[T]) -> T:
         timeout_s = min(_SECOND_TIMEOUT_S, self._timeout_s) if standing.problem else self._timeout_s
