@@ -155,6 +155,22 @@ async def test_who_asks_later_is_not_told_of_starts_before():
         assert site.inbox.taken == []
 
 
+@pytest.mark.parametrize(("hours", "told"), [(24, 0), (0.5, 1)])
+async def test_ends_that_are_seen_for_the_first_time_are_news_for_an_hour(hours: float, told: int):
+    async with worker_site() as site:
+        async with site.controllers():
+            await site.submit(schedule=CRON, idempotent=True)
+            await cron_job(site)
+        await start(site, "w-100")
+        await site.end_job("w-100")
+        await site.change(notify={"url": URL})
+        await site.clock.advance(hours * 3600)
+        async with site.controllers():
+            await site.until("an end", lambda w: w.status.starts)
+            await site.settle(5)
+        assert len(site.inbox.taken) == told
+
+
 @pytest.mark.parametrize("writes", range(8))
 async def test_starts_are_told_whenever_the_controller_is_killed(writes: int):
     async with worker_site() as site:
