@@ -42,6 +42,23 @@ async def test_only_the_ends_that_were_asked_for_are_told():
         assert site.inbox.taken == []
 
 
+async def test_an_end_that_was_owed_before_ends_were_written_down_is_told():
+    async with worker_site() as site:
+        async with site.controllers():
+            site.inbox.refusals = 1000
+            await site.submit(notify={"url": URL})
+            await run_to_end(site)
+            await site.until_phase("Succeeded")
+            await site.settle(2)
+        site.inbox.refusals = 0
+        before = {"status": {"owedRuns": None}}
+        await site.client.patch(WORKERS, "w", before, NS, subresource="status")
+        async with site.controllers():
+            await site.until("the news", lambda w: w.status.notified_run == 1)
+            await site.settle(5)
+        assert len(site.inbox.taken) == 1
+
+
 async def test_who_does_not_listen_is_told_again_later():
     async with worker_site() as site, site.controllers():
         site.inbox.refusals = 3
