@@ -42,23 +42,6 @@ async def test_only_the_ends_that_were_asked_for_are_told():
         assert site.inbox.taken == []
 
 
-async def test_an_end_that_was_owed_before_ends_were_written_down_is_told():
-    async with worker_site() as site:
-        async with site.controllers():
-            site.inbox.refusals = 1000
-            await site.submit(notify={"url": URL})
-            await run_to_end(site)
-            await site.until_phase("Succeeded")
-            await site.settle(2)
-        site.inbox.refusals = 0
-        before = {"status": {"owedRuns": None}}
-        await site.client.patch(WORKERS, "w", before, NS, subresource="status")
-        async with site.controllers():
-            await site.until("the news", lambda w: w.status.notified_run == 1)
-            await site.settle(5)
-        assert len(site.inbox.taken) == 1
-
-
 async def test_who_does_not_listen_is_told_again_later():
     async with worker_site() as site, site.controllers():
         site.inbox.refusals = 3
@@ -170,22 +153,6 @@ async def test_who_asks_later_is_not_told_of_starts_before():
         await site.change(notify={"url": URL})
         await site.settle(30)
         assert site.inbox.taken == []
-
-
-@pytest.mark.parametrize(("hours", "told"), [(24, 0), (0.5, 1)])
-async def test_ends_that_are_seen_for_the_first_time_are_news_for_an_hour(hours: float, told: int):
-    async with worker_site() as site:
-        async with site.controllers():
-            await site.submit(schedule=CRON, idempotent=True)
-            await cron_job(site)
-        await start(site, "w-100")
-        await site.end_job("w-100")
-        await site.change(notify={"url": URL})
-        await site.clock.advance(hours * 3600)
-        async with site.controllers():
-            await site.until("an end", lambda w: w.status.starts)
-            await site.settle(5)
-        assert len(site.inbox.taken) == told
 
 
 @pytest.mark.parametrize("writes", range(8))

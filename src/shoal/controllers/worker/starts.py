@@ -4,7 +4,7 @@ An end is written down when it is seen, with whether somebody is to be told of i
 and be told of afterwards. What a start is called is its Job's uid.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from shoal.api.batch import CronJob
 from shoal.api.cron import CronError, load_zone, parse_schedule
@@ -16,9 +16,6 @@ from shoal.controllers.worker.sight import Sight, by_owner, end_sentence, ending
 
 KEPT_OWED = 50
 """Starts whose Job is gone, or runs, of which nobody has heard yet."""
-
-_NEWS_FOR = timedelta(hours=1)
-"""Ends that are seen later, with none that was seen before, are no news to anybody."""
 
 
 def next_start(cron_job: CronJob, now: datetime) -> datetime | None:
@@ -51,7 +48,6 @@ def starts(sight: Sight, failures: FailureCount) -> list[WorkerStart]:
             continue
         phase = WorkerPhase.SUCCEEDED if is_complete(job) else WorkerPhase.FAILED
         tally = failures.of(job.metadata.name)
-        finished_at = ending.last_transition_time or sight.now.replace(microsecond=0)
         present.append(
             WorkerStart(
                 job=job.metadata.name,
@@ -63,9 +59,8 @@ def starts(sight: Sight, failures: FailureCount) -> list[WorkerStart]:
                 infrastructure_failures=tally.infrastructure_failures,
                 last_error=newest_error(None, pods.get(uid, ()), sight.now),
                 started_at=job.status.start_time,
-                finished_at=finished_at,
-                is_owed=is_wanted(sight.worker, phase)
-                and (bool(sight.status.starts) or sight.now - finished_at <= _NEWS_FOR),
+                finished_at=ending.last_transition_time or sight.now.replace(microsecond=0),
+                is_owed=is_wanted(sight.worker, phase),
             )
         )
     owed = [each for each in known.values() if each.is_owed]

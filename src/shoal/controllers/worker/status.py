@@ -201,9 +201,7 @@ def _of_run(sight: Sight, choice: StrategyChoice, failures: FailureCount) -> Wor
         status = msgspec.structs.replace(status, conditions=_end_conditions(sight, status, look))
     message = run_sentence(sight, look, phase, status)
     status = msgspec.structs.replace(status, phase=phase, message=message)
-    # Ends of the time before they were written down are owed as well.
-    is_untold = look.is_over and not status.owed_runs and status.notified_run < status.run
-    return _with_news(sight, status) if is_ending or is_untold else status
+    return _with_news(sight, status) if is_ending else status
 
 
 def _with_news(sight: Sight, status: WorkerStatus) -> WorkerStatus:
