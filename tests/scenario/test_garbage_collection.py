@@ -137,3 +137,23 @@ async def test_an_owner_goes_in_the_foreground_once_a_shared_dependent_is_not_it
         await until_owner_is_gone(each)
         shared = await each.client.get(CONFIG_MAPS, "m", NS)
         assert [owner.name for owner in shared.metadata.owner_references] == ["other"]
+
+
+async def test_a_pod_is_set_free_though_a_new_collector_is_shown_its_owner_first(each):
+    await make_pod(each, reference(each.owner))
+    await delete_owner(each, "Orphan")
+    client = HeldClient(each.client, PODS)
+    client.hold()
+    async with each.controllers(*collecting(), client=client):
+        await each.settle(4)
+        client.let_go()
+        await until_owner_is_gone(each)
+        assert await owners_of_pod(each) == []
+
+
+async def test_an_owner_goes_though_some_collection_cannot_be_listed(each):
+    await delete_owner(each, "Orphan")
+    client = HeldClient(each.client, PODS)
+    client.hold()
+    async with each.controllers(*collecting(), client=client):
+        await until_owner_is_gone(each)

@@ -35,23 +35,35 @@ _IGNORED = {"events", "events.events.k8s.io"}
 _RESYNC_S = 30.0
 _NEEDS_FRESH = (Decision.DELETE, Decision.DELETE_FOREGROUND, Decision.DROP_OWNERS)
 """What must not be decided from old news."""
+_NEEDS_ALL = (Decision.FINISH_FOREGROUND, Decision.ORPHAN_DEPENDENTS)
+"""What must not be decided before all dependents have been shown."""
+_FIRST_LIST_S = 30.0
+"""How long that waits for a collection that cannot be listed; Kubernetes v1.36,
+cmd/kube-controller-manager/app, `initialSyncTimeout`."""
+_LOOK_AGAIN_S = 1.0
 
 
 class GarbageCollector:
     """Feeds the graph, and carries out what it decides about one uid at a time."""
 
-    def __init__(self, client: Client, queue: WorkQueue[ObjectKey]) -> None:
+    def __init__(self, client: Client, queue: WorkQueue[ObjectKey], clock: Clock) -> None:
         self._client = client
         self._queue = queue
+        self._clock = clock
         self._graph = Ownership()
         self._by_kind: dict[tuple[str, str], Resource[JsonObject]] = {}
+        self._awaited: list[tuple[Informer[Object], float]] = []
+        """Collections that may not have been listed yet, and until when that matters."""
 
-    def follow(
+    def follow(self, resource: Resource[JsonObject], informer: Informer[Object]) -> None:
+        """Take up one collection."""
+        self._by_kind[(resource.group, resource.kind)] = resource
+        self._awaited.append((informer, self._clock.monotonic() + _FIRST_LIST_S))
+        informer.add_handler(self._handler(resource))
+
+    def _handler(
         self, resource: Resource[JsonObject]
     ) -> Callable[[Object | None, Object | None], None]:
-        """The handler for one collection's changes."""
-        self._by_kind[(resource.group, resource.kind)] = resource
-
         def on_change(old: Object | None, new: Object | None) -> None:
             if old is not None and (new is None or new.metadata.uid != old.metadata.uid):
                 # A list shows another object under the name, where the watch was cut off.
@@ -83,6 +95,8 @@ class GarbageCollector:
             if not is_known:
                 return Result(_RESYNC_S)
             decision = self._graph.decision(uid)
+        if decision in _NEEDS_ALL and not self._has_seen_all():
+            return Result(_LOOK_AGAIN_S)
         try:
             if decision in _NEEDS_FRESH and await self._has_changed(node):
                 return Result()
@@ -92,6 +106,12 @@ class GarbageCollector:
             if not (error.is_not_found or error.is_conflict):
                 raise
         return Result()
+
+    def _has_seen_all(self) -> bool:
+        now_s = self._clock.monotonic()
+        waiting = [each for each in self._awaited if not each[0].has_synced and now_s < each[1]]
+        self._awaited = waiting
+        return not waiting
 
     async def _check_owners(self, node: GraphNode) -> bool:
         """Ask the server about owners the graph has not seen; False where it cannot be told."""
@@ -219,8 +239,7 @@ class Follower:
                 if name in self._followed or name in _IGNORED or "delete" not in served.verbs:
                     continue
                 self._followed.add(name)
-                handler = self._collector.follow(resource)
-                self._informers.metadata_informer(resource).add_handler(handler)
+                self._collector.follow(resource, self._informers.metadata_informer(resource))
             await self._changed.wait()
 
 
@@ -228,6 +247,6 @@ def garbage_collector(
     client: Client, informers: InformerSet, clock: Clock
 ) -> tuple[Controller, Follower]:
     queue: WorkQueue[ObjectKey] = WorkQueue(clock)
-    collector = GarbageCollector(client, queue)
+    collector = GarbageCollector(client, queue, clock)
     follower = Follower(client, informers, collector, clock)
     return Controller("garbage-collector", collector, queue), follower
