@@ -27,7 +27,7 @@ from shoal.apiserver.server import ApiServer
 from shoal.apiserver.service_addresses import ServiceAddresses
 from shoal.apiserver.stored_objects import StoredObjects
 from shoal.base.clock import Clock
-from shoal.standalone.config import Settings
+from shoal.standalone.config import STORE_FILE, Settings
 from shoal.store.sqlite import SqliteStore
 
 HOST = "127.0.0.1"
@@ -63,7 +63,7 @@ async def served_api(
     admin_token = read_or_write_private(secrets_dir / "admin-token", _make_token).decode()
     signing_key = read_or_write_private(secrets_dir / "signing-key", lambda: secrets.token_bytes())
     tokens = ServiceAccountTokens(signing_key, clock)
-    store = await SqliteStore.open(settings.data_dir / "store.db", clock=clock)
+    store = await SqliteStore.open(settings.data_dir / STORE_FILE, clock=clock)
     try:
         await addresses.move_services(store)
         core = assemble(

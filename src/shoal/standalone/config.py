@@ -21,6 +21,7 @@ from shoal.scheduler.plugins.in_tree import DEFAULT_PROFILES
 
 DEFAULT_DATA_DIR = Path("~/.shoal")
 KUBECONFIG_NAME = "kubeconfig"
+STORE_FILE = "store.db"
 _SCHEDULER_FLAG = "--scheduler-config"
 _RUNTIMES = ("auto", "sandbox", "process")
 

@@ -20,6 +20,9 @@ from shoal.agent.runtime.shim.processes import open_process
 from shoal.agent.runtime.shim.records import EXIT_FILE, SHIM_FILE, read_shim_record
 from shoal.agent.runtime.spawning import is_in_use
 from shoal.base.clock import Clock
+from shoal.standalone.config import STORE_FILE
+from shoal.store.database import FileLock
+from shoal.store.protocol import StoreUnusable
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +33,17 @@ async def end_pods(data_dir: Path, clock: Clock) -> int:
     pods_dir = data_dir / "pods"
     if not pods_dir.exists():
         return 0
+    try:
+        lock = FileLock(data_dir / STORE_FILE)
+    except StoreUnusable as error:
+        raise OSError(f"`shoal up` runs on {data_dir}; end it first, with Ctrl-C") from error
+    try:
+        return await _end_pods(data_dir, pods_dir, clock)
+    finally:
+        lock.release()
+
+
+async def _end_pods(data_dir: Path, pods_dir: Path, clock: Clock) -> int:
     choice = await RuntimeChooser(clock).choose("auto", pods_dir)
     try:
         pods = await choice.runtime.recover()

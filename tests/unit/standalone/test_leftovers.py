@@ -3,6 +3,8 @@
 import os
 import subprocess
 
+import pytest
+
 from shoal.agent.runtime.paths import PodPaths
 from shoal.agent.runtime.pod_records import write_pod
 from shoal.agent.runtime.protocol import ContainerKey, PodSandbox
@@ -11,7 +13,9 @@ from shoal.agent.runtime.shim.processes import identify
 from shoal.agent.runtime.shim.records import EXIT_FILE, SHIM_FILE, ShimRecord, write_record
 from shoal.agent.runtime.spawning import Spawner
 from shoal.base.clock import SystemClock
+from shoal.standalone.config import STORE_FILE
 from shoal.standalone.leftovers import end_pods, has_live_containers
+from shoal.store.database import FileLock
 from tests.runtimes import make_immutable
 
 
@@ -39,6 +43,18 @@ async def test_a_pod_with_a_file_that_cannot_be_deleted_keeps_no_other_alive(tmp
     assert file.exists()
     assert not other.directory.exists()
     assert "files of pod ns/a-stuck stay" in caplog.text
+
+
+async def test_pods_of_a_control_plane_that_runs_are_not_ended(tmp_path):
+    pod = prepared(tmp_path / "pods", "a")
+    lock = FileLock(tmp_path / STORE_FILE)
+    try:
+        with pytest.raises(OSError, match=r"`shoal up` runs on .*; end it first, with Ctrl-C"):
+            await end_pods(tmp_path, SystemClock())
+    finally:
+        lock.release()
+    assert pod.directory.exists()
+    assert await end_pods(tmp_path, SystemClock()) == 1
 
 
 def ordered(root):
