@@ -58,7 +58,8 @@ def work(
     SHOAL_WORK_QUEUE (`<namespace>/<name>`), SHOAL_WORK_LEASE_SECONDS and
     SHOAL_WORK_MAX_ATTEMPTS, which pods of a Worker have. `batch` is how many items are leased at
     once at most; 1 leases none ahead. Raises SourceUnavailable, also on the way, when the source
-    has been away for five minutes; ValueError where nothing says which queue."""
+    has been away for five minutes; ValueError where nothing says which queue, or a number is none
+    that can be meant."""
     url = url or os.environ.get(environment.URL_VARIABLE, "")
     queue = queue or os.environ.get(environment.QUEUE_VARIABLE, "")
     if not url or not queue:
@@ -73,6 +74,8 @@ def work(
         lease_s=usual.lease_s if lease_s is None else lease_s,
         max_attempts=usual.max_attempts if max_attempts is None else max_attempts,
     )
+    if not _can_be_meant(limits):
+        raise ValueError("lease_s must be a number of seconds and max_attempts at least 1")
     keeper = LeaseKeeper(
         open_source(url),
         queue,
@@ -92,12 +95,16 @@ def limits_of(variables: Mapping[str, str]) -> QueueLimits:
         limits = QueueLimits(lease_s=float(lease_s), max_attempts=int(attempts))
     except ValueError:
         limits = QueueLimits(lease_s=0, max_attempts=0)
-    if not 0 < limits.lease_s < float("inf") or limits.max_attempts < 1:
+    if not _can_be_meant(limits):
         raise ValueError(
             f"{environment.LEASE_VARIABLE} must be a number of seconds and "
             f"{environment.MAX_ATTEMPTS_VARIABLE} a number of deliveries, both above 0"
         )
     return limits
+
+
+def _can_be_meant(limits: QueueLimits) -> bool:
+    return 0 < limits.lease_s < float("inf") and limits.max_attempts >= 1
 
 
 def pod_name() -> str:

@@ -173,3 +173,9 @@ def test_a_loop_that_nobody_tells_its_queue_is_refused(monkeypatch: pytest.Monke
 def test_limits_that_are_none_are_refused(variables: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="SHOAL_WORK_LEASE_SECONDS must be"):
         limits_of(variables)
+
+
+@pytest.mark.parametrize("limits", [{"lease_s": -1.0}, {"lease_s": 0.0}, {"max_attempts": 0}])
+def test_limits_that_cannot_be_meant_are_refused(limits: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="lease_s must be a number of seconds"):
+        work("sqlite:////no/folder/q.db", QUEUE, **limits)
