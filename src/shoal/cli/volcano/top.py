@@ -103,7 +103,7 @@ def picture(rows: Sequence[QueueRow]) -> Table:
             str(row.weight),
             str(row.priority),
             Text("\n").join(_bars(row.holdings)) if row.holdings else Text("-", "dim"),
-            amounts_text(row.capability),
+            Text(amounts_text(row.capability)),
             *(_count(row.phases.get(phase, 0)) for phase in _PHASES),
             _duration(row.longest_wait),
         )

@@ -49,7 +49,7 @@ async def follow(
             live.update(_picture(worker))
 
         worker = await _until(client, name, namespace, is_there, draw)
-    console.print(progress_line(worker, SystemClock().now()))
+    console.print(_line(worker, SystemClock()))
     return worker
 
 
@@ -93,10 +93,15 @@ def _line_printer(console: Console) -> Callable[[Worker], None]:
         nonlocal told, told_s
         now_s = clock.monotonic()
         if told is None or is_news(worker.status, told, now_s - told_s):
-            console.print(progress_line(worker, clock.now()))
+            console.print(_line(worker, clock))
             told, told_s = worker.status, now_s
 
     return show
+
+
+def _line(worker: Worker, clock: SystemClock) -> Text:
+    """As it stands: what users and servers wrote may look like markup."""
+    return Text(progress_line(worker, clock.now()))
 
 
 def _picture(worker: Worker) -> RenderableType:

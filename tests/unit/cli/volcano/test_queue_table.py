@@ -55,6 +55,10 @@ def test_without_root_the_queues_below_it_are_the_tops():
     ]
 
 
+def test_names_of_resources_are_not_read_as_markup():
+    assert "[/b]=1" in drawn(one_row(make_queue("a").capability(**{"[/b]": "1"})))
+
+
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=10))
 def test_every_queue_of_a_tree_is_shown_once(parents: list[int]):
     """A queue's parent is root, or a queue before it."""
