@@ -42,6 +42,29 @@ async def test_pods_drain_the_queue_and_progress_is_told():
         assert (worker.status.progress.done, worker.status.progress.failed) == (2, 1)
 
 
+@pytest.mark.parametrize(
+    ("ending", "dead", "told"),
+    [
+        ("Complete", 0, "Job w-1 is complete"),
+        ("Complete", 1, "Job w-1 is complete; 1 item of its queue is dead: `shoal work dead q` "),
+        ("Complete", 2, "Job w-1 is complete; 2 items of its queue are dead: `shoal work dead q` "),
+        ("Failed", 2, "; 2 items of its queue are dead: `shoal work dead q` "),
+    ],
+)
+async def test_the_end_of_a_run_tells_of_items_that_are_dead(ending: str, dead: int, told: str):
+    async with worker_site() as site, site.controllers():
+        await site.submit(**queue(name="q", items=["a", "b"]))
+        await site.until_job("w-1")
+        await site.until("a first answer", lambda w: w.status.progress)
+        site.queues.sizes["default/q"] = QueueSize(done=2 - dead, dead=dead)
+        await site.end_job("w-1", ending)
+        worker = await site.until_phase("Succeeded" if ending == "Complete" else "Failed")
+        assert told in worker.status.message
+        assert ("`shoal work revive q` puts" in worker.status.message) == bool(dead)
+        await site.settle(4)
+        assert (await site.worker()).status.message == worker.status.message
+
+
 @pytest.mark.parametrize("writes", range(5))
 async def test_items_are_put_once_whenever_the_controller_is_killed(writes: int):
     async with worker_site() as site:

@@ -16,6 +16,7 @@ from shoal.api.pod import Pod
 from shoal.api.worker import WorkerPhase, WorkerStatus
 from shoal.controllers.worker.actions import hindrance
 from shoal.controllers.worker.failures import failure_sentence
+from shoal.controllers.worker.pod_template import queue_of
 from shoal.controllers.worker.sight import (
     RunLook,
     RunStage,
@@ -101,6 +102,22 @@ def _waiting(sight: Sight, status: WorkerStatus) -> str:
     if status.last_error is not None:
         return f"no pod runs; the last failure was {failure_sentence(status.last_error)}"
     return "its pods are about to start"
+
+
+def dead_items_sentence(sight: Sight) -> str:
+    """How many items of the queue used up their attempts, and where to look; empty for none."""
+    dead = sight.size.dead if sight.size is not None else 0
+    if not dead:
+        return ""
+    worker = sight.worker
+    queue = queue_of(worker).removeprefix("default/")
+    items = "1 item of its queue is" if dead == 1 else f"{dead} items of its queue are"
+    text = (
+        f"{items} dead: `shoal work dead {queue}` tells why, `shoal work revive {queue}` puts"
+        f" {'it' if dead == 1 else 'them'} back"
+    )
+    has_url = worker.spec.queue is not None and worker.spec.queue.url_from is not None
+    return text + (", each with --url-file or --url-from-env" if has_url else "")
 
 
 def not_made(sight: Sight) -> str:

@@ -33,7 +33,12 @@ from shoal.controllers.worker.failures import (
 from shoal.controllers.worker.manifests import run_name
 from shoal.controllers.worker.phase import WorkerEvent, phase_after
 from shoal.controllers.worker.progress import progress_of_job, progress_of_queue, with_rate
-from shoal.controllers.worker.sentences import run_sentence, schedule_sentence, stream_sentence
+from shoal.controllers.worker.sentences import (
+    dead_items_sentence,
+    run_sentence,
+    schedule_sentence,
+    stream_sentence,
+)
 from shoal.controllers.worker.sight import (
     RunLook,
     RunStage,
@@ -242,6 +247,8 @@ def _end_conditions(sight: Sight, status: WorkerStatus, look: RunLook) -> list[C
     message = look.message
     if not is_good and look.reason != POD_DELETED and not _is_once(status):
         message += _explanation(sight, status)
+    if dead := dead_items_sentence(sight):
+        message += f"; {dead}"
     good, bad = ("True", "False") if is_good else ("False", "True")
     return _merged(
         status.conditions,
