@@ -58,8 +58,9 @@ async def run_files(
 
 
 async def _create(client: Client, body: JsonObject, namespace: str) -> Worker:
-    """Raises CliError with the rules of the kind that it breaks, as sentences of their own, or with
-    what its controller would refuse it for."""
+    """Make it, and say so at once: what comes after it may be refused. Raises CliError with the
+    rules of the kind that it breaks, as sentences of their own, or with what its controller would
+    refuse it for."""
     refused = _refusal(body)
     try:
         made = await client.create(WORKERS, body, namespace, strict=True, dry_run=bool(refused))
@@ -70,6 +71,7 @@ async def _create(client: Client, body: JsonObject, namespace: str) -> Worker:
         raise CliError("; ".join(text.removeprefix(_BROKEN_RULE) for text in rules)) from error
     if refused:
         raise CliError(refused)
+    print(f"worker {made.metadata.name} created", flush=True)
     return made
 
 
@@ -97,9 +99,7 @@ async def named(client: Client, name: str, namespace: str) -> Worker:
 
 
 async def _after(client: Client, workers: Sequence[Worker], *, is_followed: bool) -> None:
-    """Say what runs now, and follow it to its end where that is wanted; several one by one."""
-    for worker in workers:
-        print(f"worker {worker.metadata.name} created", flush=True)
+    """Follow what runs now to its end where that is wanted; several one by one."""
     if not is_followed:
         return
     ends = [
@@ -171,6 +171,8 @@ async def rerun_worker(client: Client, name: str, namespace: str, *, is_followed
 
 def _why_not(worker: Worker) -> str:
     name, phase = worker.metadata.name, worker.status.phase or WorkerPhase.PENDING
+    if phase == WorkerPhase.INVALID:
+        return f"worker {name} is {phase}: {worker.status.message}; mend it so, or delete it"
     if worker.spec.mode == WorkerMode.STREAM:
         return (
             f"worker {name} is a stream, which is always started again by itself; `kubectl rollout"
@@ -190,6 +192,8 @@ def _why_held(worker: Worker) -> str:
 
 async def _start_scheduled(client: Client, worker: Worker) -> None:
     chosen = worker.status.strategy
+    if chosen is None and worker.status.phase == WorkerPhase.INVALID:
+        raise CliError(_why_not(worker))
     if chosen is None or chosen.kind != CRON_JOBS.kind:
         raise CliError(f"worker {worker.metadata.name} has no CronJob yet; try again in a moment")
     namespace = worker.metadata.namespace

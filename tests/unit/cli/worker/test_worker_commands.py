@@ -60,6 +60,26 @@ async def test_files_must_hold_workers_only(tmp_path):
             await workers.run_files(client, [str(file)], NS, is_followed=False)
 
 
+WORKER_FILE = """
+apiVersion: {version}
+kind: Worker
+metadata: {{name: {name}}}
+spec: {{mode: Batch, image: busybox}}
+---
+"""
+
+
+async def test_what_was_made_before_an_object_that_is_refused_is_told(tmp_path, capsys):
+    file = tmp_path / "two.yaml"
+    both = [WORKER_FILE.format(version=WORKERS.api_version, name=each) for each in ("new", "sync")]
+    file.write_text("".join(both))
+    async with cluster() as client:
+        await make(client)
+        with pytest.raises(ApiError, match="already exists"):
+            await workers.run_files(client, [str(file)], NS, is_followed=True)
+    assert capsys.readouterr().out == "worker new created\n"
+
+
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
@@ -83,6 +103,16 @@ async def test_a_worker_that_failed_is_followed_to_exit_code_1(capsys):
             await workers.show_worker(client, "sync", NS, OutputFormat.TABLE, is_followed=True)
     assert ended.value.exit_code == 1
     assert "Worker default/sync is Failed: No luck." in capsys.readouterr().out
+
+
+async def test_what_servers_write_is_printed_as_it_stands_and_not_read_as_markup(capsys):
+    message = (
+        "the Pod is refused: spec.requests[cpu]: Invalid value, [/b] [red]no[/red]" + " no" * 40
+    )
+    async with cluster() as client:
+        await make(client, status={"phase": "Failed", "message": message})
+        await follow(client, "sync", NS)
+    assert capsys.readouterr().out == f"Failed, {message}\n"
 
 
 class Unsteady:
@@ -156,11 +186,22 @@ async def test_a_rerun_asks_for_the_run_after_the_one_that_ended():
     assert (spec.run, spec.suspend) == (4, False)
 
 
-@pytest.mark.parametrize("phase", ["Pending", "Running", "Invalid"])
+@pytest.mark.parametrize("phase", ["Pending", "Running"])
 async def test_what_has_not_ended_is_not_run_again(phase):
     async with cluster() as client:
         await make(client, status={"phase": phase, "run": 1})
         with pytest.raises(CliError, match=f"worker sync is {phase}; `shoal worker stop sync`"):
+            await workers.rerun_worker(client, "sync", NS, is_followed=False)
+        assert (await spec_now(client)).run == 1
+
+
+@pytest.mark.parametrize(
+    "spec", [{"mode": "Batch"}, {"mode": "Stream"}, {"schedule": {"cron": "0 2 * * *"}}]
+)
+async def test_a_worker_that_cannot_be_has_to_be_mended_before_a_rerun(spec):
+    async with cluster() as client:
+        await make(client, **spec, status={"phase": "Invalid", "message": "set x to 1"})
+        with pytest.raises(CliError, match="sync is Invalid: set x to 1; mend it so, or delete it"):
             await workers.rerun_worker(client, "sync", NS, is_followed=False)
         assert (await spec_now(client)).run == 1
 
