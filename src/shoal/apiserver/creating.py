@@ -13,6 +13,7 @@ from shoal.api.status import (
     already_exists,
     bad_request,
     forbidden,
+    internal_error,
     invalid,
     not_found,
 )
@@ -22,7 +23,7 @@ from shoal.apiserver.encoding import encode, head_of, present, stamper
 from shoal.apiserver.naming import generated_name
 from shoal.apiserver.requests import Target, WriteOptions, Written
 from shoal.apiserver.strategies.table import strategy_of
-from shoal.store.protocol import KeyExists
+from shoal.store.protocol import KeyExists, StoreFull
 
 _NAME_ATTEMPTS = 8
 _SERVER_OWNED = (
@@ -92,6 +93,8 @@ async def _store(
             if base:
                 continue
             break
+        except StoreFull as error:
+            raise internal_error(str(error)) from error
         return Written(present(served, entry.value), is_new=True, warnings=warnings)
     raise already_exists(target.group_resource, metadata["name"])
 

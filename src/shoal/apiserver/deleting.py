@@ -14,14 +14,14 @@ import msgspec
 
 from shoal.api.meta import timestamp
 from shoal.api.resource import JsonObject
-from shoal.api.status import ApiError, Cause, invalid, not_found
+from shoal.api.status import ApiError, Cause, internal_error, invalid, not_found
 from shoal.apiserver.core import Core
 from shoal.apiserver.encoding import encode, head_of, load, restamper, stamper
 from shoal.apiserver.preconditions import check_resource_version, check_uid
 from shoal.apiserver.reading import get_entry, list_values
 from shoal.apiserver.requests import Deletion, ListOptions, Selection, Target
 from shoal.apiserver.strategies.table import strategy_of
-from shoal.store.protocol import Entry, KeyMissing, RevisionMismatch
+from shoal.store.protocol import Entry, KeyMissing, RevisionMismatch, StoreFull
 
 _FOREGROUND = "foregroundDeletion"
 _ORPHAN = "orphan"
@@ -58,6 +58,8 @@ async def _delete(core: Core, target: Target, deletion: Deletion) -> Deleted:
             continue
         except KeyMissing as error:
             raise not_found(target.group_resource, target.name) from error
+        except StoreFull as error:
+            raise internal_error(str(error)) from error
 
 
 async def delete_collection(

@@ -13,7 +13,7 @@ import msgspec
 import orjson
 
 from shoal.api.resource import JsonObject
-from shoal.api.status import Cause, bad_request, conflict, invalid, not_found
+from shoal.api.status import Cause, bad_request, conflict, internal_error, invalid, not_found
 from shoal.apiserver.bodies import decode_object
 from shoal.apiserver.core import Core
 from shoal.apiserver.encoding import encode, load, present, stamper
@@ -22,7 +22,7 @@ from shoal.apiserver.reading import get_entry
 from shoal.apiserver.requests import Target, WriteOptions, Written
 from shoal.apiserver.strategies.strategy import Strategy
 from shoal.apiserver.strategies.table import strategy_of
-from shoal.store.protocol import Entry, KeyMissing, RevisionMismatch
+from shoal.store.protocol import Entry, KeyMissing, RevisionMismatch, StoreFull
 
 Revise = Callable[[JsonObject], tuple[JsonObject, tuple[str, ...]]]
 """Makes the wanted object, and warnings, from a copy of the present one. Called once a try."""
@@ -124,6 +124,8 @@ async def _store(
         return None
     except KeyMissing as error:
         raise not_found(target.group_resource, target.name) from error
+    except StoreFull as error:
+        raise internal_error(str(error)) from error
 
 
 def _check_unconditional(target: Target) -> None:

@@ -6,6 +6,7 @@ log into the data file, so that no writer waits for that.
 """
 
 import fcntl
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -17,10 +18,15 @@ from typing import Any, Self
 import msgspec
 
 from shoal.store.ledger import Accepted
-from shoal.store.protocol import Entry, StoreEvent, StoreEventType, StoreUnusable
+from shoal.store.protocol import Entry, StoreEvent, StoreEventType, StoreFull, StoreUnusable
 from shoal.store.queries import queries, repeated, schema
 
+_log = logging.getLogger(__name__)
+
 SCHEMA_VERSION = 1
+
+# Of the file or its log, and of the log's index, which grows after the log has been written.
+_NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE)
 
 # One statement takes at most so many rows; SQLite allows 32766 values in one.
 _ROWS_PER_STATEMENT = 64
@@ -85,7 +91,8 @@ class Database:
 
     def commit(self, batch: Sequence[Accepted], trim_to: int) -> None:
         """One durable transaction for the whole batch; log rows up to `trim_to` go (0: none).
-        Raises sqlite3.Error; then nothing is written."""
+        Raises StoreFull when it has been rolled back for want of room; sqlite3.Error otherwise,
+        and then what the file holds is not known."""
         puts: dict[str, Entry] = {}
         drops: set[str] = set()
         for accepted in batch:
@@ -96,13 +103,18 @@ class Database:
             else:
                 drops.discard(key)
                 puts[key] = accepted.entry
-        with _Transaction(self._connection) as run:
-            run.many("drop_objects", [(key,) for key in drops])
-            run.many("put_objects", [_object_row(entry) for entry in puts.values()])
-            run.many("append_log", [_log_row(accepted.event) for accepted in batch])
-            if trim_to:
-                run.one("trim_log", (trim_to,))
-                run.one("write_meta", ("log_floor", trim_to))
+        try:
+            with _Transaction(self._connection) as run:
+                run.many("drop_objects", [(key,) for key in drops])
+                run.many("put_objects", [_object_row(entry) for entry in puts.values()])
+                run.many("append_log", [_log_row(accepted.event) for accepted in batch])
+                if trim_to:
+                    run.one("trim_log", (trim_to,))
+                    run.one("write_meta", ("log_floor", trim_to))
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode in _NO_ROOM:
+                raise StoreFull from error
+            raise
 
     def close(self) -> None:
         self._connection.close()
@@ -163,10 +175,13 @@ class _Transaction:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is None:
-            self._connection.execute("commit")
-        elif self._connection.in_transaction:
-            self._connection.execute("rollback")
+        try:
+            if error is None:
+                self._connection.execute("commit")
+        finally:
+            # SQLite has rolled back already after some errors, a full disk among them.
+            if self._connection.in_transaction:
+                self._connection.execute("rollback")
 
     def one(self, name: str, values: Sequence[Any]) -> None:
         self._connection.execute(queries()[name], values)
@@ -212,7 +227,11 @@ class Checkpointer:
                 self._wake.clear()
                 if self._is_stopping:
                     return
-                self._checkpoint(connection)
+                try:
+                    self._checkpoint(connection)
+                except sqlite3.Error as error:
+                    # Nothing is lost: the log holds it all, and the next time may go well.
+                    _log.warning("the data file did not take in its log: %s", error)
 
     def _checkpoint(self, connection: sqlite3.Connection) -> None:
         connection.execute("pragma wal_checkpoint(passive)").fetchone()

@@ -5,6 +5,8 @@ one key are told apart before either reaches the disk. It belongs to whoever ord
 the SQLite store's writer thread, or the caller itself in the memory store.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from shoal.store.protocol import (
@@ -33,6 +35,8 @@ class Accepted(msgspec.Struct, frozen=True):
 
     entry: Entry
     event: StoreEvent
+    replaced: Entry | None
+    """What the key had before."""
 
 
 class Ledger:
@@ -63,4 +67,15 @@ class Ledger:
             del self._entries[write.key]
         else:
             self._entries[write.key] = entry
-        return Accepted(entry, StoreEvent(write.type, write.key, revision, value, previous))
+        event = StoreEvent(write.type, write.key, revision, value, previous)
+        return Accepted(entry, event, current)
+
+    def take_back(self, newest: Sequence[Accepted]) -> None:
+        """As if the newest writes, given in revision order, had never been judged."""
+        for accepted in reversed(newest):
+            key = accepted.entry.key
+            if accepted.replaced is None:
+                del self._entries[key]
+            else:
+                self._entries[key] = accepted.replaced
+            self.revision = accepted.entry.revision - 1

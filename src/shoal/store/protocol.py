@@ -68,6 +68,7 @@ class StoreError(Exception):
     ├── Compacted         the revision asked for is older than what is kept
     ├── FutureRevision    the revision asked for has not happened yet
     ├── SlowWatcher       a watcher fell so far behind that its events were dropped
+    ├── StoreFull         the disk has no room; nothing was written, and later writes may be
     ├── StoreFailed       the disk refused, or the store is closed; nothing will be written
     └── StoreUnusable     the data file cannot be opened; the text says why
     """
@@ -107,6 +108,13 @@ class FutureRevision(StoreError):
 
 class SlowWatcher(StoreError):
     """the watcher did not keep up"""
+
+
+class StoreFull(StoreError):
+    """the disk of the data folder is full; make room there, then try again"""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
 
 
 class StoreFailed(StoreError):

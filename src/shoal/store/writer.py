@@ -17,7 +17,7 @@ from shoal.base.clock import Clock
 from shoal.base.guard import Failed, attempt
 from shoal.store.database import Checkpointer, Database
 from shoal.store.ledger import Accepted, Ledger, Write
-from shoal.store.protocol import Entry, StoreFailed
+from shoal.store.protocol import Entry, StoreError, StoreFailed, StoreFull
 from shoal.store.published import Retention
 
 _log = logging.getLogger(__name__)
@@ -100,6 +100,7 @@ class Writer:
         self._on_end = on_end
         self._loop = loop
         self._has_failed = False
+        self._is_full = False
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
 
     def start(self) -> None:
@@ -140,23 +141,38 @@ class Writer:
         ]
         accepted = [result for _, result in outcomes if isinstance(result, Accepted)]
         trim_to = max([self._trimmer.trim_to(self._ledger.revision), *(t.oldest for t in trims)])
-        if not self._commit(accepted, trim_to):
-            outcomes = [(answer, Failed(StoreFailed())) for answer, _ in outcomes]
+        refusal = self._commit(accepted, trim_to)
+        if refusal is not None:
+            outcomes = [(answer, Failed(refusal())) for answer, _ in outcomes]
         return Batch(outcomes, trims)
 
-    def _commit(self, accepted: Sequence[Accepted], trim_to: int) -> bool:
+    def _commit(self, accepted: Sequence[Accepted], trim_to: int) -> type[StoreError] | None:
+        """What all who wait are to be told, if not that it is done."""
         if self._has_failed:
-            return False
-        if accepted or trim_to:
-            outcome = attempt(self._database.commit, accepted, trim_to)
-            if isinstance(outcome, Failed):
-                # Whatever it was: those who wait must be answered, and as the ledger is ahead of
-                # the disk from here on, nothing may be written any more.
-                self._has_failed = True
-                _log.error(
-                    "the data file cannot be written; the store is read-only now",
-                    exc_info=outcome.error,
-                )
-                return False
+            return StoreFailed
+        if not accepted and not trim_to:
+            return None
+        outcome = attempt(self._database.commit, accepted, trim_to)
+        if not isinstance(outcome, Failed):
+            self._note_room(is_full=False)
             self._checkpointer.note_written(sum(len(a.entry.value) for a in accepted))
-        return True
+            return None
+        if isinstance(outcome.error, StoreFull):
+            self._ledger.take_back(accepted)
+            self._note_room(is_full=True)
+            return StoreFull
+        # Whatever it was: those who wait must be answered, and as the ledger is ahead of the disk
+        # from here on, nothing may be written any more.
+        self._has_failed = True
+        _log.error(
+            "the data file cannot be written; the store is read-only now", exc_info=outcome.error
+        )
+        return StoreFailed
+
+    def _note_room(self, *, is_full: bool) -> None:
+        """Says it once, not with every write that is refused."""
+        if is_full and not self._is_full:
+            _log.error("%s; every write is refused until then", StoreFull.__doc__)
+        elif self._is_full and not is_full:
+            _log.warning("the disk of the data folder has room again; writes are accepted")
+        self._is_full = is_full
